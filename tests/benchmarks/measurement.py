@@ -1,0 +1,95 @@
+"""Takes the numbers: rounds in which every server has its turn at a row, and the medians over the rounds."""
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.benchmarks.cpu import core_busy_seconds, cpu_seconds, resident_bytes
+from tests.benchmarks.load import Target
+from tests.benchmarks.probe import WrongAnswerError, check
+from tests.benchmarks.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One turn. CPU in seconds per request, throughput in requests per second, latencies in seconds, memory in bytes;
+    `disturbance` is the share of the proxy's cores that others used meanwhile."""
+
+    cpu: float
+    throughput: float
+    p50: float
+    p99: float
+    resident: int
+    errors: int
+    disturbance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Medians over the rounds, or in `fault` why there are none."""
+
+    row: str
+    server: str
+    samples: tuple[Sample, ...]
+    fault: str = ""
+
+    def median(self, field: str) -> float:
+        return statistics.median(getattr(sample, field) for sample in self.samples)
+
+
+def measure(
+    row: Row,
+    targets: dict[str, Target],
+    *,
+    proxy_cores: frozenset[int],
+    rounds: int,
+    seconds: int,
+    say: Callable[[str], None],
+) -> list[Result]:
+    """One row on every target, interleaved. A target that answers wrongly gets a fault instead of numbers."""
+    faults: dict[str, str] = {}
+    samples: dict[str, list[Sample]] = {name: [] for name in targets}
+    for name, target in targets.items():
+        try:
+            check(target.site, row.expectation)
+            row.load(target, 1)
+        except (WrongAnswerError, subprocess.SubprocessError) as error:
+            faults[name] = str(error)
+    names = [name for name in targets if name not in faults]
+    for turn in range(rounds):
+        # Nobody is always first: what the turn before left in the caches is shared out.
+        for name in _rotated(names, turn):
+            say(f"{row.name}: round {turn + 1} of {rounds}, {name}")
+            try:
+                samples[name].append(_sample(row, targets[name], proxy_cores, seconds))
+            except subprocess.SubprocessError as error:
+                faults[name] = str(error)
+    return [Result(row.name, name, tuple(samples[name]), faults.get(name, "")) for name in targets]
+
+
+def _rotated(names: Sequence[str], turn: int) -> list[str]:
+    at = turn % len(names) if names else 0
+    return [*names[at:], *names[:at]]
+
+
+def _sample(row: Row, target: Target, proxy_cores: frozenset[int], seconds: int) -> Sample:
+    began, cpu, busy = time.monotonic(), cpu_seconds(target.pid), _busy(proxy_cores)
+    outcome = row.load(target, seconds)
+    cpu = cpu_seconds(target.pid) - cpu
+    elapsed = time.monotonic() - began
+    others = max(0.0, _busy(proxy_cores) - busy - cpu) / (elapsed * len(proxy_cores))
+    return Sample(
+        cpu=cpu / max(outcome.requests, 1),
+        throughput=outcome.requests / outcome.seconds,
+        p50=outcome.p50,
+        p99=outcome.p99,
+        resident=resident_bytes(target.pid),
+        errors=outcome.errors,
+        disturbance=others,
+    )
+
+
+def _busy(cores: frozenset[int]) -> float:
+    return sum(core_busy_seconds(core) for core in cores)

@@ -1,0 +1,85 @@
+"""Checks that a proxy answers as it should before a row is measured: a fast wrong answer must not count."""
+
+import http.client
+import socket
+import ssl
+from dataclasses import dataclass
+
+from tests.benchmarks.messages import MARK
+from tests.benchmarks.site import CORS_FIELDS, METHODS, ORIGIN, STRANGER, Site
+
+_SECONDS = 10.0
+
+
+class WrongAnswerError(Exception):
+    """What was wrong, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A request and what must come back: for its listed origin full CORS headers, each once, and none of the
+    backend's; for a stranger none at all."""
+
+    request: str
+    body_bytes: int
+    is_preflight: bool = False
+    statuses: frozenset[int] = frozenset({200, 204})
+
+
+def check(site: Site, expectation: Expectation) -> None:
+    """Raises WrongAnswerError."""
+    request = expectation.request.replace(MARK, "1")
+    try:
+        _check_listed(_answer(site, request), expectation)
+        _check_stranger(_answer(site, request.replace(ORIGIN, STRANGER)))
+    except (OSError, http.client.HTTPException) as error:
+        raise WrongAnswerError(f"{type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    fields: http.client.HTTPMessage
+    body_bytes: int
+
+
+def _answer(site: Site, request: str) -> _Answer:
+    with socket.create_connection(("127.0.0.1", site.port), _SECONDS) as plain:
+        connection = _trusting().wrap_socket(plain) if site.certificate else plain
+        with connection:
+            connection.sendall(request.encode("latin-1"))
+            response = http.client.HTTPResponse(connection, method=request.partition(" ")[0])
+            response.begin()
+            return _Answer(response.status, response.msg, len(response.read()))
+
+
+def _trusting() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _check_listed(answer: _Answer, expectation: Expectation) -> None:
+    if answer.status not in expectation.statuses:
+        raise WrongAnswerError(f"status {answer.status}")
+    if answer.body_bytes != expectation.body_bytes:
+        raise WrongAnswerError(f"body of {answer.body_bytes} bytes instead of {expectation.body_bytes}")
+    expected = {"Access-Control-Allow-Origin": ORIGIN, "Access-Control-Allow-Credentials": "true"}
+    for name, value in expected.items():
+        if answer.fields.get_all(name) != [value]:
+            raise WrongAnswerError(f"{name}: {answer.fields.get_all(name)}")
+    if "origin" not in ", ".join(answer.fields.get_all("Vary", [])).lower():
+        raise WrongAnswerError("no Vary: Origin")
+    if expectation.is_preflight:
+        methods = answer.fields.get("Access-Control-Allow-Methods", "")
+        if not all(method in methods for method in METHODS):
+            raise WrongAnswerError(f"Access-Control-Allow-Methods: {methods!r}")
+        if not answer.fields.get("Access-Control-Max-Age"):
+            raise WrongAnswerError("no Access-Control-Max-Age")
+
+
+def _check_stranger(answer: _Answer) -> None:
+    for name in CORS_FIELDS:
+        if answer.fields.get(name):
+            raise WrongAnswerError(f"{name} for an origin that is not listed")
