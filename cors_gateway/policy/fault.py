@@ -1,0 +1,311 @@
+"""Why a text is not an origin pattern, and what to write instead.
+
+Only ever called for a text that `pattern.py` did not accept; the checks run from the plainest mistake to the rarest,
+and the first that applies names the fault. The hint shows a corrected spelling whenever there is one.
+"""
+
+import json
+import re
+import socket
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from encodings import idna
+from ipaddress import AddressValueError, IPv6Address
+
+from cors_gateway.policy.origin import DEFAULT_PORTS, MAX_HOST_LENGTH, canonical_ipv6, ends_in_number, is_ipv4
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
+_LABEL = re.compile(r"[a-z0-9_-]+")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+_DEVIATIONS = frozenset("ßς\u200c\u200d")
+"""Letters that browsers keep and the older mapping behind the `idna` codec loses (UTS 46 section 2.3)."""
+_UNPRINTABLE = frozenset(("Cc", "Cs", "Co", "Zs", "Zl", "Zp"))
+_LONGEST_QUOTE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PatternFault:
+    """`code` is a stable word: `invalid`, `default_port`, `prohibited`, `null`, `regex_invalid`, `regex_unavailable`."""
+
+    code: str
+    message: str
+    hint: str
+
+
+def find_fault(text: str, is_pattern: Callable[[str], bool]) -> PatternFault:
+    """The first thing wrong with a text that is not a pattern; `is_pattern` judges the spellings to suggest."""
+    quote = quoted(text)
+    for code, complaint, advice in _complaints(text):
+        hint = advice
+        if advice is None:
+            repaired = _repair(text)
+            hint = f'write "{repaired}"' if is_pattern(repaired) else None
+        return PatternFault(code, f"{quote} {complaint}", hint or _EXAMPLE)
+    return PatternFault("invalid", f"{quote} is not an origin", _EXAMPLE)
+
+
+def quoted(text: str) -> str:
+    """The text in double quotes on one line, with its invisible characters escaped."""
+    shown = text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def is_punycode_sound(host: str) -> bool:
+    """Whether every `xn--` label decodes to a name that a browser would encode the same way."""
+    return all(_is_sound_label(label) for label in host.split(".") if label.startswith("xn--"))
+
+
+_EXAMPLE = 'write scheme, host and, if it is not the default, port: "https://app.example.com"'
+
+_Complaint = tuple[str, str, str | None]
+"""Code, what is wrong, and advice; without advice the repaired spelling is the advice."""
+
+
+def _complaints(text: str) -> Iterator[_Complaint]:
+    yield from _of_whole(text)
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        yield "invalid", "has no scheme", None
+        return
+    yield from _of_scheme(scheme, rest)
+    yield from _of_delimiters(rest)
+    host, port = _split_port(rest)
+    yield from _of_spelling(host)
+    yield from _of_port(port)
+    yield from _of_stars(scheme, host)
+    base = host.removeprefix("*.")
+    yield from _of_address(base, is_wildcard=base != host)
+    yield from _of_labels(host, base)
+    if port[1:] == str(DEFAULT_PORTS.get(scheme)):
+        yield "default_port", f"names the default port of {scheme}, which browsers leave out", None
+
+
+def _of_whole(text: str) -> Iterator[_Complaint]:
+    if text == "null":
+        advice = "remove it, or set dangerously_allow_null_origin: true on a policy without credentials"
+        yield "null", "is the origin of every sandboxed frame and local file: anyone can produce it", advice
+    if not text:
+        yield "invalid", "is empty", None
+    if text == "*":
+        advice = 'write allow_origins: ["*"] with nothing else in it, or list the origins'
+        yield "invalid", "stands for every origin and cannot be one entry among others", advice
+    if text.strip("\"'") != text:
+        yield "invalid", "has quotes as part of the value", None
+    if _BLANK.sub("", text[:1] + text[-1:]) != text[:1] + text[-1:]:
+        yield "invalid", "begins or ends with a blank", None
+    several = [part for part in re.split(r"[\s,;|]+", text) if part]
+    if len(several) > 1 and all("://" in part for part in several):
+        entries = ", ".join(f'"{part}"' for part in several)
+        yield "invalid", "holds several origins", f"split it into {len(several)} entries: {entries}"
+    if _BLANK.search(text) or "," in text:
+        yield "invalid", "contains a blank, a comma or a control character", None
+
+
+def _of_scheme(scheme: str, rest: str) -> Iterator[_Complaint]:
+    if "*" in scheme:
+        advice = f'write one entry for each scheme: "https://{rest}", "http://{rest}"'
+        yield "invalid", "has a star in the scheme", advice
+    if scheme.lower() == "file":
+        advice = "remove it; to test local pages, serve them and allow http://localhost:*"
+        yield "prohibited", "is never sent: browsers send null for local files", advice
+    if not _SCHEME.fullmatch(scheme):
+        complaint = (
+            "has upper-case letters" if _SCHEME.fullmatch(scheme.lower()) else "has a malformed scheme"
+        )
+        yield "invalid", complaint, None
+
+
+def _of_delimiters(rest: str) -> Iterator[_Complaint]:
+    if not rest:
+        yield "invalid", "has no host", None
+    if "://" in rest:
+        yield "invalid", "has a second scheme", None
+    first = re.search(r"[/?#@\\]", rest)
+    if first is None:
+        return
+    if first[0] == "@":
+        yield "invalid", "has a user name; an origin has none", None
+    if first[0] == "#":
+        yield "invalid", "has a fragment; a comment needs a blank before its hash", None
+    if first[0] == "?":
+        yield "invalid", "has a query; an origin ends after host and port", None
+    if first[0] == "\\":
+        yield "invalid", "has a backslash", None
+    if rest[first.start() :] == "/":
+        yield "invalid", "has a trailing slash; browsers send none", None
+    yield "invalid", "has a path; an origin ends after host and port", None
+
+
+def _of_spelling(host: str) -> Iterator[_Complaint]:
+    if not host.isascii():
+        yield "invalid", "is not in the form browsers send, which is punycode", None
+    if host != host.lower():
+        yield "invalid", "has upper-case letters; browsers send lower case", None
+    if "%" in host and not host.startswith("["):
+        yield "invalid", "has a percent sign in the host", None
+
+
+def _of_port(port: str) -> Iterator[_Complaint]:
+    if port in ("", ":*"):
+        return
+    digits = port[1:]
+    if not digits:
+        yield "invalid", "has a colon without a port", None
+    if "*" in digits:
+        yield "invalid", "has a star as part of a port", "write :* for any port, or the whole number"
+    if not (digits.isascii() and digits.isdigit()):
+        advice = None
+        if ":" in digits:
+            advice = "write an IPv6 address in brackets: http://[::1]:8080"
+        yield "invalid", "has a port that is not a number", advice
+        return
+    if not 0 < int(digits[:6]) <= 65535:
+        yield "invalid", "has a port outside 1 to 65535", "write a port from 1 to 65535, or :* for any port"
+    if digits.startswith("0"):
+        yield "invalid", "has a port with a leading zero", None
+
+
+def _of_stars(scheme: str, host: str) -> Iterator[_Complaint]:
+    if "*" not in host:
+        return
+    base = host.lstrip("*.")
+    advice = (
+        f'write "{scheme}://*.{base}" for every subdomain'
+        if _LABEL.search(base) and "*" not in base
+        else None
+    )
+    if host.strip("*.") == "":
+        yield "invalid", "stands for every host", 'list the hosts, or write allow_origins: ["*"]'
+    if host.endswith("*"):
+        yield "invalid", "has a star for the top-level domain, which anyone can register under", _LIST_HOSTS
+    if host.startswith(("*.*", "**")):
+        yield "invalid", "has more than one star; one already stands for any number of labels", advice
+    if host.count("*") > 1:
+        yield "invalid", "has more than one star", _LIST_HOSTS
+    if not host.startswith("*."):
+        yield "invalid", "has a star that is not the whole leftmost label", advice or _LIST_HOSTS
+
+
+_LIST_HOSTS = (
+    "write one entry for each host; a star can only stand for everything left of a name, as in *.example.com"
+)
+
+
+def _of_address(base: str, *, is_wildcard: bool) -> Iterator[_Complaint]:
+    is_address = base.startswith("[") or ends_in_number(base)
+    if is_wildcard and is_address:
+        yield "invalid", "has a wildcard under an address; addresses have no subdomains", None
+    if base.startswith("["):
+        yield from _of_ipv6(base)
+    elif is_address and not is_ipv4(base):
+        yield "invalid", "is not an IPv4 address as browsers write it", None
+
+
+def _of_ipv6(host: str) -> Iterator[_Complaint]:
+    address = host[1:-1]
+    if not host.endswith("]"):
+        yield "invalid", "has text after the bracket, or no closing bracket", None
+        return
+    if "%" in address:
+        yield "invalid", "has a zone; browsers send none", None
+        return
+    try:
+        parsed = IPv6Address(address)
+    except AddressValueError:
+        yield "invalid", "has brackets around something that is not an IPv6 address", None
+        return
+    if parsed.ipv4_mapped is not None:
+        yield "prohibited", "maps an IPv4 address", f'write the IPv4 address: "{parsed.ipv4_mapped}"'
+    if canonical_ipv6(address) != address:
+        yield "prohibited", "is not the compressed spelling that browsers send", None
+
+
+def _of_labels(host: str, base: str) -> Iterator[_Complaint]:
+    room = MAX_HOST_LENGTH if base == host else MAX_HOST_LENGTH - len("a.")
+    if len(base) > room:
+        yield "invalid", f"has a host of over {MAX_HOST_LENGTH} bytes", "no DNS name is that long"
+    if base.startswith("["):
+        return
+    for label in base.removesuffix(".").split("."):
+        if not label:
+            yield "invalid", "has an empty label", None
+        elif not _LABEL.fullmatch(label):
+            yield "invalid", f"has a host label with a character no browser sends: {quoted(label)}", None
+        elif len(label) > 63:
+            yield "invalid", "has a host label of over 63 bytes", "no DNS name has one that long"
+    if not is_punycode_sound(base):
+        yield (
+            "invalid",
+            "has an xn-- label that does not decode",
+            "write the punycode a browser shows for the host",
+        )
+
+
+def _split_port(rest: str) -> tuple[str, str]:
+    if rest.startswith("["):
+        address, bracket, port = rest.partition("]")
+        return (address + bracket, port) if port[:1] in ("", ":") else (rest, "")
+    host, colon, port = rest.partition(":")
+    return host, colon + port
+
+
+def _repair(text: str) -> str:
+    """The spelling a browser would use for what was probably meant; not necessarily a pattern."""
+    cleaned = text.strip().strip("\"'").strip()
+    scheme, separator, rest = cleaned.partition("://")
+    if not separator:
+        scheme, rest = "https", cleaned.lstrip("/:")
+    scheme = scheme.lower()
+    if "://" in rest:
+        rest = rest.rpartition("://")[2]
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
+    host, port = _split_port(authority)
+    return f"{scheme}://{_repair_host(host.lower())}{_repair_port(scheme, port)}"
+
+
+def _repair_host(host: str) -> str:
+    if host.startswith("["):
+        address = host[1:-1].partition("%")[0]
+        return f"[{canonical_ipv6(address) or address}]"
+    if not host.isascii():
+        host = ".".join(_to_punycode(label) for label in re.split("[.。．｡]", host))
+    if ends_in_number(host) and not is_ipv4(host):
+        try:
+            return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
+        except OSError:
+            return host
+    return host
+
+
+def _repair_port(scheme: str, port: str) -> str:
+    digits = port[1:]
+    if not (digits.isascii() and digits.isdigit()):
+        return port if digits else ""
+    number = int(digits[:9])
+    return "" if number == DEFAULT_PORTS.get(scheme) else f":{number}"
+
+
+def _to_punycode(label: str) -> str:
+    if label.isascii():
+        return label
+    if not _DEVIATIONS.isdisjoint(label):
+        return "xn--" + unicodedata.normalize("NFC", label).encode("punycode").decode("ascii")
+    try:
+        return idna.ToASCII(label).decode("ascii")
+    except UnicodeError:
+        return label
+
+
+def _is_sound_label(label: str) -> bool:
+    encoded = label.removeprefix("xn--").encode("ascii", "replace")
+    try:
+        decoded = encoded.decode("punycode")
+        is_canonical = decoded.encode("punycode") == encoded
+    except (UnicodeError, ValueError, OverflowError):
+        return False
+    if decoded.isascii() or not is_canonical:
+        return False
+    if decoded != unicodedata.normalize("NFC", decoded.lower()):
+        return False
+    return not any(unicodedata.category(letter) in _UNPRINTABLE for letter in decoded)

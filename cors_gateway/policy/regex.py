@@ -1,0 +1,45 @@
+"""The one door to the regular-expression engine for origins: RE2, linear in the length of the value.
+
+Python's `re` is never used for an operator's expression: a browser's visitor chooses the value it runs on, and a
+backtracking engine can be made to spin (CWE-1333). RE2 is an optional extra, so it is imported when first needed.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+
+INSTALL_HINT = "pip install 'cors-gateway[regex]'"
+
+
+class RegexUnavailableError(RuntimeError):
+    """The RE2 binding is not installed."""
+
+
+class RegexInvalidError(ValueError):
+    """RE2 does not accept the expression."""
+
+
+def compile_regex(expression: str) -> Callable[[bytes], bool]:
+    """A test for "the whole value matches"; the expression counts as one group, whatever alternatives it has.
+
+    Raises `RegexUnavailableError` or `RegexInvalidError`.
+    """
+    try:
+        re2 = import_module("re2")
+    except ImportError as error:
+        raise RegexUnavailableError(f"regex origins need the RE2 engine: {INSTALL_HINT}") from error
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        compiled = re2.compile(expression.encode(), options)
+    except re2.error as error:
+        raise RegexInvalidError(_text(error)) from error
+
+    def matches(value: bytes) -> bool:
+        return compiled.fullmatch(value) is not None
+
+    return matches
+
+
+def _text(error: Exception) -> str:
+    detail = error.args[0] if error.args else ""
+    return detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
