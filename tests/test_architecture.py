@@ -203,3 +203,12 @@ def test_the_committed_schema_is_current() -> None:
     committed = json.loads((ROOT / "config" / "schema.json").read_text())
 
     assert committed == json_schema()
+
+
+def test_the_configuration_reference_is_current() -> None:
+    """`python -m tests.reference` brings it up to date."""
+    from tests.reference import DOCUMENT, with_reference
+
+    committed = DOCUMENT.read_text()
+
+    assert committed == with_reference(committed)
