@@ -32,15 +32,16 @@ _KEY = re.compile(rb"\r\nsec-websocket-key: *(\S+)", re.IGNORECASE)
 class Sink(asyncio.BufferedProtocol):
     """One connection: heads are gathered, bodies only counted."""
 
+    # One for all connections: what arrives is used before the next callback runs.
+    buffer = memoryview(bytearray(256 * 1024))
+
     def __init__(self) -> None:
-        self.buffer = memoryview(bytearray(256 * 1024))
         self.head = b""
         self.remaining = 0
         self.tail: bytes | None = None
         self.frames = -1
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
 
     def get_buffer(self, sizehint: int) -> memoryview:

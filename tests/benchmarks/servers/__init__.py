@@ -4,9 +4,17 @@
 writes its configuration; starting and stopping is the business of `processes.py`.
 """
 
-from tests.benchmarks.servers import gateway, nginx
+from tests.benchmarks.servers import aiohttp, caddy, envoy, gateway, haproxy, nginx, node
 from tests.benchmarks.servers.server import Launch, MissingError, Program, Server
 
-ALL: tuple[Server, ...] = (gateway.SERVER, nginx.SERVER)
+ALL: tuple[Server, ...] = (
+    gateway.SERVER,
+    nginx.SERVER,
+    haproxy.SERVER,
+    envoy.SERVER,
+    caddy.SERVER,
+    node.SERVER,
+    aiohttp.SERVER,
+)
 
 __all__ = ["ALL", "Launch", "MissingError", "Program", "Server"]

@@ -19,6 +19,7 @@ http {{
   keepalive_timeout 600s;
   keepalive_requests 1000000000;
   client_max_body_size 0;
+  client_body_buffer_size 256k;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   {hashes}
@@ -38,8 +39,9 @@ http {{
   upstream sink    {{ server 127.0.0.1:{sink_port};    keepalive 256; keepalive_requests 1000000000; }}
 
   proxy_http_version 1.1;
-  proxy_buffers 16 64k;
+  proxy_buffers 8 256k;
   proxy_buffer_size 16k;
+  proxy_busy_buffers_size 512k;
   proxy_max_temp_file_size 0;
   proxy_request_buffering off;
   proxy_set_header Host $host;
