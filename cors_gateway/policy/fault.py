@@ -6,21 +6,26 @@ and the first that applies names the fault. The hint shows a corrected spelling 
 
 import json
 import re
-import socket
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from encodings import idna
 from ipaddress import AddressValueError, IPv6Address
 
 from cors_gateway.policy.origin import DEFAULT_PORTS, MAX_HOST_LENGTH, canonical_ipv6, ends_in_number, is_ipv4
+from cors_gateway.policy.spelling import is_punycode_sound, repair, split_port
+
+_EXAMPLE = 'write scheme, host and, if it is not the default, port: "https://app.example.com"'
+
+_Complaint = tuple[str, str, str | None]
+"""Code, what is wrong, and advice; without advice the repaired spelling is the advice."""
+
+_BRACKETS = 'write an IPv6 address in brackets: "http://[::1]:8080"'
+_LIST_HOSTS = (
+    "write one entry for each host; a star stands for all subdomains of a name, as in https://*.example.com"
+)
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 _LABEL = re.compile(r"[a-z0-9_-]+")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
-_DEVIATIONS = frozenset("ßς\u200c\u200d")
-"""Letters that browsers keep and the older mapping behind the `idna` codec loses (UTS 46 section 2.3)."""
-_UNPRINTABLE = frozenset(("Cc", "Cs", "Co", "Zs", "Zl", "Zp"))
 _LONGEST_QUOTE = 100
 
 
@@ -39,7 +44,7 @@ def find_fault(text: str, is_pattern: Callable[[str], bool]) -> PatternFault:
     for code, complaint, advice in _complaints(text):
         hint = advice
         if advice is None:
-            repaired = _repair(text)
+            repaired = repair(text)
             hint = f'write "{repaired}"' if is_pattern(repaired) else None
         return PatternFault(code, f"{quote} {complaint}", hint or _EXAMPLE)
     return PatternFault("invalid", f"{quote} is not an origin", _EXAMPLE)
@@ -51,17 +56,6 @@ def quoted(text: str) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
-def is_punycode_sound(host: str) -> bool:
-    """Whether every `xn--` label decodes to a name that a browser would encode the same way."""
-    return all(_is_sound_label(label) for label in host.split(".") if label.startswith("xn--"))
-
-
-_EXAMPLE = 'write scheme, host and, if it is not the default, port: "https://app.example.com"'
-
-_Complaint = tuple[str, str, str | None]
-"""Code, what is wrong, and advice; without advice the repaired spelling is the advice."""
-
-
 def _complaints(text: str) -> Iterator[_Complaint]:
     yield from _of_whole(text)
     scheme, separator, rest = text.partition("://")
@@ -70,10 +64,10 @@ def _complaints(text: str) -> Iterator[_Complaint]:
         return
     yield from _of_scheme(scheme, rest)
     yield from _of_delimiters(rest)
-    host, port = _split_port(rest)
+    host, port = split_port(rest)
     yield from _of_spelling(host)
     yield from _of_port(port)
-    yield from _of_stars(scheme, host)
+    yield from _of_stars(scheme, host, port)
     base = host.removeprefix("*.")
     yield from _of_address(base, is_wildcard=base != host)
     yield from _of_labels(host, base)
@@ -96,7 +90,7 @@ def _of_whole(text: str) -> Iterator[_Complaint]:
         yield "invalid", "begins or ends with a blank", None
     several = [part for part in re.split(r"[\s,;|]+", text) if part]
     if len(several) > 1 and all("://" in part for part in several):
-        entries = ", ".join(f'"{part}"' for part in several)
+        entries = ", ".join(f'"{repair(part)}"' for part in several)
         yield "invalid", "holds several origins", f"split it into {len(several)} entries: {entries}"
     if _BLANK.search(text) or "," in text:
         yield "invalid", "contains a blank, a comma or a control character", None
@@ -110,10 +104,8 @@ def _of_scheme(scheme: str, rest: str) -> Iterator[_Complaint]:
         advice = "remove it; to test local pages, serve them and allow http://localhost:*"
         yield "prohibited", "is never sent: browsers send null for local files", advice
     if not _SCHEME.fullmatch(scheme):
-        complaint = (
-            "has upper-case letters" if _SCHEME.fullmatch(scheme.lower()) else "has a malformed scheme"
-        )
-        yield "invalid", complaint, None
+        is_upper = _SCHEME.fullmatch(scheme.lower()) is not None
+        yield "invalid", "has upper-case letters" if is_upper else "has a malformed scheme", None
 
 
 def _of_delimiters(rest: str) -> Iterator[_Complaint]:
@@ -154,11 +146,10 @@ def _of_port(port: str) -> Iterator[_Complaint]:
         yield "invalid", "has a colon without a port", None
     if "*" in digits:
         yield "invalid", "has a star as part of a port", "write :* for any port, or the whole number"
+    if ":" in digits:
+        yield "invalid", "has an IPv6 address without brackets, or two ports", _BRACKETS
     if not (digits.isascii() and digits.isdigit()):
-        advice = None
-        if ":" in digits:
-            advice = "write an IPv6 address in brackets: http://[::1]:8080"
-        yield "invalid", "has a port that is not a number", advice
+        yield "invalid", "has a port that is not a number", None
         return
     if not 0 < int(digits[:6]) <= 65535:
         yield "invalid", "has a port outside 1 to 65535", "write a port from 1 to 65535, or :* for any port"
@@ -166,36 +157,28 @@ def _of_port(port: str) -> Iterator[_Complaint]:
         yield "invalid", "has a port with a leading zero", None
 
 
-def _of_stars(scheme: str, host: str) -> Iterator[_Complaint]:
+def _of_stars(scheme: str, host: str, port: str) -> Iterator[_Complaint]:
     if "*" not in host:
         return
     base = host.lstrip("*.")
-    advice = (
-        f'write "{scheme}://*.{base}" for every subdomain'
-        if _LABEL.search(base) and "*" not in base
-        else None
-    )
+    advice = _LIST_HOSTS if "*" in base else f'write "{scheme}://*.{base}{port}" for every subdomain'
     if host.strip("*.") == "":
         yield "invalid", "stands for every host", 'list the hosts, or write allow_origins: ["*"]'
     if host.endswith("*"):
         yield "invalid", "has a star for the top-level domain, which anyone can register under", _LIST_HOSTS
     if host.startswith(("*.*", "**")):
         yield "invalid", "has more than one star; one already stands for any number of labels", advice
-    if host.count("*") > 1:
-        yield "invalid", "has more than one star", _LIST_HOSTS
+    if "*" in base:
+        yield "invalid", "has a star in the middle of the host", _LIST_HOSTS
     if not host.startswith("*."):
-        yield "invalid", "has a star that is not the whole leftmost label", advice or _LIST_HOSTS
-
-
-_LIST_HOSTS = (
-    "write one entry for each host; a star can only stand for everything left of a name, as in *.example.com"
-)
+        yield "invalid", "has a star that is not the whole leftmost label", advice
 
 
 def _of_address(base: str, *, is_wildcard: bool) -> Iterator[_Complaint]:
     is_address = base.startswith("[") or ends_in_number(base)
     if is_wildcard and is_address:
-        yield "invalid", "has a wildcard under an address; addresses have no subdomains", None
+        advice = "write the address without the star"
+        yield "invalid", "has a wildcard under an address; addresses have no subdomains", advice
     if base.startswith("["):
         yield from _of_ipv6(base)
     elif is_address and not is_ipv4(base):
@@ -235,77 +218,5 @@ def _of_labels(host: str, base: str) -> Iterator[_Complaint]:
         elif len(label) > 63:
             yield "invalid", "has a host label of over 63 bytes", "no DNS name has one that long"
     if not is_punycode_sound(base):
-        yield (
-            "invalid",
-            "has an xn-- label that does not decode",
-            "write the punycode a browser shows for the host",
-        )
-
-
-def _split_port(rest: str) -> tuple[str, str]:
-    if rest.startswith("["):
-        address, bracket, port = rest.partition("]")
-        return (address + bracket, port) if port[:1] in ("", ":") else (rest, "")
-    host, colon, port = rest.partition(":")
-    return host, colon + port
-
-
-def _repair(text: str) -> str:
-    """The spelling a browser would use for what was probably meant; not necessarily a pattern."""
-    cleaned = text.strip().strip("\"'").strip()
-    scheme, separator, rest = cleaned.partition("://")
-    if not separator:
-        scheme, rest = "https", cleaned.lstrip("/:")
-    scheme = scheme.lower()
-    if "://" in rest:
-        rest = rest.rpartition("://")[2]
-    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
-    host, port = _split_port(authority)
-    return f"{scheme}://{_repair_host(host.lower())}{_repair_port(scheme, port)}"
-
-
-def _repair_host(host: str) -> str:
-    if host.startswith("["):
-        address = host[1:-1].partition("%")[0]
-        return f"[{canonical_ipv6(address) or address}]"
-    if not host.isascii():
-        host = ".".join(_to_punycode(label) for label in re.split("[.。．｡]", host))
-    if ends_in_number(host) and not is_ipv4(host):
-        try:
-            return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
-        except OSError:
-            return host
-    return host
-
-
-def _repair_port(scheme: str, port: str) -> str:
-    digits = port[1:]
-    if not (digits.isascii() and digits.isdigit()):
-        return port if digits else ""
-    number = int(digits[:9])
-    return "" if number == DEFAULT_PORTS.get(scheme) else f":{number}"
-
-
-def _to_punycode(label: str) -> str:
-    if label.isascii():
-        return label
-    if not _DEVIATIONS.isdisjoint(label):
-        return "xn--" + unicodedata.normalize("NFC", label).encode("punycode").decode("ascii")
-    try:
-        return idna.ToASCII(label).decode("ascii")
-    except UnicodeError:
-        return label
-
-
-def _is_sound_label(label: str) -> bool:
-    encoded = label.removeprefix("xn--").encode("ascii", "replace")
-    try:
-        decoded = encoded.decode("punycode")
-        is_canonical = decoded.encode("punycode") == encoded
-    except (UnicodeError, ValueError, OverflowError):
-        return False
-    if decoded.isascii() or not is_canonical:
-        return False
-    if decoded != unicodedata.normalize("NFC", decoded.lower()):
-        return False
-    return not any(unicodedata.category(letter) in _UNPRINTABLE for letter in decoded)
+        advice = "write the punycode that a browser shows for the host"
+        yield "invalid", "has an xn-- label that does not decode", advice

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address
 
-from cors_gateway.policy.fault import PatternFault, find_fault, is_punycode_sound, quoted
+from cors_gateway.policy.fault import PatternFault, find_fault, quoted
 from cors_gateway.policy.origin import MAX_HOST_LENGTH, Origin, ends_in_number, is_ipv4, parse_origin
 from cors_gateway.policy.regex import INSTALL_HINT, RegexInvalidError, RegexUnavailableError, compile_regex
+from cors_gateway.policy.spelling import is_punycode_sound
 
 
 class PatternKind(StrEnum):

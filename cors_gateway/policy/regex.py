@@ -5,7 +5,6 @@ backtracking engine can be made to spin (CWE-1333). RE2 is an optional extra, so
 """
 
 from collections.abc import Callable
-from importlib import import_module
 
 INSTALL_HINT = "pip install 'cors-gateway[regex]'"
 
@@ -24,7 +23,7 @@ def compile_regex(expression: str) -> Callable[[bytes], bool]:
     Raises `RegexUnavailableError` or `RegexInvalidError`.
     """
     try:
-        re2 = import_module("re2")
+        import re2
     except ImportError as error:
         raise RegexUnavailableError(f"regex origins need the RE2 engine: {INSTALL_HINT}") from error
     options = re2.Options()
