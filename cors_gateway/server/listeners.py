@@ -1,0 +1,191 @@
+"""The listening sockets of the process: bound, kept over reloads, and cleaned up.
+
+Only the sockets live here, not what is served on them. With several workers it is the parent that holds them, so that
+connections waiting in a backlog outlive a worker that dies (which is why there is no SO_REUSEPORT).
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cors_gateway.config.snapshot import Listener, TcpListener, UnixListener
+from cors_gateway.server.port_owner import find_port_owner
+from cors_gateway.server.startup_error import StartupError
+
+BACKLOG = 4096
+"""The kernel lowers it to net.core.somaxconn."""
+
+KEEPALIVE = (60, 10, 3)
+"""Seconds of silence before the first probe, seconds between probes, probes: a vanished client is gone in 90 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A listener and its listening socket."""
+
+    listener: Listener
+    socket: socket.socket
+
+    @property
+    def address(self) -> str:
+        """As in the configuration, with the port that the system chose in place of port 0."""
+        if isinstance(self.listener, UnixListener):
+            return str(self.listener)
+        return str(TcpListener(self.listener.host, self.socket.getsockname()[1]))
+
+
+class Listeners:
+    """The sockets of one purpose, by address. TLS settings are no part of the address: they change without rebinding."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, socket.socket] = {}
+        self._files: dict[str, tuple[int, int]] = {}
+
+    def open(self, wanted: Iterable[Listener]) -> tuple[Bound, ...]:
+        """Bind what is not bound yet and return all that is wanted.
+
+        Raises StartupError, and then nothing is bound that was not before.
+        """
+        new: list[str] = []
+        bound: dict[str, Bound] = {}
+        try:
+            for listener in wanted:
+                address = str(listener)
+                if address in bound:
+                    raise StartupError(f"cannot listen on {address}: it is listed twice")
+                if address not in self._open:
+                    self._open[address] = bind(listener)
+                    new.append(address)
+                    self._remember_file(listener)
+                elif isinstance(listener, UnixListener):
+                    _change_mode(listener)
+                bound[address] = Bound(listener, self._open[address])
+        except StartupError:
+            for address in new:
+                self._close(address)
+            raise
+        return tuple(bound.values())
+
+    def close_except(self, wanted: Iterable[Listener]) -> tuple[str, ...]:
+        """Close what is no longer wanted; returns the addresses."""
+        kept = {str(listener) for listener in wanted}
+        closed = tuple(address for address in self._open if address not in kept)
+        for address in closed:
+            self._close(address)
+        return closed
+
+    def close(self) -> None:
+        """Close everything and remove the socket files that are still ours."""
+        self.close_except(())
+
+    def _remember_file(self, listener: Listener) -> None:
+        if isinstance(listener, UnixListener):
+            status = os.lstat(listener.path)
+            self._files[str(listener)] = status.st_dev, status.st_ino
+
+    def _close(self, address: str) -> None:
+        self._open.pop(address).close()
+        identity = self._files.pop(address, None)
+        path = address.removeprefix("unix:")
+        with contextlib.suppress(OSError):
+            status = os.lstat(path)
+            if identity == (status.st_dev, status.st_ino):
+                os.unlink(path)  # noqa: PTH108
+
+
+def bind(listener: Listener) -> socket.socket:
+    """A listening, non-blocking socket. Raises StartupError."""
+    try:
+        return _bind_unix(listener) if isinstance(listener, UnixListener) else _bind_tcp(listener)
+    except OSError as error:
+        raise StartupError(f"cannot listen on {listener}: {_explain(listener, error)}") from None
+
+
+def _bind_tcp(listener: TcpListener) -> socket.socket:
+    is_ipv6 = ":" in listener.host
+    sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_ipv6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Accepted connections inherit these (Linux), which saves four system calls for each.
+        idle, interval, count = KEEPALIVE
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, count)
+        sock.bind((listener.host, listener.port))
+        return _listen(sock)
+    except OSError:
+        sock.close()
+        raise
+
+
+def _bind_unix(listener: UnixListener) -> socket.socket:
+    _remove_stale(listener.path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # By umask and not by chmod afterwards: there must be no moment in which the file admits more than it should.
+    umask = os.umask(0o777 & ~listener.mode)
+    try:
+        sock.bind(listener.path)
+        return _listen(sock)
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        os.umask(umask)
+
+
+def _change_mode(listener: UnixListener) -> None:
+    try:
+        os.chmod(listener.path, listener.mode)  # noqa: PTH101
+    except OSError as error:
+        raise StartupError(f"cannot change the mode of {listener}: {_explain(listener, error)}") from None
+
+
+def _listen(sock: socket.socket) -> socket.socket:
+    sock.listen(BACKLOG)
+    sock.setblocking(False)
+    return sock
+
+
+def _remove_stale(path: str) -> None:
+    """Remove a socket file that nobody answers on, as a killed process leaves it; anything else stays."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(status.st_mode):
+        raise StartupError(f"cannot listen on unix:{path}: the file exists and is not a socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)  # noqa: PTH108
+            return
+        except BlockingIOError:
+            pass  # somebody listens, and has a full backlog
+    raise StartupError(f"cannot listen on unix:{path}: another process answers on it")
+
+
+def _explain(listener: Listener, error: OSError) -> str:
+    is_tcp = isinstance(listener, TcpListener)
+    match error.errno:
+        case errno.EADDRINUSE if isinstance(listener, TcpListener):
+            owner = find_port_owner(listener.port)
+            return f"the address is in use by {owner or 'another process'}"
+        case errno.EACCES | errno.EPERM if is_tcp:
+            return "no permission; ports below 1024 need the capability NET_BIND_SERVICE, so take a higher one"
+        case errno.EADDRNOTAVAIL if is_tcp:
+            return "not an address of this machine"
+        case errno.EAFNOSUPPORT if is_tcp:
+            return "this machine has no IPv6"
+        case errno.ENOENT:
+            return "the directory does not exist"
+        case _:
+            return (error.strerror or str(error)).lower()
