@@ -1,0 +1,127 @@
+"""The real gateway as a subprocess: configuration written, readiness awaited, exit and stderr checked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+START_DEADLINE = 30.0  # seconds; the machine may be busy
+STOP_DEADLINE = 20.0
+
+
+class GatewayFailure(Exception):
+    """The process did not start, did not stop, or wrote a traceback."""
+
+
+@dataclass(slots=True)
+class GatewayProcess:
+    """A running gateway."""
+
+    process: subprocess.Popen[bytes]
+    address: tuple[str, int]
+    directory: Path
+
+    @property
+    def log(self) -> str:
+        """What it wrote to standard output and standard error so far."""
+        return (self.directory / "gateway.log").read_text("utf-8", "replace")
+
+    @property
+    def memory(self) -> int:
+        """Resident memory in bytes, of the process and its workers."""
+        return sum(_resident(pid) for pid in (self.process.pid, *_children(self.process.pid)))
+
+    def descriptors(self) -> int:
+        """Open file descriptors, of the process and its workers."""
+        pids = (self.process.pid, *_children(self.process.pid))
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code. Raises GatewayFailure when it does not end in time."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_DEADLINE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise GatewayFailure(f"still running {STOP_DEADLINE} s after SIGTERM\n{self.log}") from None
+
+
+@contextlib.contextmanager
+def running_gateway(directory: Path, configuration: dict[str, object]) -> Iterator[GatewayProcess]:
+    """A gateway that serves `configuration` (listen, admin and logging are filled in here) from `directory`.
+
+    Leaving the context stops it, and raises GatewayFailure when it exits with anything but 0 or ever wrote a
+    traceback or a warning that a coroutine or an exception was lost.
+    """
+    gateway = start_gateway(directory, configuration)
+    try:
+        wait_until_ready(gateway)
+        yield gateway
+    finally:
+        code = gateway.stop()
+    if code != 0:
+        raise GatewayFailure(f"exit code {code}\n{gateway.log}")
+    for sign in ("Traceback", "never retrieved", "was never awaited", "Unhandled", "Exception in"):
+        if sign in gateway.log:
+            raise GatewayFailure(f"{sign!r} in the log\n{gateway.log}")
+
+
+def start_gateway(directory: Path, configuration: dict[str, object]) -> GatewayProcess:
+    """Write the configuration and start the process, without waiting."""
+    directory.mkdir(parents=True, exist_ok=True)
+    address = ("127.0.0.1", free_port())
+    server = {"listen": [f"127.0.0.1:{address[1]}"], "access_log": "off", "shutdown": {"grace": "5s"}}
+    server |= configuration.get("server", {})  # type: ignore[operator]
+    document = {"version": 1, "admin": "off"} | configuration | {"server": server}
+    (directory / "gateway.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    with (directory / "gateway.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cors_gateway", "run", "-c", str(directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    return GatewayProcess(process, address, directory)
+
+
+def wait_until_ready(gateway: GatewayProcess) -> None:
+    """Connect until it is accepted. Raises GatewayFailure when the process ends or takes too long."""
+    deadline = time.monotonic() + START_DEADLINE
+    while time.monotonic() < deadline:
+        if gateway.process.poll() is not None:
+            raise GatewayFailure(f"exit code {gateway.process.returncode}\n{gateway.log}")
+        with contextlib.suppress(OSError), socket.create_connection(gateway.address, 1.0):
+            return
+        time.sleep(0.02)
+    raise GatewayFailure(f"not listening after {START_DEADLINE} s\n{gateway.log}")
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _resident(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

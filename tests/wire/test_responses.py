@@ -1,0 +1,50 @@
+"""Raw upstream responses over a socket: what the client gets, and that the next client is not harmed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.wire.corpus import Case, response_cases, selected
+from tests.wire.lanes import gateway_lanes, run_cases
+from tests.wire.response_runs import Observation, configuration, run_case
+from tests.wire.response_scoring import complaints, tolerated
+
+pytestmark = pytest.mark.timeout(300)
+
+LANES = 4
+
+TOLERATED: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module")
+def observations(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Observation]:
+    """Every selected case, run once."""
+    cases = selected(request, response_cases())
+    with gateway_lanes(tmp_path_factory.mktemp("responses"), min(LANES, len(cases)), configuration) as lanes:
+        return run_cases(lanes, cases, run_case)
+
+
+@pytest.mark.parametrize("case", response_cases(), ids=lambda case: case.id)
+def test_a_raw_upstream_response_is_treated_as_the_corpus_says(
+    case: Case, observations: dict[str, Observation]
+) -> None:
+    seen = observations[case.id]
+
+    found = complaints(case, seen)
+
+    if found and case.id in TOLERATED:
+        assert tolerated(case, seen), found
+    else:
+        assert found == [], case.why
+
+
+def test_every_tolerated_case_exists_and_is_needed(observations: dict[str, Observation]) -> None:
+    """An entry in TOLERATED that passes, or that is gone from the corpus, is deleted."""
+    cases = {case.id: case for case in response_cases()}
+
+    assert set(TOLERATED) <= set(cases)
+    assert [
+        id for id in TOLERATED if id in observations and not complaints(cases[id], observations[id])
+    ] == []
