@@ -1,0 +1,117 @@
+"""Who asked, told to the backend: X-Forwarded-*, Forwarded (RFC 7239) and Via (RFC 9110 7.6.3).
+
+A peer outside `trusted_proxies` is taken by its socket address alone and whatever it says about others is removed;
+a trusted one is believed and its lists are continued.
+"""
+
+import re
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from cors_gateway.http1.grammar import list_elements
+from cors_gateway.http1.request_fields import RequestField
+
+MAX_HOPS = 32
+
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+_CONTINUED = frozenset({b"x-forwarded-for", b"forwarded"})
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?\Z")
+
+
+class Peer:
+    """The other end of a client connection: its address as text, and whether it is a trusted proxy."""
+
+    __slots__ = ("address", "is_tls", "is_trusted")
+
+    def __init__(self, address: str, trusted: Networks, *, is_tls: bool) -> None:
+        self.address = address
+        self.is_tls = is_tls
+        self.is_trusted = is_within(address, trusted)
+
+
+def is_within(address: str, networks: Networks) -> bool:
+    """Whether an address belongs to one of the networks. A Unix socket's peer (an empty address) never does."""
+    parsed = _parse_address(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def client_address(peer: Peer, fields: Sequence[RequestField], trusted: Networks) -> str:
+    """The client's address: the right-most one in X-Forwarded-For that is no trusted proxy, else the peer's."""
+    if not peer.is_trusted:
+        return peer.address
+    hops = _values(fields, b"x-forwarded-for")[-MAX_HOPS:]
+    nearest = peer.address
+    for hop in reversed(hops):
+        text = hop.decode("latin-1")
+        parsed = _parse_address(text)
+        if parsed is None:
+            return nearest
+        nearest = str(parsed)
+        if not any(parsed in network for network in trusted):
+            return nearest
+    return nearest
+
+
+def forwarding_lines(peer: Peer, fields: Sequence[RequestField], host: bytes, prefix: bytes) -> list[bytes]:
+    """The lines, without CRLF, that tell the backend about the client, the host it asked for and the scheme.
+
+    `prefix` is the path prefix that was removed (`strip_prefix`), or empty.
+    """
+    address = peer.address.encode("ascii", "replace") or b"unknown"
+    scheme = b"https" if peer.is_tls else b"http"
+    if not peer.is_trusted:
+        lines = [b"X-Forwarded-For: " + address, b"X-Forwarded-Proto: " + scheme]
+        if host:
+            lines.append(b"X-Forwarded-Host: " + host)
+        if prefix:
+            lines.append(b"X-Forwarded-Prefix: " + prefix)
+        return lines
+    names = {field.name for field in fields}
+    lines = [field.line for field in fields if field.name not in _CONTINUED]
+    lines.append(b"X-Forwarded-For: " + b", ".join([*_values(fields, b"x-forwarded-for"), address]))
+    if b"x-forwarded-proto" not in names:
+        lines.append(b"X-Forwarded-Proto: " + scheme)
+    if host and b"x-forwarded-host" not in names:
+        lines.append(b"X-Forwarded-Host: " + host)
+    if prefix and b"x-forwarded-prefix" not in names:
+        lines.append(b"X-Forwarded-Prefix: " + prefix)
+    if b"forwarded" in names:
+        element = b"for=" + _forwarded_node(address) + b";proto=" + scheme
+        if host:
+            element += b';host="' + host + b'"'
+        lines.append(b"Forwarded: " + b", ".join([*_values(fields, b"forwarded"), element]))
+    return lines
+
+
+def via_line(received: Sequence[bytes], is_http11: bool, pseudonym: bytes) -> bytes:
+    """One Via line, without CRLF: what came, and this gateway appended."""
+    own = (b"1.1 " if is_http11 else b"1.0 ") + pseudonym
+    return b"Via: " + b", ".join([*received, own])
+
+
+def passed_here_before(received: Sequence[bytes], pseudonym: bytes) -> bool:
+    """Whether Via already names this gateway: the request goes round in a loop."""
+    return any(pseudonym in value for value in received) and any(
+        element.split()[1:2] == [pseudonym] for value in received for element in list_elements(value)
+    )
+
+
+def _values(fields: Sequence[RequestField], name: bytes) -> list[bytes]:
+    return [element for field in fields if field.name == name for element in list_elements(field.value)]
+
+
+def _forwarded_node(address: bytes) -> bytes:
+    return b'"[' + address + b']"' if b":" in address else address
+
+
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    if match := _ADDRESS.match(text):
+        text = match[1] or match[2]
+    try:
+        parsed = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        return parsed.ipv4_mapped
+    return parsed

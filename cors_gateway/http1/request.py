@@ -1,0 +1,246 @@
+"""The header section of a request, read as a whole: framing, connection handling, and what is forwarded.
+
+Pure: bytes in, `RequestHead` out, `ProtocolFault` for everything that two parsers could read differently. The head is
+rebuilt from what was understood, never copied through.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from cors_gateway.http1 import request_fields as kind
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.grammar import connection_options, is_token, is_valid_host, parse_content_length
+from cors_gateway.http1.request_fields import RequestField, RequestFieldMemo, check_nominations
+
+_HEAD_BYTES = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)])
+# Options that are no field names.
+_CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
+
+NO_BODY = 0
+SIZED = 1
+CHUNKED = 2
+
+
+class RequestHead:
+    """What a header section says. Values are as received, without surrounding white space."""
+
+    __slots__ = (
+        "closes",
+        "connection",
+        "content_length",
+        "expects_continue",
+        "forwarding",
+        "framing",
+        "host",
+        "kept",
+        "max_forwards",
+        "method_asked",
+        "origin",
+        "headers_asked",
+        "private_network",
+        "request_id",
+        "sec_fetch_site",
+        "upgrade",
+        "via",
+        "websocket_key",
+        "websocket_version",
+        "is_plain",
+    )
+
+    def __init__(self) -> None:
+        self.kept: list[RequestField] = []
+        self.host: bytes | None = None
+        self.framing = NO_BODY
+        self.content_length = 0
+        self.connection: frozenset[bytes] = frozenset()
+        self.closes = False
+        self.upgrade: tuple[bytes, ...] = ()
+        self.expects_continue = False
+        self.origin: tuple[bytes, ...] = ()
+        self.method_asked: tuple[bytes, ...] = ()
+        self.headers_asked: tuple[bytes, ...] = ()
+        self.private_network: tuple[bytes, ...] = ()
+        self.sec_fetch_site: tuple[bytes, ...] = ()
+        self.forwarding: tuple[RequestField, ...] = ()
+        self.via: tuple[bytes, ...] = ()
+        self.max_forwards: tuple[bytes, ...] = ()
+        self.request_id: tuple[bytes, ...] = ()
+        self.websocket_key: tuple[bytes, ...] = ()
+        self.websocket_version: tuple[bytes, ...] = ()
+        self.is_plain = True
+        """There is a Host, and nothing that asks for special treatment: the common case, tested once."""
+
+    def value_of(self, name: bytes) -> bytes | None:
+        """The first forwarded value of a field by its lower-case name (for logs; not for decisions)."""
+        return next((field.value for field in self.kept if field.name == name), None)
+
+
+class RequestReader:
+    """Reads header sections under the limits of one listener; remembers lines across requests."""
+
+    __slots__ = ("_max_bytes", "_max_fields", "_memo")
+
+    def __init__(self, *, max_bytes: int, max_fields: int) -> None:
+        self._max_bytes = max_bytes
+        self._max_fields = max_fields
+        self._memo = RequestFieldMemo()
+
+    @property
+    def max_bytes(self) -> int:
+        """Bytes of a header section; 0 is no limit."""
+        return self._max_bytes
+
+    def read(self, block: bytes) -> RequestHead:
+        """Read a header section: field lines joined by CRLF, without the last CRLF and the empty line.
+
+        Raises ProtocolFault with the status to answer: 400, 417, 431 or 501.
+        """
+        if self._max_bytes and len(block) > self._max_bytes:
+            raise ProtocolFault(431, "header section too large")
+        lines = block.split(b"\r\n") if block else []
+        if self._max_fields and len(lines) > self._max_fields:
+            raise ProtocolFault(431, "too many header fields")
+        head = RequestHead()
+        kept = head.kept
+        special: list[RequestField] = []
+        known = self._memo.lines.get
+        for line in lines:
+            field = known(line)
+            if field is None:
+                field = self._memo.read(line)
+            what = field.kind
+            if what == 0:
+                kept.append(field)
+            elif what != 1:
+                special.append(field)
+                if what >= kind.LOOKED_AT_AND_KEPT:
+                    kept.append(field)
+        _interpret(head, special)
+        return head
+
+
+def refuse_hopeless_head(data: bytes) -> None:
+    """Refuse the beginning of a head that can no longer become a good one, instead of waiting for its end.
+
+    Raises ProtocolFault(400) for a control byte or a bare CR or LF.
+    """
+    ends = data.count(b"\r\n")
+    if (
+        data.translate(None, _HEAD_BYTES)
+        or data.count(b"\n") != ends
+        or data.count(b"\r") - ends > data.endswith(b"\r")
+    ):
+        raise ProtocolFault(400, "control character or bare line end in a request head")
+    if not data[:1].translate(None, b" \t"):
+        raise ProtocolFault(400, "white space before the request line")
+
+
+def check_version(head: RequestHead, is_http11: bool) -> None:
+    """The rules that need the version: Host is required in 1.1, Transfer-Encoding is faulty in 1.0."""
+    if head.host is None and is_http11:
+        raise ProtocolFault(400, "missing Host")
+    if head.framing == CHUNKED and not is_http11:
+        raise ProtocolFault(400, "Transfer-Encoding in an HTTP/1.0 request")
+
+
+def is_websocket(method: bytes, head: RequestHead, is_http11: bool) -> bool:
+    """Whether this is a WebSocket handshake to be relayed (RFC 6455 4.2.1).
+
+    Raises ProtocolFault 400 or 426 for a request that asks for `websocket` and is not a valid handshake. Any other
+    protocol in Upgrade, and an Upgrade that Connection does not name, is ignored: the request is served as it is.
+    """
+    if b"upgrade" not in head.connection or not is_http11:
+        return False
+    if len(head.upgrade) != 1 or head.upgrade[0].lower() != b"websocket":
+        return False
+    if method != b"GET" or head.framing != NO_BODY:
+        raise ProtocolFault(400, "WebSocket handshake with another method than GET, or with a body")
+    if head.websocket_version != (b"13",):
+        raise ProtocolFault(426 if head.websocket_version else 400, "WebSocket version is not 13")
+    if len(head.websocket_key) != 1 or not _is_websocket_key(head.websocket_key[0]):
+        raise ProtocolFault(400, "malformed Sec-WebSocket-Key")
+    return True
+
+
+def _interpret(head: RequestHead, special: Sequence[RequestField]) -> None:
+    transfer_encoding: bytes | None = None
+    content_length: bytes | None = None
+    for field in special:
+        value = field.value
+        what = field.kind
+        if what == kind.HOST:
+            if head.host is not None or not is_valid_host(value):
+                raise ProtocolFault(400, "repeated or malformed Host")
+            head.host = value
+        elif what == kind.ORIGIN:
+            head.origin += (value,)
+        elif what == kind.SEC_FETCH_SITE:
+            head.sec_fetch_site += (value,)
+        elif what == kind.CONNECTION:
+            options = connection_options(value)
+            check_nominations(options)
+            head.connection |= options
+        elif what == kind.CONTENT_LENGTH:
+            if content_length is not None:
+                raise ProtocolFault(400, "repeated Content-Length")
+            content_length = value
+        elif what == kind.TRANSFER_ENCODING:
+            if transfer_encoding is not None:
+                raise ProtocolFault(400, "repeated Transfer-Encoding")
+            transfer_encoding = value
+        elif what == kind.EXPECT:
+            if value.lower() != b"100-continue":
+                raise ProtocolFault(417, "unknown expectation")
+            head.expects_continue = True
+        elif what == kind.REQUEST_METHOD:
+            head.method_asked += (value,)
+        elif what == kind.REQUEST_HEADERS:
+            head.headers_asked += (value,)
+        elif what == kind.REQUEST_PRIVATE_NETWORK:
+            head.private_network += (value,)
+        elif what == kind.FORWARDING:
+            head.forwarding += (field,)
+        elif what == kind.VIA:
+            head.via += (value,)
+        elif what == kind.UPGRADE:
+            head.upgrade += (value,)
+        elif what == kind.MAX_FORWARDS:
+            head.max_forwards += (value,)
+        elif what == kind.REQUEST_ID:
+            head.request_id += (value,)
+        elif what == kind.WEBSOCKET_KEY:
+            head.websocket_key += (value,)
+        elif what == kind.WEBSOCKET_VERSION:
+            head.websocket_version += (value,)
+    _frame(head, transfer_encoding, content_length)
+    nominated = head.connection - _CONNECTION_ALONE
+    if nominated:
+        head.kept = [field for field in head.kept if field.name not in nominated]
+    head.closes = b"close" in head.connection
+    head.is_plain = head.host is not None and not (
+        head.upgrade or head.expects_continue or head.max_forwards or head.via
+    )
+
+
+def _frame(head: RequestHead, transfer_encoding: bytes | None, content_length: bytes | None) -> None:
+    """RFC 9112 6.3, refusing what it merely allows to repair."""
+    if transfer_encoding is not None:
+        if content_length is not None:
+            raise ProtocolFault(400, "both Content-Length and Transfer-Encoding")
+        if transfer_encoding.lower() != b"chunked":
+            codings = [coding.strip(b" \t").lower() for coding in transfer_encoding.split(b",")]
+            if codings[-1] == b"chunked" and codings.count(b"chunked") == 1 and all(map(is_token, codings)):
+                raise ProtocolFault(501, "unsupported transfer coding")
+            raise ProtocolFault(400, "malformed Transfer-Encoding")
+        head.framing = CHUNKED
+    elif content_length is not None:
+        head.framing = SIZED
+        head.content_length = parse_content_length(content_length)
+
+
+def _is_websocket_key(value: bytes) -> bool:
+    try:
+        return len(base64.b64decode(value, validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False

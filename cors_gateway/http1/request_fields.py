@@ -1,0 +1,146 @@
+"""What each field line of a request means to a gateway: kept, dropped, refused or looked at.
+
+A line is classified once and remembered (`RequestFieldMemo`): a line seen before costs one look-up, so the strict
+grammar is paid for once per distinct line. Assembling the lines of one request is in `request.py`.
+"""
+
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.grammar import split_field_line
+
+MAX_FIELD_LINE = 8192
+
+MAX_REMEMBERED_LINES = 4096
+MAX_REMEMBERED_LINE = 1024
+
+# What to do with a field. Plain integers: they are compared for every line of every request.
+KEEP = 0
+DROP = 1
+# Looked at, and not forwarded as it came.
+HOST = 2
+CONTENT_LENGTH = 3
+TRANSFER_ENCODING = 4
+CONNECTION = 5
+UPGRADE = 6
+EXPECT = 7
+FORWARDING = 8
+VIA = 9
+REQUEST_ID = 10
+MAX_FORWARDS = 11
+# Looked at, and forwarded in its place.
+LOOKED_AT_AND_KEPT = 16
+ORIGIN = 16
+REQUEST_METHOD = 17
+REQUEST_HEADERS = 18
+REQUEST_PRIVATE_NETWORK = 19
+SEC_FETCH_SITE = 20
+WEBSOCKET_KEY = 21
+WEBSOCKET_VERSION = 22
+
+_KINDS = {
+    b"host": HOST,
+    b"content-length": CONTENT_LENGTH,
+    b"transfer-encoding": TRANSFER_ENCODING,
+    b"connection": CONNECTION,
+    b"upgrade": UPGRADE,
+    b"expect": EXPECT,
+    b"origin": ORIGIN,
+    b"access-control-request-method": REQUEST_METHOD,
+    b"access-control-request-headers": REQUEST_HEADERS,
+    b"access-control-request-private-network": REQUEST_PRIVATE_NETWORK,
+    b"sec-fetch-site": SEC_FETCH_SITE,
+    b"via": VIA,
+    b"max-forwards": MAX_FORWARDS,
+    b"x-request-id": REQUEST_ID,
+    b"sec-websocket-key": WEBSOCKET_KEY,
+    b"sec-websocket-version": WEBSOCKET_VERSION,
+    # RFC 9110 7.6.1: meant for this hop only. TE and Trailer go with the trailers, which are not forwarded.
+    b"keep-alive": DROP,
+    b"proxy-connection": DROP,
+    b"proxy-authenticate": DROP,
+    b"proxy-authorization": DROP,
+    b"proxy-authentication-info": DROP,
+    b"te": DROP,
+    b"trailer": DROP,
+    b"http2-settings": DROP,
+    # Some frameworks route by these instead of the target, past the route whose policy was applied.
+    b"x-original-url": DROP,
+    b"x-rewrite-url": DROP,
+    # Who the client is and what it asked for is told by the gateway (forwarded.py), not by the client.
+    b"forwarded": FORWARDING,
+    b"x-forwarded-for": FORWARDING,
+    b"x-forwarded-host": FORWARDING,
+    b"x-forwarded-proto": FORWARDING,
+    b"x-forwarded-port": FORWARDING,
+    b"x-forwarded-prefix": FORWARDING,
+    b"x-forwarded-server": FORWARDING,
+    b"x-real-ip": FORWARDING,
+    b"x-client-ip": FORWARDING,
+    b"true-client-ip": FORWARDING,
+    b"cf-connecting-ip": FORWARDING,
+}
+
+# End-to-end fields that decisions rest on: a client may neither have them removed by naming them in Connection
+# nor smuggle them in as `X_Y` to a backend that reads both spellings as one.
+_PROTECTED = frozenset(
+    {b"host", b"content-length", b"transfer-encoding", b"connection", b"origin", b"authorization", b"cookie"}
+    | {b"content-type", b"forwarded", b"via", b"x-real-ip", b"x-request-id", b"upgrade"}
+)
+_PROTECTED_PREFIXES = (b"access-control-", b"x-forwarded-", b"sec-")
+# `upgrade`, `close`, `keep-alive` and `te` are what Connection is there for.
+_NOMINABLE = frozenset({b"upgrade"})
+
+
+class RequestField:
+    """One field line of a request: its kind, lower-case name, value, and the line as it goes on to the backend."""
+
+    __slots__ = ("kind", "line", "name", "value")
+
+    def __init__(self, kind: int, name: bytes, value: bytes, line: bytes) -> None:
+        self.kind = kind
+        self.name = name
+        self.value = value
+        self.line = line
+
+
+def read_field(line: bytes) -> RequestField:
+    """Classify one field line. Raises ProtocolFault(400), or 431 if it is too long."""
+    if len(line) > MAX_FIELD_LINE:
+        raise ProtocolFault(431, "header field too large")
+    name, value = split_field_line(line)
+    lower = name.lower()
+    kind = _KINDS.get(lower, KEEP)
+    if kind == KEEP and b"_" in name:
+        if is_protected(lower.replace(b"_", b"-")):
+            raise ProtocolFault(400, "header field name that imitates a protected one")
+        kind = DROP
+    return RequestField(kind, lower, value, name + b": " + value)
+
+
+def is_protected(name: bytes) -> bool:
+    """Whether decisions rest on the field with this lower-case name."""
+    return name in _PROTECTED or name.startswith(_PROTECTED_PREFIXES)
+
+
+def check_nominations(options: frozenset[bytes]) -> None:
+    """Refuse a Connection field that would have a protected field removed. Raises ProtocolFault(400)."""
+    for option in options:
+        if is_protected(option) and option not in _NOMINABLE:
+            raise ProtocolFault(400, "Connection names a field that must not be removed")
+
+
+class RequestFieldMemo:
+    """Remembers classified lines, bounded in number and length; emptied when full."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self) -> None:
+        self.lines: dict[bytes, RequestField] = {}
+
+    def read(self, line: bytes) -> RequestField:
+        """Classify a line that `lines` does not hold yet, and remember it. Raises as `read_field`."""
+        field = read_field(line)
+        if len(line) <= MAX_REMEMBERED_LINE:
+            if len(self.lines) >= MAX_REMEMBERED_LINES:
+                self.lines.clear()
+            self.lines[line] = field
+        return field

@@ -1,0 +1,102 @@
+"""The request line: method, target form, version (RFC 9112 3).
+
+The target's path is read in every way a backend could read it (`paths.py`); which route that selects is not decided
+here.
+"""
+
+import re
+
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.grammar import is_token, is_valid_host
+from cors_gateway.http1.paths import PathFault, resolve
+
+MAX_REQUEST_LINE = 8192
+MAX_METHOD = 32
+
+_TARGET = re.compile(rb"[\x21-\x7e]+\Z")
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)([/?].*)?\Z", re.IGNORECASE)
+
+
+class RequestLine:
+    """A request line that was understood.
+
+    `target` is what goes upstream, in origin form (or `*`), byte for byte as received. `readings` are the canonical
+    path and every other reading of it; empty for `*`. `authority` is that of an absolute-form target.
+    """
+
+    __slots__ = ("authority", "is_http11", "method", "path", "readings", "target")
+
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        path: bytes,
+        readings: tuple[bytes, ...],
+        authority: bytes | None,
+        is_http11: bool,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.path = path
+        self.readings = readings
+        self.authority = authority
+        self.is_http11 = is_http11
+
+
+def parse_request_line(line: bytes) -> RequestLine:
+    """Read a request line without its CRLF.
+
+    Raises ProtocolFault: 400 malformed, 405 CONNECT, 414 too long, 501 method too long, 505 another HTTP version.
+    """
+    if len(line) > MAX_REQUEST_LINE:
+        raise ProtocolFault(414, "request line too long")
+    parts = line.split(b" ")
+    if len(parts) != 3:
+        raise ProtocolFault(400, "malformed request line")
+    method, target, version = parts
+    if not is_token(method):
+        raise ProtocolFault(400, "malformed method")
+    if version == b"HTTP/1.1":
+        is_http11 = True
+    elif version == b"HTTP/1.0":
+        is_http11 = False
+    elif re.match(rb"HTTP/[0-9]\.[0-9]\Z", version):
+        raise ProtocolFault(505, "HTTP version not supported")
+    else:
+        raise ProtocolFault(400, "malformed HTTP version")
+    if len(method) > MAX_METHOD:
+        raise ProtocolFault(501, "method too long")
+    if method == b"CONNECT":
+        raise ProtocolFault(405, "CONNECT is not served")
+    if not _TARGET.match(target) or b"#" in target:
+        raise ProtocolFault(400, "malformed request target")
+
+    authority = None
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise ProtocolFault(400, "asterisk-form with another method than OPTIONS")
+        return RequestLine(method, target, b"", (), None, is_http11)
+    if target[:1] != b"/":
+        authority, target = _split_absolute_form(target)
+        if (
+            target == b"*"
+        ):  # RFC 9112 3.2.4: OPTIONS for an authority without path means the server as a whole
+            if method == b"OPTIONS":
+                return RequestLine(method, target, b"", (), authority, is_http11)
+            target = b"/"
+    path = target.partition(b"?")[0]
+    try:
+        readings = resolve(path)
+    except PathFault as fault:
+        raise ProtocolFault(400, f"ambiguous path: {fault}") from None
+    return RequestLine(method, target, path, readings, authority, is_http11)
+
+
+def _split_absolute_form(target: bytes) -> tuple[bytes, bytes]:
+    match = _ABSOLUTE.match(target)
+    if match is None or not is_valid_host(match[1]):
+        raise ProtocolFault(400, "malformed request target")
+    rest = match[2]
+    if rest is None:
+        return match[1], b"*"
+    return match[1], rest if rest[:1] == b"/" else b"/" + rest

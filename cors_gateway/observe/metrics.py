@@ -1,0 +1,99 @@
+"""Counters of the data path: plain integers on plain objects, so that counting costs next to nothing.
+
+They become Prometheus samples only when somebody asks (`prometheus.py`). They belong to the process, not to a
+snapshot: a reload goes on counting. No key is ever chosen by a client: methods outside the known set fold to `other`.
+"""
+
+from bisect import bisect_left
+
+DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds in seconds; one more bucket counts what is above."""
+
+METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
+NO_ROUTE = "_none"
+
+
+class Tally:
+    """One counter, to be held by whoever counts."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class Histogram:
+    """Counts of durations per bucket (not cumulative) and their sum in seconds."""
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(DURATION_BUCKETS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect_left(DURATION_BUCKETS, seconds)] += 1
+        self.sum += seconds
+
+
+class RouteStats:
+    """What happened on one route since the process began."""
+
+    __slots__ = ("decisions", "duration", "name", "other", "requests", "stripped")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        # Per method ten counters, indexed by the first digit of the status.
+        self.requests: dict[bytes, list[int]] = {method: [0] * 10 for method in METHODS}
+        self.other = [0] * 10
+        self.decisions: dict[tuple[str, str], Tally] = {}
+        """By (kind, reason), both from closed sets."""
+        self.duration = Histogram()
+        self.stripped = 0
+        """Access-Control fields of the backend that were removed."""
+
+    def decision(self, kind: str, reason: str) -> Tally:
+        """The counter of one outcome, made when first asked for."""
+        tally = self.decisions.get((kind, reason))
+        if tally is None:
+            tally = self.decisions[kind, reason] = Tally()
+        return tally
+
+    def count(self, method: bytes, status: int, seconds: float) -> None:
+        """Count one finished request."""
+        self.requests.get(method, self.other)[status // 100] += 1
+        self.duration.counts[bisect_left(DURATION_BUCKETS, seconds)] += 1
+        self.duration.sum += seconds
+
+
+class UpstreamStats:
+    """What happened with one upstream. Outcomes are `ok` and the words of `proxy.failure`."""
+
+    __slots__ = ("name", "outcomes")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.outcomes: dict[str, int] = {"ok": 0}
+
+    def failed(self, outcome: str) -> None:
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+
+
+class Metrics:
+    """All counters of one process."""
+
+    __slots__ = ("connections_refused", "connections_total", "routes", "unrouted", "upstreams")
+
+    def __init__(self) -> None:
+        self.routes: dict[str, RouteStats] = {}
+        self.upstreams: dict[str, UpstreamStats] = {}
+        self.unrouted = self.route(NO_ROUTE)
+        self.connections_total = 0
+        self.connections_refused = 0
+        """Connections turned away because of `limits.connections`."""
+
+    def route(self, name: str) -> RouteStats:
+        return self.routes.setdefault(name, RouteStats(name))
+
+    def upstream(self, name: str) -> UpstreamStats:
+        return self.upstreams.setdefault(name, UpstreamStats(name))

@@ -1,0 +1,225 @@
+"""A snapshot made ready to serve: policies compiled, pools at hand, tables built, memos empty.
+
+Everything that can fail about a snapshot fails in `prepare`, before anything is swapped. What is learnt from requests
+(lines, hosts, preflights) is remembered here and forgotten with the snapshot, bounded in number and length: clients
+choose the keys.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from cors_gateway.config.snapshot import Route, Snapshot, Upstream
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.request import RequestReader
+from cors_gateway.http1.request_line import RequestLine, parse_request_line
+from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
+from cors_gateway.policy.compiled import CompiledPolicy
+from cors_gateway.proxy.clock import CoarseClock
+from cors_gateway.proxy.pool import UpstreamPool
+from cors_gateway.routing import HostRoutes, RouteKey, RouteTable
+
+MAX_REMEMBERED_LINES = 4096
+MAX_REMEMBERED_LINE = 512
+MAX_REMEMBERED_HOSTS = 256
+MAX_REMEMBERED_PREFLIGHTS = 2048
+MAX_REMEMBERED_PREFLIGHT = 2048
+
+_NOT_FORWARDED = frozenset({b"TRACE", b"TRACK"})
+
+
+class ActivationError(Exception):
+    """A valid configuration cannot be served here: a certificate is missing, an engine is not installed."""
+
+
+class ActiveRoute:
+    """A route with everything a request needs: its compiled policy, its pool, its counters."""
+
+    __slots__ = ("host_field", "policy", "pool", "prefix", "route", "stats", "strip_origin", "strip_segments")
+
+    def __init__(self, route: Route, policy: CompiledPolicy, pool: UpstreamPool, stats: RouteStats) -> None:
+        self.route = route
+        self.policy = policy
+        self.pool = pool
+        self.stats = stats
+        self.strip_origin = policy.policy.strip_origin
+        self.strip_segments = route.path.count("/") if route.strip_prefix and route.path != "/" else 0
+        self.prefix = route.path.encode("ascii") if self.strip_segments else b""
+        self.host_field = _host_field(pool.upstream)
+
+
+class RoutedLine:
+    """A request line with the route it selects, and the line as it goes upstream."""
+
+    __slots__ = ("is_plain", "line", "request_line", "route")
+
+    def __init__(self, line: RequestLine, route: ActiveRoute | None) -> None:
+        self.line = line
+        self.route = route
+        target = line.target
+        if route is not None and route.strip_segments:
+            target = without_prefix(target, route.strip_segments)
+        self.request_line = b"%b %b HTTP/1.1\r\n" % (line.method, target)
+        self.is_plain = (
+            route is not None
+            and line.is_http11
+            and line.authority is None
+            and line.method != b"OPTIONS"
+            and line.method not in _NOT_FORWARDED
+        )
+        """HTTP/1.1 in origin form, a method that is simply forwarded, and a route: the common case, tested once."""
+
+
+class ActiveHost:
+    """The routes that serve one value of Host, and the request lines seen for it."""
+
+    __slots__ = ("_routes", "lines")
+
+    def __init__(self, routes: HostRoutes[ActiveRoute]) -> None:
+        self._routes = routes
+        self.lines: dict[bytes, RoutedLine] = {}
+
+    def read_line(self, line: bytes) -> RoutedLine:
+        """Read a request line that `lines` does not hold. Raises ProtocolFault."""
+        parsed = parse_request_line(line)
+        routed = RoutedLine(parsed, self.select(parsed, parsed.method))
+        if len(line) <= MAX_REMEMBERED_LINE:
+            if len(self.lines) >= MAX_REMEMBERED_LINES:
+                self.lines.clear()
+            self.lines[line] = routed
+        return routed
+
+    def select(self, line: RequestLine, method: bytes) -> ActiveRoute | None:
+        """The route for a line, by a method that a preflight may ask for instead of its own.
+
+        Raises ProtocolFault(400) if two readings of the path would select different routes.
+        """
+        readings = line.readings
+        if not readings:
+            return None
+        route = self._routes.select(readings[0], method)
+        for reading in readings[1:]:
+            if self._routes.select(reading, method) is not route:
+                raise ProtocolFault(400, "ambiguous path: its readings select different routes")
+        return route
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedPreflight:
+    """The answer to a preflight whose bytes were seen before: all but the Date line, and where to count it."""
+
+    head: bytes
+    rest: bytes
+    status: int
+    tally: Tally
+    requests: list[int]
+    """Counters by the first digit of the status."""
+    route: ActiveRoute
+    reason: str
+    origin: bytes
+    target: bytes
+    host: bytes
+
+
+class Active:
+    """A snapshot in service."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        routes: RouteTable[ActiveRoute],
+        by_name: dict[str, ActiveRoute],
+        pools: dict[str, UpstreamPool],
+    ) -> None:
+        self.snapshot = snapshot
+        self.pools = pools
+        self.routes_by_name = by_name
+        self.generation = 0
+        limits = snapshot.server.limits
+        self.reader = RequestReader(max_bytes=limits.request_head, max_fields=limits.header_fields)
+        self.limits = limits
+        self.timeouts = snapshot.server.timeouts
+        self.trusted = snapshot.server.trusted_proxies
+        self.preflights: dict[bytes, RememberedPreflight] = {}
+        self._routes = routes
+        self._hosts: dict[bytes, ActiveHost] = {}
+
+    def host(self, host: bytes) -> ActiveHost:
+        """The routes for a value of Host (empty if there was none)."""
+        found = self._hosts.get(host)
+        if found is None:
+            found = ActiveHost(self._routes.for_host(host))
+            if len(self._hosts) >= MAX_REMEMBERED_HOSTS:
+                self._hosts.clear()
+            self._hosts[host] = found
+        return found
+
+    def remember_preflight(self, request: bytes, answer: RememberedPreflight) -> None:
+        if len(request) <= MAX_REMEMBERED_PREFLIGHT:
+            if len(self.preflights) >= MAX_REMEMBERED_PREFLIGHTS:
+                self.preflights.clear()
+            self.preflights[request] = answer
+
+
+def prepare(
+    snapshot: Snapshot,
+    *,
+    loop: asyncio.AbstractEventLoop,
+    clock: CoarseClock,
+    metrics: Metrics,
+    serving: Active | None = None,
+) -> Active:
+    """Build everything a snapshot needs, taking over the pools of `serving` whose upstream did not change.
+
+    Raises ActivationError; nothing is changed then.
+    """
+    pools: dict[str, UpstreamPool] = {}
+    for name, upstream in snapshot.upstreams.items():
+        old = serving.pools.get(name) if serving is not None else None
+        if old is not None and old.upstream == upstream:
+            pools[name] = old
+            continue
+        try:
+            pools[name] = UpstreamPool(upstream, loop=loop, clock=clock, stats=metrics.upstream(name))
+        except OSError as error:
+            raise ActivationError(f"upstream {name}: TLS files cannot be used: {error}") from error
+    compiled: dict[int, CompiledPolicy] = {}
+    by_name: dict[str, ActiveRoute] = {}
+    entries: list[tuple[RouteKey, ActiveRoute]] = []
+    for route in snapshot.routes:
+        policy = compiled.get(id(route.policy))
+        if policy is None:
+            try:
+                policy = compiled[id(route.policy)] = CompiledPolicy(route.policy)
+            except (
+                Exception
+            ) as error:  # the regex engine is missing or refuses: its errors share no base class
+                raise ActivationError(f"route {route.name}: {error}") from error
+        active = ActiveRoute(route, policy, pools[route.upstream], metrics.route(route.name))
+        by_name[route.name] = active
+        entries.append((RouteKey(route.host, route.path, route.methods), active))
+    return Active(snapshot, RouteTable(entries), by_name, pools)
+
+
+def without_prefix(target: bytes, segments: int) -> bytes:
+    """A target in origin form without the first segments of its path; the rest stays byte for byte.
+
+    Counted in segments, because a client may spell the prefix with escapes.
+    """
+    path, question, query = target.partition(b"?")
+    parts = path.split(b"/", segments + 1)
+    rest = parts[segments + 1] if len(parts) > segments + 1 else b""
+    return b"/" + rest + question + query
+
+
+def _host_field(upstream: Upstream) -> bytes | None:
+    """The Host to send, or None for the one that came."""
+    if upstream.host == "preserve":
+        return None
+    if upstream.host != "upstream":
+        return upstream.host.encode("ascii")
+    server = upstream.servers[0]
+    if server.unix_path is not None:
+        return b"localhost"
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    is_default = server.port == (443 if server.tls else 80)
+    return (host if is_default else f"{host}:{server.port}").encode("ascii")

@@ -1,0 +1,561 @@
+"""One connection from a client: reads requests one after the other, sends their responses in order.
+
+A state machine over the callbacks of one transport; no task, timer or closure per request. What a request means is
+decided in `intake.py`, what may happen to it in `exchange.py`. Here: when bytes are a head, a body or early, when the
+connection goes on, and how it ends so that the client still reads the last answer.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from typing import TYPE_CHECKING, cast
+
+from cors_gateway.http1.chunked import ChunkedDecoder
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.forwarded import Peer
+from cors_gateway.http1.request import CHUNKED, NO_BODY, SIZED, RequestHead, refuse_hopeless_head
+from cors_gateway.http1.request_line import MAX_REQUEST_LINE
+from cors_gateway.proxy.answers import problem
+from cors_gateway.proxy.clock import NEVER
+from cors_gateway.proxy.connect import set_tcp_options
+from cors_gateway.proxy.exchange import Exchange
+from cors_gateway.proxy.intake import Answer, Context, admit
+from cors_gateway.proxy.upstream import WRITE_HIGH_WATER, WRITE_LOW_WATER
+
+if TYPE_CHECKING:
+    from cors_gateway.proxy.gateway import Gateway
+
+MAX_EMPTY_LINES = 4
+"""Empty lines before a request line that are overlooked (RFC 9112 2.2)."""
+MAX_AHEAD = 64 * 1024
+"""Bytes read ahead of the request in progress before reading pauses."""
+MAX_DISCARDED = 256 * 1024
+"""Bytes read and dropped, of a body nobody wants or before a close, so that the client gets to read the answer."""
+LINGER = 2.0
+TUNNEL_IDLE = 3600.0
+
+_HEAD = 0
+_PARTIAL = 1
+_BODY = 2
+_WAIT = 3
+_DISCARD = 4
+_TUNNEL = 5
+_LINGER = 6
+_CLOSED = 7
+
+
+class ClientConnection(asyncio.Protocol):
+    """Server side of HTTP/1.1 on one transport."""
+
+    __slots__ = (
+        "_buffer",
+        "_decoder",
+        "_discarded",
+        "_exchange",
+        "_is_at_eof",
+        "_is_read_paused",
+        "_is_tls",
+        "_is_write_paused",
+        "_phase",
+        "_remaining",
+        "_stalled_at",
+        "_stall_deadline",
+        "clock",
+        "context",
+        "deadline",
+        "gateway",
+        "peer",
+        "request_bytes",
+        "transport",
+    )
+
+    def __init__(self, gateway: "Gateway", *, is_tls: bool) -> None:
+        self.gateway = gateway
+        self.clock = gateway.clock
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else happens
+        self.peer: Peer = None  # type: ignore[assignment]  # likewise
+        self.context: Context | None = None
+        """What the last header section came to; see `intake`."""
+        self.request_bytes = b""
+        """The request being handled, whole, while it is an OPTIONS request."""
+        self.deadline = NEVER
+        self._is_tls = is_tls
+        self._phase = _HEAD
+        self._buffer = b""
+        self._exchange: Exchange | None = None
+        self._decoder: ChunkedDecoder | None = None
+        self._remaining = 0
+        self._discarded = 0
+        self._is_read_paused = False
+        self._is_write_paused = False
+        self._is_at_eof = False
+        self._stalled_at = 0
+        self._stall_deadline = NEVER
+
+    @property
+    def is_draining(self) -> bool:
+        return self.gateway.is_draining
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the connection waits for a request of which no byte has come, and nothing is left to send."""
+        return self._phase == _HEAD and not self._buffer and not self.transport.get_write_buffer_size()
+
+    @property
+    def is_tunnel(self) -> bool:
+        return self._phase == _TUNNEL
+
+    @property
+    def date_line(self) -> bytes:
+        return self.clock.date_line
+
+    # -- asyncio.Protocol ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(WRITE_HIGH_WATER, WRITE_LOW_WATER)
+        sock = transport.get_extra_info("socket")
+        address = ""
+        if sock is not None and sock.family != socket.AF_UNIX:
+            set_tcp_options(sock)
+            name = transport.get_extra_info("peername")
+            address = name[0] if name else ""
+        self.peer = Peer(address, self.gateway.active.trusted, is_tls=self._is_tls)
+        self.deadline = self.clock.now + self.gateway.active.timeouts.request_head
+        if not self.gateway.admit_connection(self):
+            self._turn_away()
+
+    def data_received(self, data: bytes) -> None:
+        phase = self._phase
+        if phase == _HEAD:
+            self._take_requests(data)
+        elif phase == _PARTIAL:
+            self._continue_head(data)
+        elif phase == _BODY:
+            self.deadline = self.clock.now + self.gateway.active.timeouts.request_body
+            self._read_body(data)
+        elif phase == _TUNNEL:
+            self.deadline = self.clock.now + TUNNEL_IDLE
+            cast("Exchange", self._exchange).tunnel_to_upstream(data)
+        elif phase == _WAIT:
+            self._keep_for_later(data)
+        elif phase == _DISCARD:
+            self._discard_body(data)
+        elif phase == _LINGER:
+            self._discarded += len(data)
+            if self._discarded > MAX_DISCARDED:
+                self._close_now()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it may still read (RFC 9112 9.6)."""
+        self._is_at_eof = True
+        phase = self._phase
+        if phase == _HEAD:
+            self._phase = _CLOSED
+            self.transport.close()
+            return not self._is_tls
+        if phase == _TUNNEL:
+            cast("Exchange", self._exchange).tunnel_upstream_eof()
+        elif phase in {_PARTIAL, _BODY, _DISCARD}:
+            self._break_off(400, "request_incomplete", "The connection ended before the request did.")
+        elif phase == _LINGER:
+            self._close_now()
+        return not self._is_tls  # TLS transports cannot stay half open
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._phase = _CLOSED
+        self.deadline = NEVER
+        self.gateway.connection_closed(self)
+        if self._exchange is not None:
+            exchange, self._exchange = self._exchange, None
+            exchange.cancel()
+            self.gateway.finish(exchange, self)
+
+    def pause_writing(self) -> None:
+        self._is_write_paused = True
+        self._stalled_at = self.transport.get_write_buffer_size()
+        self._stall_deadline = self.clock.now + self.gateway.active.timeouts.send
+        self.deadline = min(self.deadline, self._stall_deadline)
+        if self._exchange is not None:
+            self._exchange.pause_upstream()
+
+    def resume_writing(self) -> None:
+        self._is_write_paused = False
+        self._stall_deadline = NEVER
+        if self._exchange is not None:
+            self._exchange.resume_upstream()
+        elif self._phase == _HEAD and self._buffer:
+            data, self._buffer = self._buffer, b""
+            self._resume_reading()
+            self._take_requests(data)
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    def _take_requests(self, data: bytes) -> None:
+        """Handle the requests in `data` until one has to wait for its backend, or for more bytes."""
+        while data:
+            if self._is_write_paused:  # a client that sends and does not read
+                self._keep_for_later(data)
+                return
+            data = self._take_request(data)
+            if self._phase != _HEAD:
+                if data and self._phase == _WAIT:
+                    self._keep_for_later(data)
+                return
+
+    def _take_request(self, data: bytes) -> bytes:
+        """Handle the request at the start of `data`; gives what follows it. An incomplete head is kept."""
+        gateway = self.gateway
+        is_options = data[:8] == b"OPTIONS "
+        if is_options:
+            remembered = gateway.active.preflights.get(data)
+            if remembered is not None and not gateway.is_draining:
+                gateway.answer_remembered(self, remembered)
+                return b""
+        end = data.find(b"\r\n\r\n")
+        try:
+            if data[:2] == b"\r\n":
+                return self._skip_empty_lines(data)
+            if end < 0:
+                self._await_head(data)
+                return b""
+            line_end = data.find(b"\r\n", 0, end + 2)
+            if is_options:
+                self.request_bytes = data[: end + 4]
+            outcome = admit(self, data[:line_end], data[line_end + 2 : end])
+        except ProtocolFault as fault:
+            self._refuse(fault)
+            return b""
+        rest = data[end + 4 :]
+        if isinstance(outcome, Exchange):
+            return self._start(outcome, rest)
+        return self._answer(outcome, rest)
+
+    def _start(self, exchange: Exchange, rest: bytes) -> bytes:
+        self._exchange = exchange
+        exchange.started = time.monotonic()
+        if exchange.is_request_sent:
+            self._phase = _WAIT
+            self.deadline = NEVER
+            exchange.start()
+            return rest
+        head = exchange.head
+        self._phase = _BODY
+        self._expect_body(head)
+        self.deadline = self.clock.now + self.gateway.active.timeouts.request_body
+        if head.framing == SIZED and len(rest) >= head.content_length > 0:
+            # Head and body are both here: one write for both.
+            body, rest = rest[: head.content_length], rest[head.content_length :]
+            exchange.send(body)
+            self._request_complete(exchange)
+            exchange.start()
+            return rest
+        if rest or head.content_length == 0:
+            self._read_body(rest)
+        if self._exchange is exchange:
+            exchange.start()
+            if not exchange.is_connected and self._phase == _BODY:
+                self.pause_body()
+        return b""
+
+    def _expect_body(self, head: RequestHead) -> None:
+        self._remaining = head.content_length
+        self._decoder = ChunkedDecoder(is_request=True) if head.framing == CHUNKED else None
+
+    def _answer(self, answer: Answer, rest: bytes) -> bytes:
+        self.gateway.count_answer(self, answer)
+        self.write(answer.data)
+        context = self.context
+        head = context.head if context is not None else None
+        if answer.closes or head is None:
+            self._linger()
+            return b""
+        self.deadline = self.clock.now + self.gateway.active.timeouts.keep_alive
+        if head.framing == NO_BODY:
+            return rest
+        if head.expects_continue or head.content_length > MAX_DISCARDED:
+            self._linger()
+            return b""
+        self._phase = _DISCARD
+        self._discarded = 0
+        self._expect_body(head)
+        self._discard_body(rest)
+        return b""
+
+    def _await_head(self, data: bytes) -> None:
+        """Keep the beginning of a head, unless it can no longer become a good one."""
+        line_end = data.find(b"\r\n")
+        if line_end < 0 and len(data) > MAX_REQUEST_LINE:
+            raise ProtocolFault(414, "request line too long")
+        limit = self.gateway.active.reader.max_bytes
+        if limit and len(data) - max(line_end, 0) > limit + 4:
+            raise ProtocolFault(431, "header section too large")
+        refuse_hopeless_head(data)
+        self._phase = _PARTIAL
+        self._buffer = data
+        self.deadline = self.clock.now + self.gateway.active.timeouts.request_head
+
+    def _continue_head(self, data: bytes) -> None:
+        deadline = self.deadline
+        data = self._buffer + data
+        self._buffer = b""
+        self._phase = _HEAD
+        self._take_requests(data)
+        if self._phase == _PARTIAL and len(self._buffer) == len(data):
+            self.deadline = deadline  # still the same head: its time is absolute
+
+    def _skip_empty_lines(self, data: bytes) -> bytes:
+        for _ in range(MAX_EMPTY_LINES):
+            if data[:2] != b"\r\n":
+                break
+            data = data[2:]
+        if data[:2] == b"\r\n":
+            raise ProtocolFault(400, "too many empty lines before a request")
+        return data
+
+    def _keep_for_later(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) > MAX_AHEAD or self._is_write_paused:
+            self._pause_reading()
+
+    # -- request bodies --------------------------------------------------------------------------------------------
+
+    def _read_body(self, data: bytes) -> None:
+        exchange = cast("Exchange", self._exchange)
+        decoder = self._decoder
+        if decoder is None:
+            piece = data[: self._remaining]
+            self._remaining -= len(piece)
+            if piece:
+                exchange.send(piece)
+            is_done = not self._remaining
+            rest = data[len(piece) :]
+        else:
+            try:
+                pieces = decoder.feed(data)
+            except ProtocolFault as fault:
+                self._break_off(fault.status, "request_malformed", fault.detail)
+                return
+            limit = self.gateway.active.limits.request_body
+            for piece in pieces:
+                if limit and exchange.bytes_in + len(piece) > limit:
+                    self._break_off(
+                        413, "request_body_too_large", "The request body is larger than accepted."
+                    )
+                    return
+                exchange.send(piece)
+            is_done = decoder.is_done
+            rest = decoder.rest
+        if is_done and self._exchange is exchange:
+            self._request_complete(exchange)
+            if rest:
+                self._keep_for_later(rest)
+
+    def _request_complete(self, exchange: Exchange) -> None:
+        self._phase = _WAIT
+        self._decoder = None
+        self.deadline = self._stall_deadline
+        exchange.end_of_request()
+
+    def _discard_body(self, data: bytes) -> None:
+        """Read past the body of a request that was answered here, so that it never becomes the next request."""
+        if self._decoder is None:
+            rest = data[self._remaining :]
+            self._remaining -= len(data) - len(rest)
+            is_done = self._remaining == 0
+        else:
+            self._discarded += len(data)
+            try:
+                self._decoder.feed(data)
+            except ProtocolFault as fault:
+                self._refuse(fault)
+                return
+            if self._discarded > MAX_DISCARDED:
+                self._linger()
+                return
+            rest = self._decoder.rest
+            is_done = self._decoder.is_done
+        if is_done:
+            self._decoder = None
+            self._phase = _HEAD
+            self._take_requests(rest)
+
+    def upstream_is_ready(self) -> None:
+        """The backend is connected and waits for the body (RFC 9110 10.1.1: now the client may be told to go on)."""
+        exchange = cast("Exchange", self._exchange)
+        if exchange.head.expects_continue and not exchange.bytes_in and exchange.is_http11:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.resume_body()
+
+    def pause_body(self) -> None:
+        """The backend does not take more: its own deadline counts now."""
+        if self._phase in {_BODY, _TUNNEL}:
+            self._pause_reading()
+            self.deadline = self._stall_deadline
+
+    def resume_body(self) -> None:
+        if self._is_read_paused and self._phase in {_BODY, _TUNNEL}:
+            self._resume_reading()
+            idle = TUNNEL_IDLE if self._phase == _TUNNEL else self.gateway.active.timeouts.request_body
+            self.deadline = self.clock.now + idle
+
+    # -- responses -------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def exchange_done(self, exchange: Exchange) -> None:
+        """The response is complete: the next request, or the end."""
+        self._exchange = None
+        self.gateway.finish(exchange, self)
+        if exchange.closes or self._phase == _BODY or self._is_at_eof:
+            self._linger()
+            return
+        self._phase = _HEAD
+        self.deadline = min(self.clock.now + self.gateway.active.timeouts.keep_alive, self._stall_deadline)
+        if self._buffer:
+            data, self._buffer = self._buffer, b""
+            self._resume_reading()
+            self._take_requests(data)
+
+    def truncate(self, exchange: Exchange) -> None:
+        """The response cannot be completed: break off so that the client sees it (never a complete-looking message)."""
+        self._exchange = None
+        self.gateway.finish(exchange, self)
+        self._phase = _CLOSED
+        if not exchange.is_http11:
+            # To HTTP/1.0 the close is the end of the body; only a reset says that it was cut.
+            sock = self.transport.get_extra_info("socket")
+            with contextlib.suppress(OSError, AttributeError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.transport.close()
+
+    # -- tunnels ---------------------------------------------------------------------------------------------------
+
+    def start_tunnel(self) -> None:
+        self._phase = _TUNNEL
+        self.deadline = self.clock.now + TUNNEL_IDLE
+        early, self._buffer = self._buffer, b""
+        self._resume_reading()
+        if early:
+            cast("Exchange", self._exchange).tunnel_to_upstream(early)
+
+    def tunnel_write(self, data: bytes) -> None:
+        self.deadline = self.clock.now + TUNNEL_IDLE
+        self.transport.write(data)
+
+    def half_close(self) -> None:
+        """In a tunnel: the backend sends no more."""
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            self.transport.write_eof()
+
+    def tunnel_done(self, exchange: Exchange) -> None:
+        self._exchange = None
+        self.gateway.finish(exchange, self)
+        self._phase = _CLOSED
+        self.transport.close()
+
+    # -- endings ---------------------------------------------------------------------------------------------------
+
+    def on_deadline(self) -> None:
+        if self._stall_deadline <= self.clock.now:
+            left = self.transport.get_write_buffer_size()
+            if left >= self._stalled_at:
+                self._close_now()
+                return
+            self._stalled_at = left
+            self._stall_deadline = self.deadline = self.clock.now + self.gateway.active.timeouts.send
+            return
+        phase = self._phase
+        if phase == _PARTIAL:
+            self._break_off(408, "request_timeout", "The request head did not arrive in time.")
+        elif phase == _BODY or phase == _DISCARD:
+            self._break_off(408, "request_timeout", "The request body did not arrive in time.")
+        else:  # idle, lingering, or a silent tunnel
+            self._close_now()
+
+    def close_if_idle(self) -> None:
+        """Close unless a request, or a byte of one, is here (for draining)."""
+        if self.is_idle:
+            self._close_now()
+
+    def abort(self) -> None:
+        self._close_now()
+
+    def _refuse(self, fault: ProtocolFault) -> None:
+        """Answer a request that must not be forwarded, and close: what follows it cannot be trusted."""
+        lines = b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" if fault.status == 426 else b""
+        self._last_answer(fault.status, "request_malformed", fault.detail, lines)
+
+    def _break_off(self, status: int, reason: str, detail: str) -> None:
+        """End a request that stopped half way: the backend sees it broken off, the client an answer if it can be one."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            self._last_answer(status, reason, detail, b"")
+            return
+        has_begun = exchange.status != 0
+        exchange.cancel()
+        exchange.closes = True
+        if has_begun:
+            self.gateway.finish(exchange, self)
+            self._linger()
+            return
+        exchange.status = status
+        grant = exchange.grant
+        lines = grant.vary_line + grant.lines if grant.rewrite else b""
+        answer = problem(
+            status,
+            reason,
+            detail,
+            lines=lines,
+            date_line=self.date_line,
+            closes=True,
+            is_head_request=exchange.is_head_request,
+            request_id=exchange.request_id,
+        )
+        exchange.bytes_out = len(answer)
+        self.gateway.finish(exchange, self)
+        self.write(answer)
+        self._linger()
+
+    def _last_answer(self, status: int, reason: str, detail: str, lines: bytes) -> None:
+        data = problem(status, reason, detail, lines=lines, date_line=self.date_line, closes=True)
+        self.gateway.count_refusal(self, status, len(data))
+        self.write(data)
+        self._linger()
+
+    def _turn_away(self) -> None:
+        """Too many connections: say so, cheaply (RFC 9110 15.6.4)."""
+        self._last_answer(
+            503, "too_many_connections", "The gateway is at its connection limit.", b"Retry-After: 1\r\n"
+        )
+
+    def _linger(self) -> None:
+        """Stop sending, go on reading for a moment: closing at once could reset the connection and lose the answer."""
+        self._buffer = b""
+        if self._is_at_eof:
+            self._phase = _CLOSED
+            self.transport.close()
+            return
+        self._phase = _LINGER
+        self._discarded = 0
+        self.deadline = self.clock.now + LINGER
+        self._resume_reading()
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            self.transport.write_eof()
+
+    def _close_now(self) -> None:
+        self._phase = _CLOSED
+        self.deadline = NEVER
+        self.transport.abort()
+
+    def _pause_reading(self) -> None:
+        if not self._is_read_paused:
+            self._is_read_paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._is_read_paused:
+            self._is_read_paused = False
+            self.transport.resume_reading()

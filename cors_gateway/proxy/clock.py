@@ -1,0 +1,64 @@
+"""One coarse clock per process: the time, the Date field, and the sweep over deadlines.
+
+Reading the time, formatting a date or arming a timer for every request would cost more than forwarding it. Instead
+one timer ticks a few times a second; connections only store the moment by which something must have happened.
+"""
+
+import asyncio
+import time
+from email.utils import formatdate
+from typing import Protocol
+
+NEVER = float("inf")
+COARSEST_TICK = 0.25
+FINEST_TICK = 0.02
+
+
+class HasDeadline(Protocol):
+    """Something that must have happened by `deadline` (in the clock's seconds), or `on_deadline` is called."""
+
+    deadline: float
+
+    def on_deadline(self) -> None: ...
+
+
+class CoarseClock:
+    """The time as of the last tick. Deadlines fire within one tick of their moment, never a tick early."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, tick: float = COARSEST_TICK) -> None:
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        self.tick = tick
+        self.now = time.monotonic()
+        self.date_line = _date_line()
+        """A complete Date line; a new object each second, so that `is` tells whether it is still the same."""
+        self._date_second = int(time.time())
+        self.watched: set[HasDeadline] = set()
+
+    def start(self) -> None:
+        self._tick()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        self.now = now = time.monotonic()
+        second = int(time.time())
+        if second != self._date_second:
+            self._date_second = second
+            self.date_line = _date_line()
+        for item in [item for item in self.watched if item.deadline <= now]:
+            item.on_deadline()
+        self._timer = self._loop.call_later(self.tick, self._tick)
+
+
+def tick_for(*timeouts: float) -> float:
+    """A tick fine enough for the shortest of the configured timeouts (seconds)."""
+    shortest = min((timeout for timeout in timeouts if timeout > 0), default=COARSEST_TICK)
+    return max(FINEST_TICK, min(COARSEST_TICK, shortest / 8))
+
+
+def _date_line() -> bytes:
+    return b"Date: " + formatdate(usegmt=True).encode("ascii") + b"\r\n"

@@ -1,0 +1,167 @@
+"""Opening connections to one server: names, addresses, TCP or Unix socket, TLS.
+
+Names are resolved again every few seconds, so that a recreated container is found; the last known addresses go on
+being used while the resolver fails. Several addresses are raced with a head start (RFC 8305).
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from cors_gateway.config.snapshot import ServerAddress, Upstream
+
+RESOLVED_FOR = 5.0
+"""Seconds for which a resolved name is used without asking again."""
+HEAD_START = 0.25
+"""Seconds that one address has before the next is tried as well (RFC 8305 5)."""
+
+Address = tuple[int, tuple[Any, ...]]
+
+
+class Connector:
+    """Opens connections to one server of an upstream."""
+
+    def __init__(self, server: ServerAddress, upstream: Upstream, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._loop = loop
+        self._timeout = upstream.timeouts.connect
+        self._server_name = upstream.tls.server_name or server.host or "localhost"
+        self._ssl = _client_context(upstream) if server.tls else None
+        self._addresses: list[Address] = []
+        self._resolved_at = float("-inf")
+
+    async def connect(self, factory: Callable[[], asyncio.Protocol]) -> asyncio.Protocol:
+        """A connected protocol. Raises TimeoutError, OSError or ssl.SSLError (see `failure.classify`)."""
+        async with asyncio.timeout(self._timeout):
+            try:
+                sock = await self._open_socket()
+            except OSError:
+                self._resolved_at = float("-inf")
+                raise
+            try:
+                _, protocol = await self._loop.create_connection(
+                    factory,
+                    sock=sock,
+                    ssl=self._ssl,
+                    server_hostname=self._server_name if self._ssl is not None else None,
+                )
+            except BaseException:
+                sock.close()
+                raise
+            return protocol
+
+    async def _open_socket(self) -> socket.socket:
+        if self._server.unix_path is not None:
+            return await self._connect_socket((socket.AF_UNIX, (self._server.unix_path,)))
+        addresses = await self._resolve()
+        return await self._race(addresses)
+
+    async def _resolve(self) -> list[Address]:
+        now = time.monotonic()
+        if self._addresses and now - self._resolved_at < RESOLVED_FOR:
+            return self._addresses
+        try:
+            found = await self._loop.getaddrinfo(
+                self._server.host, self._server.port, type=socket.SOCK_STREAM
+            )
+        except socket.gaierror:
+            if not self._addresses:
+                raise
+            return self._addresses
+        self._addresses = _interleaved([(family, address) for family, _, _, _, address in found])
+        self._resolved_at = now
+        return self._addresses
+
+    async def _race(self, addresses: list[Address]) -> socket.socket:
+        if len(addresses) == 1:
+            return await self._connect_socket(addresses[0])
+        running: set[asyncio.Task[socket.socket]] = set()
+        error: OSError = OSError("no address")
+        waiting = list(addresses)
+        try:
+            while waiting or running:
+                if waiting:
+                    running.add(self._loop.create_task(self._connect_socket(waiting.pop(0))))
+                done, running = await asyncio.wait(
+                    running,
+                    timeout=HEAD_START if waiting else None,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                winner: socket.socket | None = None
+                for task in done:
+                    if (failed := task.exception()) is not None:
+                        error = failed if isinstance(failed, OSError) else error
+                    elif winner is None:
+                        winner = task.result()
+                    else:
+                        task.result().close()
+                if winner is not None:
+                    return winner
+        finally:
+            for task in running:
+                task.add_done_callback(_close_late_winner)
+                task.cancel()
+        raise error
+
+    async def _connect_socket(self, address: Address) -> socket.socket:
+        family, target = address
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            if family == socket.AF_UNIX:
+                await self._loop.sock_connect(sock, target[0])
+            else:
+                set_tcp_options(sock)
+                await self._loop.sock_connect(sock, target)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+def set_tcp_options(sock: socket.socket) -> None:
+    """No delay for small writes; a peer that vanished without a word is noticed within two minutes."""
+    for level, option, value in (
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", None), 60),
+        (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPINTVL", None), 10),
+        (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPCNT", None), 3),
+        (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", None), 60_000),
+    ):
+        if option is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(level, option, value)
+
+
+def _client_context(upstream: Upstream) -> ssl.SSLContext:
+    """Raises OSError or ssl.SSLError if a certificate file is missing or wrong."""
+    tls = upstream.tls
+    context = ssl.create_default_context(cafile=tls.ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.certificate is not None:
+        context.load_cert_chain(tls.certificate, tls.key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _interleaved(addresses: list[Address]) -> list[Address]:
+    """The address families in turn, the resolver's favourite first (RFC 8305 4)."""
+    families = list(dict.fromkeys(family for family, _ in addresses))
+    queues = [[address for address in addresses if address[0] == family] for family in families]
+    ordered: list[Address] = []
+    while any(queues):
+        ordered += [queue.pop(0) for queue in queues if queue]
+    return ordered
+
+
+def _close_late_winner(task: "asyncio.Task[socket.socket]") -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()

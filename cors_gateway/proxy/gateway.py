@@ -1,0 +1,214 @@
+"""The data path of one process: what is in service, who is connected, and the counting at the end of each request.
+
+The one place with mutable state that outlives a request. Everything here is called from one event loop.
+"""
+
+import asyncio
+import itertools
+import os
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.observe.metrics import Metrics
+from cors_gateway.observe.record import RequestRecord
+from cors_gateway.policy.reason import Kind
+from cors_gateway.proxy.activation import Active, RememberedPreflight, prepare
+from cors_gateway.proxy.client import ClientConnection
+from cors_gateway.proxy.clock import CoarseClock, tick_for
+from cors_gateway.proxy.exchange import CLIENT_CLOSED_REQUEST, Exchange
+from cors_gateway.proxy.intake import Answer, client_of
+
+
+class AccessLogSink(Protocol):
+    """Where finished requests are written down. Must not block and must not raise."""
+
+    def record(self, record: RequestRecord) -> None: ...
+
+
+class Gateway:
+    """Serves a snapshot to the connections that its listeners accept; swaps it for another while running."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        instance_id: str,
+        metrics: Metrics,
+        access_log: AccessLogSink | None = None,
+    ) -> None:
+        """Raises ActivationError if the snapshot cannot be served here.
+
+        `instance_id` must be the same in all workers of a deployment's process and differ from any other gateway's:
+        it is how a request that goes round in a loop is recognised.
+        """
+        self.metrics = metrics
+        self.clock = CoarseClock(loop)
+        self.pseudonym = b"cors-gateway-" + instance_id.encode("ascii")
+        self.is_draining = False
+        self._loop = loop
+        self._access_log = access_log
+        self._connections: set[ClientConnection] = set()
+        prefix = os.urandom(10).hex().encode("ascii")
+        self.next_request_id = (b"%b%012x" % (prefix, number) for number in itertools.count(1)).__next__
+        """A new X-Request-Id: unique to this process and request, not a secret."""
+        self.active = prepare(snapshot, loop=loop, clock=self.clock, metrics=metrics)
+        self._put_in_service(self.active)
+
+    # -- for the server --------------------------------------------------------------------------------------------
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.active.snapshot
+
+    @property
+    def generation(self) -> int:
+        """1 for the first snapshot, one more for each that replaced it."""
+        return self.active.generation
+
+    def start(self) -> None:
+        self.clock.start()
+
+    def connection_factory(self, *, tls: bool) -> Callable[[], asyncio.Protocol]:
+        """Makes the protocol of an accepted connection; goes on being right after a swap."""
+        return lambda: ClientConnection(self, is_tls=tls)
+
+    def prepare(self, snapshot: Snapshot) -> Active:
+        """Build all that serving a snapshot needs, without serving it. Raises ActivationError."""
+        return prepare(snapshot, loop=self._loop, clock=self.clock, metrics=self.metrics, serving=self.active)
+
+    def swap(self, active: Active) -> None:
+        """Serve what was prepared. Requests in progress finish on the snapshot they began with."""
+        retired, self.active = self.active, active
+        self._put_in_service(active, retired.generation + 1)
+        for name, pool in retired.pools.items():
+            if active.pools.get(name) is not pool:
+                pool.close()
+
+    def drain(self) -> None:
+        """From now on every response ends its connection; connections without a request end at once."""
+        self.is_draining = True
+        for connection in list(self._connections):
+            connection.close_if_idle()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no client connection has a request, a body or a tunnel in progress."""
+        return all(connection.is_idle for connection in self._connections)
+
+    def close(self) -> None:
+        """Break off whatever is left."""
+        for connection in list(self._connections):
+            connection.abort()
+        for pool in self.active.pools.values():
+            pool.abort()
+        self.clock.stop()
+
+    def status(self) -> dict[str, object]:
+        """Figures for people: connections, requests and tunnels in progress, servers and their health."""
+        connections = list(self._connections)
+        now = self.clock.now
+        return {
+            "generation": self.generation,
+            "connections": len(connections),
+            "active_requests": sum(not connection.is_idle for connection in connections),
+            "tunnels": sum(connection.is_tunnel for connection in connections),
+            "upstreams": {
+                name: [
+                    {
+                        "server": server.name,
+                        "healthy": server.is_available(now),
+                        "active": server.active,
+                        "idle": len(server.idle),
+                    }
+                    for server in pool.servers
+                ]
+                for name, pool in self.active.pools.items()
+            },
+        }
+
+    def _put_in_service(self, active: Active, generation: int = 1) -> None:
+        active.generation = generation
+        timeouts = active.timeouts
+        waits = [timeouts.request_head, timeouts.request_body, timeouts.keep_alive, timeouts.send]
+        for pool in active.pools.values():
+            waits += [pool.response_head_timeout, pool.idle_timeout, pool.upstream.keep_alive.idle]
+        self.clock.tick = tick_for(*waits)
+
+    # -- for connections -------------------------------------------------------------------------------------------
+
+    def admit_connection(self, connection: ClientConnection) -> bool:
+        """Take in a new connection, unless the process has its fill."""
+        limit = self.active.limits.connections
+        is_admitted = not limit or len(self._connections) < limit
+        self._connections.add(connection)
+        self.clock.watched.add(connection)
+        self.metrics.connections_total += 1
+        if not is_admitted:
+            self.metrics.connections_refused += 1
+        return is_admitted
+
+    def connection_closed(self, connection: ClientConnection) -> None:
+        self._connections.discard(connection)
+        self.clock.watched.discard(connection)
+
+    def finish(self, exchange: Exchange, client: ClientConnection) -> None:
+        """Count and log an exchange that is over."""
+        seconds = time.monotonic() - exchange.started
+        exchange.stats.count(exchange.method, exchange.status, seconds)
+        if exchange.status < 500 and exchange.status != CLIENT_CLOSED_REQUEST:
+            exchange.route.pool.stats.outcomes["ok"] += 1
+        if self._access_log is not None:
+            exchange.seconds = seconds
+            exchange.host = exchange.head.host or b""
+            exchange.client = client_of(client, exchange.head)
+            exchange.origin = exchange.head.origin[0] if exchange.head.origin else None
+            exchange.generation = self.generation
+            self._access_log.record(exchange)
+
+    def answer_remembered(self, client: ClientConnection, answer: RememberedPreflight) -> None:
+        """Answer a preflight whose bytes were answered before; it is counted and logged like any other."""
+        answer.tally.count += 1
+        answer.requests[answer.status // 100] += 1
+        data = answer.head + self.clock.date_line + answer.rest
+        client.transport.write(data)
+        if self._access_log is not None:
+            record = RequestRecord(
+                answer.route.stats, b"OPTIONS", answer.target, answer.host, client.peer.address
+            )
+            record.status = answer.status
+            record.bytes_out = len(data)
+            record.kind = Kind.PREFLIGHT
+            record.reason = answer.reason
+            record.origin = answer.origin
+            record.generation = self.generation
+            self._access_log.record(record)
+
+    def count_answer(self, client: ClientConnection, answer: Answer) -> None:
+        """Count and log a request that was answered without a backend."""
+        line = answer.line.line
+        stats = answer.route.stats if answer.route is not None else self.metrics.unrouted
+        stats.count(line.method, answer.status, 0.0)
+        context = client.context
+        if self._access_log is not None and context is not None:
+            head = context.head
+            record = RequestRecord(stats, line.method, line.target, head.host or b"", client_of(client, head))
+            record.status = answer.status
+            record.bytes_out = len(answer.data)
+            record.kind = answer.kind
+            record.reason = answer.reason
+            record.origin = head.origin[0] if head.origin else None
+            record.generation = self.generation
+            self._access_log.record(record)
+
+    def count_refusal(self, client: ClientConnection, status: int, size: int) -> None:
+        """Count and log a request that could not be understood."""
+        self.metrics.unrouted.count(b"", status, 0.0)
+        if self._access_log is not None:
+            record = RequestRecord(self.metrics.unrouted, b"-", b"-", b"", client.peer.address)
+            record.status = status
+            record.bytes_out = size
+            record.generation = self.generation
+            self._access_log.record(record)

@@ -1,0 +1,344 @@
+"""From a request head to what becomes of it: an answer made here, or an exchange with a backend.
+
+The order of the checks is the contract: grammar, version, authority, what is never forwarded, preflight, route,
+policy, limits. Everything a repeated request needs is remembered per connection (`Context`), so that a client that
+repeats its fields, as browsers do, pays for little more than its request line.
+"""
+
+from typing import TYPE_CHECKING
+
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.forwarded import client_address, forwarding_lines, passed_here_before, via_line
+from cors_gateway.http1.grammar import is_token, without_default_port
+from cors_gateway.http1.request import NO_BODY, RequestHead, check_version, is_websocket
+from cors_gateway.observe.metrics import Tally
+from cors_gateway.policy.reason import Kind, Reason
+from cors_gateway.proxy.activation import Active, ActiveRoute, RememberedPreflight, RoutedLine
+from cors_gateway.proxy.answers import ALLOWED_METHODS, empty_answer, problem, status_line
+from cors_gateway.proxy.exchange import Exchange
+from cors_gateway.proxy.rewrite import request_fields
+
+if TYPE_CHECKING:
+    from cors_gateway.policy.grant import ActualDecision
+    from cors_gateway.proxy.client import ClientConnection
+
+MAX_REMEMBERED_BLOCK = 8192
+MAX_FORWARDED_ID = 128
+
+_PREFLIGHT_DETAILS = {
+    Reason.ORIGIN_NOT_ALLOWED: "The origin is not allowed on this route.",
+    Reason.ORIGIN_MALFORMED: "The Origin field is not a serialised origin.",
+    Reason.METHOD_NOT_ALLOWED: "The method is not allowed across origins on this route.",
+    Reason.HEADER_NOT_ALLOWED: "A request header is not allowed across origins on this route.",
+    Reason.REQUEST_MALFORMED: "The preflight is malformed.",
+    Reason.CORS_DISABLED: "This route allows no cross-origin access.",
+}
+
+
+class Context:
+    """What a header section came to on one connection under one snapshot, and for the route it last went to."""
+
+    __slots__ = ("active", "block", "decision", "fields", "head", "host", "route", "tally")
+
+    def __init__(self, active: Active, block: bytes, head: RequestHead) -> None:
+        self.active = active
+        self.block = block
+        self.head = head
+        self.host = active.host(head.host or b"")
+        self.route: ActiveRoute | None = None
+        self.decision: ActualDecision = None  # type: ignore[assignment]  # set with the route
+        self.tally: Tally = None  # type: ignore[assignment]  # likewise
+        self.fields = b""
+        """The header section for the backend, but for X-Request-Id."""
+
+    def bind(
+        self,
+        client: "ClientConnection",
+        route: ActiveRoute,
+        *,
+        is_http11: bool = True,
+        is_websocket: bool = False,
+        max_forwards: bytes | None = None,
+    ) -> None:
+        """Decide for a route, and render the fields that its backend gets."""
+        head = self.head
+        policy = route.policy
+        decide = policy.websocket if is_websocket else policy.actual
+        self.route = route
+        self.decision = decide(head.origin, head.sec_fetch_site)
+        self.tally = route.stats.decision(self.decision.kind, self.decision.reason)
+        host = head.host or b""
+        self.fields = request_fields(
+            head,
+            host=host if route.host_field is None else route.host_field,
+            strip_origin=route.strip_origin,
+            added=[
+                *forwarding_lines(client.peer, head.forwarding, host, route.prefix),
+                via_line(head.via, is_http11, client.gateway.pseudonym),
+                *([] if max_forwards is None else [b"Max-Forwards: " + max_forwards]),
+            ],
+            is_websocket=is_websocket,
+        )
+
+
+class Answer:
+    """An answer made by the gateway, with what is logged about it."""
+
+    __slots__ = ("closes", "data", "kind", "line", "reason", "route", "status")
+
+    def __init__(
+        self,
+        status: int,
+        data: bytes,
+        *,
+        closes: bool,
+        line: RoutedLine,
+        route: ActiveRoute | None,
+        kind: str = Kind.NOT_CORS,
+        reason: str = Reason.NOT_CORS,
+    ) -> None:
+        self.status = status
+        self.data = data
+        self.closes = closes
+        self.line = line
+        self.route = route
+        self.kind = kind
+        self.reason = reason
+
+
+def admit(client: "ClientConnection", line: bytes, block: bytes) -> Exchange | Answer:
+    """Decide what becomes of a request. Raises ProtocolFault if it must be refused and the connection closed."""
+    active = client.gateway.active
+    context = client.context
+    if context is None or context.block != block or context.active is not active:
+        context = Context(active, block, active.reader.read(block))
+        client.context = context if len(block) <= MAX_REMEMBERED_BLOCK else None
+    routed = context.host.lines.get(line)
+    if routed is None:
+        routed = context.host.read_line(line)
+    head = context.head
+    route = routed.route
+    if head.is_plain and routed.is_plain:
+        if route is not context.route:
+            context.bind(client, route)  # type: ignore[arg-type]  # a plain line has a route
+        return _exchange(client, context, routed, None)
+    return _admit_special(client, context, routed)
+
+
+def _admit_special(client: "ClientConnection", context: Context, routed: RoutedLine) -> Exchange | Answer:
+    head = context.head
+    line = routed.line
+    check_version(head, line.is_http11)
+    if line.authority is not None and without_default_port(line.authority) != without_default_port(
+        head.host or b""
+    ):
+        raise ProtocolFault(421, "the target's authority is not the Host")
+    if line.method in {b"TRACE", b"TRACK"}:
+        return _refusal(
+            client, context, routed, 405, "method_not_served", "TRACE is not served.", ALLOWED_METHODS
+        )
+    if line.target == b"*":
+        return _options_of_gateway(client, context, routed)
+    if passed_here_before(head.via, client.gateway.pseudonym):
+        return _refusal(
+            client, context, routed, 508, "loop_detected", "The request came through this gateway before."
+        )
+    if line.method == b"OPTIONS" and head.origin and head.method_asked:
+        outcome = _preflight(client, context, routed)
+        if isinstance(outcome, Answer):
+            return outcome
+        route = outcome
+    elif routed.route is None:
+        return _no_route(client, context, routed, Kind.ACTUAL if head.origin else Kind.NOT_CORS)
+    else:
+        route = routed.route
+    max_forwards = head.max_forwards[0] if head.max_forwards else None
+    if max_forwards is not None and line.method == b"OPTIONS":
+        hops = _hops_left(head)
+        if hops == 0:
+            return _options_of_gateway(client, context, routed)
+        max_forwards = b"%d" % (hops - 1)
+    asks_for_websocket = bool(head.upgrade) and is_websocket(line.method, head, line.is_http11)
+    context.bind(
+        client,
+        route,
+        is_http11=line.is_http11,
+        is_websocket=asks_for_websocket,
+        max_forwards=max_forwards,
+    )
+    exchange = _exchange(client, context, routed, head.websocket_key[0] if asks_for_websocket else None)
+    context.route = None  # what was bound holds for this request alone
+    return exchange
+
+
+def _exchange(
+    client: "ClientConnection", context: Context, routed: RoutedLine, websocket_key: bytes | None
+) -> Exchange | Answer:
+    decision = context.decision
+    head = context.head
+    route = context.route
+    assert route is not None
+    context.tally.count += 1
+    if decision.rejected:
+        return _rejection(client, context, routed)
+    gateway = client.gateway
+    limit = context.active.limits.request_body
+    if limit and head.framing != NO_BODY and head.content_length > limit:
+        return too_large(client, context, routed)
+    request_id = _received_id(client, head) if head.request_id else None
+    if request_id is None:
+        request_id = gateway.next_request_id()
+    exchange = Exchange(
+        client,
+        routed.line,
+        head,
+        route,
+        decision.grant,
+        b"%b%bX-Request-Id: %b\r\n\r\n" % (routed.request_line, context.fields, request_id),
+    )
+    exchange.request_id = request_id
+    exchange.kind = decision.kind
+    exchange.reason = decision.reason
+    exchange.websocket_key = websocket_key
+    return exchange
+
+
+def _preflight(client: "ClientConnection", context: Context, routed: RoutedLine) -> ActiveRoute | Answer:
+    """Answer a preflight, or name the route if its backend answers (passthrough, report_only).
+
+    It is routed by the method it asks for (Fetch, CORS-preflight fetch): the policy in question is that request's.
+    """
+    head = context.head
+    line = routed.line
+    asked = head.method_asked[0]
+    route = context.host.select(line, asked)
+    if route is None:
+        return _no_route(client, context, routed, Kind.PREFLIGHT)
+    decision = route.policy.preflight(
+        head.origin, head.method_asked, head.headers_asked, head.private_network
+    )
+    if decision.forward:
+        return route
+    tally = route.stats.decision(Kind.PREFLIGHT, decision.reason)
+    tally.count += 1
+    closes = head.closes or not line.is_http11 or client.is_draining
+    status = decision.status
+    if 200 <= status < 300:
+        start = status_line(status)
+        rest = decision.lines + (b"\r\n" if status == 204 else b"Content-Length: 0\r\n\r\n")
+        data = empty_answer(status, lines=decision.lines, date_line=client.date_line, closes=closes)
+    else:
+        detail = _PREFLIGHT_DETAILS.get(decision.reason, "The preflight was refused.")
+        data = problem(
+            status, decision.reason, detail, lines=decision.lines, date_line=client.date_line, closes=closes
+        )
+        start, _, rest = data.partition(client.date_line)
+    if (
+        not closes
+        and head.is_plain
+        and head.framing == NO_BODY
+        and len(head.origin) == 1
+        and line.authority is None
+    ):
+        remembered = RememberedPreflight(
+            start,
+            rest,
+            status,
+            tally,
+            route.stats.requests[b"OPTIONS"],
+            route,
+            decision.reason,
+            head.origin[0],
+            line.target,
+            head.host or b"",
+        )
+        context.active.remember_preflight(client.request_bytes, remembered)
+    return Answer(
+        status, data, closes=closes, line=routed, route=route, kind=Kind.PREFLIGHT, reason=decision.reason
+    )
+
+
+def _rejection(client: "ClientConnection", context: Context, routed: RoutedLine) -> Answer:
+    decision = context.decision
+    detail = "Requests from this origin are refused on this route."
+    answer = _refusal(client, context, routed, 403, decision.reason, detail, route=context.route)
+    answer.kind = decision.kind
+    answer.reason = decision.reason
+    return answer
+
+
+def too_large(client: "ClientConnection", context: Context, routed: RoutedLine) -> Answer:
+    """A request body beyond `limits.request_body`, known from its Content-Length."""
+    route = context.route
+    detail = "The request body is larger than this gateway accepts."
+    answer = _refusal(
+        client, context, routed, 413, "request_body_too_large", detail, route=route, closes=True
+    )
+    answer.kind = context.decision.kind
+    answer.reason = context.decision.reason
+    return answer
+
+
+def _no_route(client: "ClientConnection", context: Context, routed: RoutedLine, kind: Kind) -> Answer:
+    client.gateway.metrics.unrouted.decision(kind, Reason.NO_ROUTE).count += 1
+    answer = _refusal(
+        client, context, routed, 404, Reason.NO_ROUTE, "No route serves this host, path and method."
+    )
+    answer.kind = kind
+    answer.reason = Reason.NO_ROUTE
+    return answer
+
+
+def _options_of_gateway(client: "ClientConnection", context: Context, routed: RoutedLine) -> Answer:
+    """OPTIONS about the gateway itself: `*`, or Max-Forwards that ends here (RFC 9110 7.6.2, 9.3.7)."""
+    closes = context.head.closes or not routed.line.is_http11 or client.is_draining
+    data = empty_answer(204, lines=ALLOWED_METHODS, date_line=client.date_line, closes=closes)
+    return Answer(204, data, closes=closes, line=routed, route=None)
+
+
+def _refusal(
+    client: "ClientConnection",
+    context: Context,
+    routed: RoutedLine,
+    status: int,
+    reason: str,
+    detail: str,
+    lines: bytes = b"",
+    *,
+    route: ActiveRoute | None = None,
+    closes: bool = False,
+) -> Answer:
+    closes = closes or context.head.closes or not routed.line.is_http11 or client.is_draining
+    if route is not None and context.decision.grant.rewrite:
+        lines += context.decision.grant.vary_line + context.decision.grant.lines
+    data = problem(
+        status,
+        reason,
+        detail,
+        lines=lines,
+        date_line=client.date_line,
+        closes=closes,
+        is_head_request=routed.line.method == b"HEAD",
+    )
+    return Answer(status, data, closes=closes, line=routed, route=route)
+
+
+def _hops_left(head: RequestHead) -> int:
+    """Max-Forwards as a number (RFC 9110 7.6.2). Raises ProtocolFault if it is none."""
+    value = head.max_forwards[0]
+    if len(head.max_forwards) > 1 or not value.isdigit() or len(value) > 9:
+        raise ProtocolFault(400, "malformed Max-Forwards")
+    return int(value)
+
+
+def _received_id(client: "ClientConnection", head: RequestHead) -> bytes | None:
+    """The request id that a trusted proxy gave, if it can be passed on as it is."""
+    value = head.request_id[0]
+    if client.peer.is_trusted and len(value) <= MAX_FORWARDED_ID and is_token(value):
+        return value
+    return None
+
+
+def client_of(client: "ClientConnection", head: RequestHead) -> str:
+    """The client's address as believed, for the log."""
+    return client_address(client.peer, head.forwarding, client.gateway.active.trusted)

@@ -1,0 +1,193 @@
+"""The connections to one upstream: which server, which idle connection, and what happens when none is left.
+
+Choosing is synchronous and costs a few look-ups; only opening a new connection takes a task. An idle connection is
+taken last-in-first-out, so that those that are not needed grow old and close.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from cors_gateway.config.snapshot import Balance, ServerAddress, Upstream
+from cors_gateway.observe.metrics import UpstreamStats
+from cors_gateway.proxy.clock import CoarseClock
+from cors_gateway.proxy.connect import Connector
+from cors_gateway.proxy.failure import UpstreamFailure, classify
+from cors_gateway.proxy.upstream import UpstreamConnection
+
+if TYPE_CHECKING:
+    from cors_gateway.proxy.exchange import Exchange
+
+EJECT_AFTER = 2
+"""Failures to connect in a row after which a server is left out, if there is another."""
+FIRST_EJECTION = 1.0
+LONGEST_EJECTION = 30.0
+
+
+class UpstreamServer:
+    """One server of an upstream, with its idle connections and what is known of its health."""
+
+    __slots__ = (
+        "active",
+        "address",
+        "connector",
+        "ejected_until",
+        "failures",
+        "host_field",
+        "idle",
+        "is_healthy",
+        "name",
+    )
+
+    def __init__(self, address: ServerAddress, upstream: Upstream, loop: asyncio.AbstractEventLoop) -> None:
+        self.address = address
+        self.name = str(address)
+        self.connector = Connector(address, upstream, loop)
+        self.idle: list[UpstreamConnection] = []
+        self.active = 0
+        """Exchanges in progress."""
+        self.is_healthy = True
+        """As the active health check last found."""
+        self.failures = 0
+        self.ejected_until = 0.0
+
+    def is_available(self, now: float) -> bool:
+        return self.is_healthy and now >= self.ejected_until
+
+    def connected(self) -> None:
+        self.failures = 0
+        self.ejected_until = 0.0
+
+    def failed_to_connect(self, now: float) -> None:
+        self.failures += 1
+        if self.failures >= EJECT_AFTER:
+            length = FIRST_EJECTION * 2.0 ** min(self.failures - EJECT_AFTER, 8)
+            self.ejected_until = now + min(length, LONGEST_EJECTION)
+
+
+class UpstreamPool:
+    """All connections of one process to one upstream."""
+
+    def __init__(
+        self, upstream: Upstream, *, loop: asyncio.AbstractEventLoop, clock: CoarseClock, stats: UpstreamStats
+    ) -> None:
+        self.upstream = upstream
+        self.stats = stats
+        self.clock = clock
+        self.servers = [UpstreamServer(address, upstream, loop) for address in upstream.servers]
+        self.response_head_timeout = upstream.timeouts.response_head
+        self.idle_timeout = upstream.timeouts.idle
+        self._loop = loop
+        self._turn = 0
+        self._idle_count = 0
+        self._keep = upstream.keep_alive.connections
+        self._keep_for = upstream.keep_alive.idle
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    def start(self, exchange: "Exchange") -> None:
+        """Give the exchange a connection: an idle one now, or a new one when it is open."""
+        server = self._choose(None)
+        if server is None:
+            exchange.failed(UpstreamFailure.UNAVAILABLE)
+            return
+        server.active += 1
+        idle = server.idle
+        while idle:
+            connection = idle.pop()
+            self._idle_count -= 1
+            if connection.is_usable():
+                connection.begin(exchange)
+                return
+            connection.close()
+        self._open(server, exchange)
+
+    def start_anew(self, exchange: "Exchange") -> None:
+        """Give the exchange a connection nobody used before (for a retry)."""
+        server = self._choose(None)
+        if server is None:
+            exchange.failed(UpstreamFailure.UNAVAILABLE)
+            return
+        server.active += 1
+        self._open(server, exchange)
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """Keep a connection whose exchange is over and whose stream is in step."""
+        if self._is_closed or self._idle_count >= self._keep:
+            connection.close()
+            return
+        self._idle_count += 1
+        connection.server.idle.append(connection)
+        promised = connection.promised_idle
+        # A second less than the backend promises, so that the backend never closes first.
+        keep_for = self._keep_for if promised is None else min(self._keep_for, max(promised - 1.0, 0.0))
+        connection.deadline = self.clock.now + keep_for
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """An idle connection closed."""
+        if connection in connection.server.idle:
+            connection.server.idle.remove(connection)
+            self._idle_count -= 1
+
+    def close(self) -> None:
+        """Close idle connections; those in use close when their exchange is over."""
+        self._is_closed = True
+        for server in self.servers:
+            for connection in server.idle:
+                connection.close()
+            server.idle.clear()
+        self._idle_count = 0
+
+    def abort(self) -> None:
+        """Give up connections that are being opened."""
+        self.close()
+        for task in self._connecting:
+            task.cancel()
+
+    def _choose(self, excluded: UpstreamServer | None) -> UpstreamServer | None:
+        servers = self.servers
+        if len(servers) == 1:
+            return servers[0] if servers[0].is_healthy and excluded is None else None
+        now = self.clock.now
+        candidates = [s for s in servers if s is not excluded and s.is_available(now)]
+        if not candidates:  # rather an ejected server than none: it may be back
+            candidates = [s for s in servers if s is not excluded and s.is_healthy]
+            if not candidates:
+                return None
+        self._turn += 1
+        start = self._turn % len(candidates)
+        if self.upstream.balance is Balance.ROUND_ROBIN:
+            return candidates[start]
+        return min(candidates[start:] + candidates[:start], key=lambda server: server.active)
+
+    def _open(self, server: UpstreamServer, exchange: "Exchange") -> None:
+        task = self._loop.create_task(self._connect(server, exchange))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    async def _connect(self, server: UpstreamServer, exchange: "Exchange") -> None:
+        attempts = 1 + self.upstream.retries
+        while True:
+            attempts -= 1
+            exchange.upstream = server.name
+            try:
+                protocol = await server.connector.connect(lambda: UpstreamConnection(self, server))  # noqa: B023
+            except (OSError, TimeoutError) as error:
+                server.active -= 1
+                server.failed_to_connect(self.clock.now)
+                failure = classify(error)
+                # Nothing was sent, so any request may try another server.
+                other = self._choose(server) if attempts > 0 and not exchange.is_over else None
+                if other is None:
+                    exchange.failed(failure)
+                    return
+                server = other
+                server.active += 1
+                continue
+            assert isinstance(protocol, UpstreamConnection)
+            server.connected()
+            if exchange.is_over:  # the client left meanwhile: the connection is good, keep it
+                server.active -= 1
+                self.release(protocol)
+            else:
+                protocol.begin(exchange)
+            return

@@ -1,0 +1,404 @@
+"""One connection to a backend: sends one request at a time and reads its response.
+
+It never carries a byte that is not part of the response it waits for: bytes on an idle connection, or after the end
+of a response, close it (RFC 9112 6.3). Bodies stream; nothing is collected. Which client gets the bytes, and what a
+failure means to it, is the exchange's business.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import select
+from typing import TYPE_CHECKING, cast
+
+from cors_gateway.http1.chunked import LAST_CHUNK, ChunkedDecoder, frame_chunk
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.grammar import list_elements
+from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseReader, has_no_body
+from cors_gateway.proxy.clock import NEVER
+from cors_gateway.proxy.failure import UpstreamFailure
+from cors_gateway.proxy.rewrite import response_head, stripped_fields
+
+if TYPE_CHECKING:
+    from cors_gateway.proxy.exchange import Exchange
+    from cors_gateway.proxy.pool import UpstreamPool, UpstreamServer
+
+MAX_INTERIM_RESPONSES = 16
+# uvloop's own low-water mark is 16 bytes: writing would stop and start for every segment.
+WRITE_HIGH_WATER = 64 * 1024
+WRITE_LOW_WATER = 16 * 1024
+
+_WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_READER = ResponseReader()
+
+_IDLE = 0
+_HEAD = 1
+_BODY = 2
+_TUNNEL = 3
+_CLOSED = 4
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """Client side of HTTP/1.1 on one transport."""
+
+    __slots__ = (
+        "_buffer",
+        "_clock",
+        "_decoder",
+        "_frames_chunks",
+        "_interim",
+        "_is_paused",
+        "_last_date",
+        "_last_grant",
+        "_last_head",
+        "_last_rendered",
+        "_last_response",
+        "_last_variant",
+        "_phase",
+        "_poll",
+        "_pool",
+        "_remaining",
+        "_response",
+        "deadline",
+        "exchange",
+        "promised_idle",
+        "server",
+        "transport",
+        "was_used",
+    )
+
+    def __init__(self, pool: "UpstreamPool", server: "UpstreamServer") -> None:
+        self._pool = pool
+        self._clock = pool.clock
+        self.server = server
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else happens
+        self.exchange: Exchange | None = None
+        self.deadline = NEVER
+        self.was_used = False
+        self.promised_idle: float | None = None
+        self._phase = _IDLE
+        self._buffer = b""
+        self._interim = 0
+        self._remaining = 0
+        self._decoder: ChunkedDecoder | None = None
+        self._frames_chunks = False
+        self._is_paused = False
+        self._response: ResponseHead | None = None
+        # The last head and what it became: the same head for the same grant is not read twice.
+        self._last_head = b""
+        self._last_grant: object = None
+        self._last_variant = -1
+        self._last_date: bytes | None = None
+        self._last_response: ResponseHead | None = None
+        self._last_rendered = b""
+        self._poll: select.poll | None = None
+
+    def __repr__(self) -> str:
+        phase = ("idle", "waiting", "body", "tunnel", "closed")[self._phase]
+        return f"<UpstreamConnection {self.server.name} {phase}>"
+
+    # -- asyncio.Protocol ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(WRITE_HIGH_WATER, WRITE_LOW_WATER)
+        self._clock.watched.add(self)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            self._poll = select.poll()
+            self._poll.register(sock.fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        phase = self._phase
+        try:
+            if phase == _HEAD:
+                self._read_head(data)
+            elif phase == _BODY:
+                self.deadline = self._clock.now + self._pool.idle_timeout
+                self._read_body(data)
+            elif phase == _TUNNEL:
+                cast("Exchange", self.exchange).tunnel_to_client(data)
+            else:  # unsolicited: never the beginning of somebody's response
+                self.close()
+        except ProtocolFault:
+            self._fail(UpstreamFailure.INVALID_RESPONSE)
+
+    def eof_received(self) -> bool:
+        if self._phase == _TUNNEL:
+            cast("Exchange", self.exchange).tunnel_client_eof()
+            return True
+        if self._phase == _BODY and self._decoder is None and self._remaining < 0:
+            self._end_of_response(in_step=False)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        phase = self._phase
+        self._phase = _CLOSED
+        self._poll = None
+        self._clock.watched.discard(self)
+        if phase == _IDLE:
+            self._pool.forget(self)
+        elif phase != _CLOSED and self.exchange is not None:
+            exchange = self._detach()
+            if phase == _TUNNEL:
+                exchange.tunnel_closed()
+            else:
+                was_silent = phase == _HEAD and not self._buffer and not self._interim
+                exchange.upstream_lost(UpstreamFailure.RESET, may_retry=self.was_used and was_silent)
+
+    def pause_writing(self) -> None:
+        if self.exchange is not None:
+            self.exchange.pause_client()
+            # Two successful writes may not lie further apart than this.
+            self.deadline = self._clock.now + self._pool.idle_timeout
+
+    def resume_writing(self) -> None:
+        if self.exchange is not None:
+            self.deadline = NEVER if self._phase == _HEAD else self._clock.now + self._pool.idle_timeout
+            self.exchange.resume_client()
+
+    # -- for the pool ----------------------------------------------------------------------------------------------
+
+    def is_usable(self) -> bool:
+        """Whether an idle connection is still good: not closing, no byte and no end of stream waiting to be read."""
+        return self._phase == _IDLE and self._poll is not None and not self._poll.poll(0)
+
+    def close(self) -> None:
+        """Close without a word to anybody; whatever arrives after this is dropped."""
+        self._phase = _CLOSED
+        self.transport.abort()
+
+    # -- for the exchange ------------------------------------------------------------------------------------------
+
+    def begin(self, exchange: "Exchange") -> None:
+        """Take up an exchange and send the request as far as it is there."""
+        self.exchange = exchange
+        self._phase = _HEAD
+        self._interim = 0
+        self.deadline = NEVER
+        exchange.connected(self)
+
+    def request_sent(self) -> None:
+        """The request is complete: from now on the backend's time runs."""
+        if self._phase == _HEAD:
+            self.deadline = self._clock.now + self._pool.response_head_timeout
+
+    def pause(self) -> None:
+        """The client does not take more: stop reading; its own deadline counts now."""
+        if not self._is_paused and self._phase in {_BODY, _TUNNEL}:
+            self._is_paused = True
+            self.deadline = NEVER
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self.transport.resume_reading()
+            if self._phase == _BODY:
+                self.deadline = self._clock.now + self._pool.idle_timeout
+
+    def abort(self) -> None:
+        """The exchange is given up: the backend must see that the request or its response is broken off."""
+        self._detach()
+        self.close()
+
+    def on_deadline(self) -> None:
+        if self._phase == _IDLE:
+            self._pool.forget(self)
+            self.close()
+        elif self.exchange is not None:
+            self._fail(UpstreamFailure.RESPONSE_TIMEOUT)
+
+    # -- reading a response ----------------------------------------------------------------------------------------
+
+    def _read_head(self, data: bytes) -> None:
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        exchange = cast("Exchange", self.exchange)
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            if len(data) > MAX_HEAD or not _may_become_response(data):
+                raise ProtocolFault(502, "response head too large or not HTTP")
+            self._buffer = data
+            return
+        if end > MAX_HEAD:
+            raise ProtocolFault(502, "response head too large")
+        head = data[:end]
+        grant = exchange.grant
+        variant = exchange.variant()
+        if (
+            head == self._last_head
+            and grant is self._last_grant
+            and variant == self._last_variant
+            and (self._last_date is None or self._last_date is self._clock.date_line)
+        ):
+            response = cast("ResponseHead", self._last_response)
+            rendered = self._last_rendered
+        else:
+            response = _READER.read(head)
+            if response.status < 200:
+                self._read_interim(response, data[end + 4 :])
+                return
+            rendered = response_head(
+                response,
+                grant,
+                is_head_request=exchange.is_head_request,
+                is_http11=exchange.is_http11,
+                closes=exchange.closes,
+                date_line=self._clock.date_line,
+            )
+            self._last_head = head
+            self._last_grant = grant
+            self._last_variant = variant
+            self._last_date = None if response.has_date else self._clock.date_line
+            self._last_response = response
+            self._last_rendered = rendered
+        self._response = response
+        if response.has_policy_fields and grant.rewrite:
+            exchange.stats.stripped += stripped_fields(response)
+        if response.keep_alive is not None:
+            self.promised_idle = float(response.keep_alive)
+
+        if has_no_body(response.status, exchange.is_head_request):
+            exchange.respond(response.status, rendered)
+            self._end_of_response(in_step=len(data) == end + 4 and not _announces_body(response, exchange))
+            return
+        length = response.length
+        if length >= 0:
+            received = len(data) - end - 4
+            if received >= length:
+                body = data[end + 4 : end + 4 + length]
+                exchange.respond(response.status, rendered + body)
+                self._end_of_response(in_step=received == length)
+                return
+            self._decoder = None
+            self._remaining = length
+        elif length == CHUNKED:
+            self._decoder = ChunkedDecoder(is_request=False)
+            self._frames_chunks = exchange.is_http11
+        else:
+            self._decoder = None
+            self._remaining = -1
+            self._frames_chunks = exchange.is_http11
+        self._phase = _BODY
+        self.deadline = self._clock.now + self._pool.idle_timeout
+        self._read_body(data[end + 4 :], rendered)
+
+    def _read_interim(self, response: ResponseHead, rest: bytes) -> None:
+        exchange = cast("Exchange", self.exchange)
+        if response.status == 101:
+            self._switch_protocols(response, rest)
+            return
+        self._interim += 1
+        if self._interim > MAX_INTERIM_RESPONSES:
+            raise ProtocolFault(502, "too many interim responses")
+        if response.status != 100:  # the gateway answers Expect itself
+            exchange.respond_interim(response)
+        if rest:
+            self._read_head(rest)
+
+    def _read_body(self, data: bytes, head: bytes = b"") -> None:
+        """Pass on a piece of the body, together with the head if it was not sent yet: one write for both."""
+        exchange = cast("Exchange", self.exchange)
+        decoder = self._decoder
+        if decoder is not None:
+            try:
+                pieces = decoder.feed(data)
+            except ProtocolFault:
+                if head:  # the head was good: the client sees a truncated response
+                    exchange.respond(cast("ResponseHead", self._response).status, head)
+                raise
+            if self._frames_chunks:
+                pieces = [frame_chunk(piece) for piece in pieces]
+                if decoder.is_done:
+                    pieces.append(LAST_CHUNK)
+            out = head + b"".join(pieces)
+            is_done = decoder.is_done
+            in_step = not decoder.rest
+        elif self._remaining >= 0:
+            in_step = len(data) <= self._remaining
+            if not in_step:
+                data = data[: self._remaining]
+            self._remaining -= len(data)
+            is_done = self._remaining == 0
+            out = head + data if head else data
+        else:
+            out = head + (frame_chunk(data) if self._frames_chunks and data else data)
+            is_done = in_step = False
+        if head:
+            exchange.respond(cast("ResponseHead", self._response).status, out)
+        elif out:
+            exchange.respond_more(out)
+        if is_done:
+            self._end_of_response(in_step=in_step)
+
+    def _end_of_response(self, *, in_step: bool) -> None:
+        if self.exchange is None:  # the client left while its last bytes were written
+            return
+        if self._phase == _BODY and self._decoder is None and self._remaining < 0 and self._frames_chunks:
+            self.exchange.respond_more(LAST_CHUNK)
+        exchange = self._detach()
+        response = cast("ResponseHead", self._response)
+        if in_step and not response.closes and exchange.is_request_sent:
+            self.resume()
+            self._phase = _IDLE
+            self.was_used = True
+            self._pool.release(self)
+        else:
+            self.close()
+        exchange.response_done()
+
+    # -- WebSocket -------------------------------------------------------------------------------------------------
+
+    def _switch_protocols(self, response: ResponseHead, rest: bytes) -> None:
+        """RFC 6455 4.1: a 101 counts only as the right answer to the handshake that was sent."""
+        exchange = cast("Exchange", self.exchange)
+        key = exchange.websocket_key
+        accept = [field.value for field in response.fields if field.name == b"sec-websocket-accept"]
+        if (
+            key is None
+            or response.upgrade is None
+            or [element.lower() for element in list_elements(response.upgrade)] != [b"websocket"]
+            or accept
+            != [base64.b64encode(hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest())]
+        ):
+            raise ProtocolFault(502, "101 that does not answer a WebSocket handshake")
+        self._phase = _TUNNEL
+        self.deadline = NEVER
+        exchange.start_tunnel(response)
+        if rest:
+            exchange.tunnel_to_client(rest)
+
+    # -- endings ---------------------------------------------------------------------------------------------------
+
+    def _detach(self) -> "Exchange":
+        exchange = cast("Exchange", self.exchange)
+        self.exchange = None
+        self.server.active -= 1
+        self.deadline = NEVER
+        return exchange
+
+    def _fail(self, failure: UpstreamFailure) -> None:
+        exchange = self._detach()
+        self.close()
+        exchange.upstream_lost(failure, may_retry=False)
+
+    def half_close(self) -> None:
+        """In a tunnel: the client sends no more."""
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            self.transport.write_eof()
+
+
+def _announces_body(response: ResponseHead, exchange: "Exchange") -> bool:
+    """Whether a response without a body says it has one (204 with a length): its bytes may still be on the way."""
+    return (
+        not exchange.is_head_request
+        and response.status == 204
+        and (response.length > 0 or response.length == CHUNKED)
+    )
+
+
+def _may_become_response(data: bytes) -> bool:
+    return data[:7] == b"HTTP/1."[: len(data)] and b"\n" not in data.replace(b"\r\n", b"")
