@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from cors_gateway.cli import VERBS
 from cors_gateway.config.load import load
 
 from cors_gateway.config.snapshot import Snapshot, TcpListener
@@ -269,11 +270,7 @@ def test_what_is_mounted_is_a_directory_of_the_checkout_and_read_only(service: d
 
 @each_service
 def test_a_service_starts_a_verb_that_exists(service: dict[str, Any]) -> None:
-    from cors_gateway.cli import main
-
-    verb = service.get("command", ["run"])[0]
-
-    assert verb in main.commands if hasattr(main, "commands") else verb
+    assert service.get("command", ["run"])[0] in VERBS
 
 
 @each_service
