@@ -108,6 +108,8 @@ class Admin:
     listen: TcpListener | UnixListener
     token: str | None = field(default=None, repr=False)
     """Bearer token that admin requests must carry, if any."""
+    token_reference: str | None = field(default=None, repr=False, compare=False)
+    """How the file says it, if by `${...}`: what may be printed in place of the token."""
 
 
 class Balance(StrEnum):

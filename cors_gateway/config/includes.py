@@ -1,0 +1,103 @@
+"""Which files make up a configuration: the main file, alone or in its directory, and those it includes."""
+
+import glob
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cors_gateway.config.files import FileFault, Files
+from cors_gateway.config.interpolation import expander
+from cors_gateway.config.problems import Problem, quoted
+from cors_gateway.config.source import parse
+from cors_gateway.config.tree import Document, Scalar, Sequence
+from cors_gateway.config.tree import Path as NodePath
+
+MAIN_FILE = "gateway.yaml"
+MAX_INCLUDED = 10_000
+
+_WILDCARDS = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The documents that could be read, the main one first."""
+
+    documents: list[Document]
+    is_complete: bool
+    """False if some file could not be read: what it holds is unknown."""
+
+
+def read_sources(path: Path, environ: Mapping[str, str], files: Files, problems: list[Problem]) -> Sources:
+    """Read the main file and everything it includes. Adds to `problems`."""
+    main_path = path / MAIN_FILE if path.is_dir() else path
+    main = _read(main_path, environ, files)
+    problems += main.problems
+    if main.document is None:
+        return Sources([], False)
+    documents, is_complete = [main.document], True
+    for included_path in _included(main.document, main_path, problems):
+        if included_path is None:
+            is_complete = False
+            continue
+        included = _read(included_path, environ, files)
+        problems += included.problems
+        if included.document is None:
+            is_complete = False
+        else:
+            documents.append(included.document)
+    return Sources(documents, is_complete)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    document: Document | None
+    problems: list[Problem]
+
+
+def _read(path: Path, environ: Mapping[str, str], files: Files) -> _Read:
+    text = files.read_text(path)
+    if isinstance(text, FileFault):
+        hint = text.hint
+        if path.name == MAIN_FILE and text.code == "file.missing" and path.parent.is_dir():
+            hint = f"a configuration directory holds {MAIN_FILE}"
+        return _Read(None, [Problem(code=text.code, message=text.message, hint=hint, file=str(path))])
+    directory = os.path.abspath(path.parent)  # noqa: PTH100 - links below it must stay visible to the watcher
+    expand = expander(environ, files.reference_reader(directory))
+    return _Read(*parse(text, file=str(path), directory=directory, expand=expand))
+
+
+def _included(main: Document, main_path: Path, problems: list[Problem]) -> Iterator[Path | None]:
+    """The files that match `include`, each once; None for a pattern that names a file that is not there."""
+    patterns = main.node(("include",))
+    if not isinstance(patterns, Sequence):
+        return
+    seen = {os.path.realpath(main_path)}
+    for index, item in enumerate(patterns.items):
+        if not isinstance(item, Scalar) or not isinstance(item.value, str) or not item.value:
+            continue
+        place: NodePath = ("include", index)
+        names = _matches(main_path.parent, item.value)
+        if not names and not _WILDCARDS & set(item.value):
+            message = f"there is no file {quoted(item.value)}"
+            hint = f"paths start at the directory of {main_path.name}"
+            problems.append(main.problem("include.missing", message, hint, path=place))
+            yield None
+        for name in names:
+            real = os.path.realpath(name)
+            if real not in seen:
+                seen.add(real)
+                yield Path(name)
+        if len(seen) > MAX_INCLUDED:
+            message = f"more than {MAX_INCLUDED:,} files"
+            problems.append(main.problem("include.too_many", message, path=place))
+            return
+
+
+def _matches(directory: Path, pattern: str) -> list[str]:
+    """Sorted, so that the order of routes does not depend on the file system; directories do not count."""
+    try:
+        names = glob.glob(os.path.join(glob.escape(str(directory)), pattern))  # noqa: PTH118, PTH207 - keeps "./"
+    except ValueError:
+        return []
+    return sorted(name for name in names if not os.path.isdir(name))  # noqa: PTH112 - includes dangling links

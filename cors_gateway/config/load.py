@@ -1,0 +1,42 @@
+"""The one way from files to a configuration that the rest of the program can run on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cors_gateway.config.compile import compile_parts
+from cors_gateway.config.files import Files
+from cors_gateway.config.includes import read_sources
+from cors_gateway.config.problems import Problem
+from cors_gateway.config.sections import read_parts
+from cors_gateway.config.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The outcome of a load: a snapshot, unless one of the problems is an error."""
+
+    snapshot: Snapshot | None
+    problems: tuple[Problem, ...]
+    """Errors and warnings, in the order of the files and of the lines in them."""
+    fingerprint: str = ""
+    """Of everything that was read, also if the snapshot is missing: a broken file may be mended."""
+    files: tuple[str, ...] = ()
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Loaded:
+    """Read a file, or the `gateway.yaml` of a directory, with what it includes. Never raises for what files hold.
+
+    Reports every mistake in every file at once. Half a configuration never exists.
+    """
+    files = Files()
+    problems: list[Problem] = []
+    snapshot = None
+    sources = read_sources(path, environ, files, problems)
+    if sources.documents:
+        parts = read_parts(sources.documents, problems)
+        snapshot = compile_parts(parts, files, problems, is_complete=sources.is_complete)
+    order = {document.file: index for index, document in enumerate(sources.documents)}
+    unique = dict.fromkeys(problems)
+    ordered = sorted(unique, key=lambda found: (order.get(found.file, -1), found.line, found.column))
+    return Loaded(snapshot, tuple(ordered), files.fingerprint, files.names)

@@ -1,0 +1,49 @@
+"""A whole file: the main one, and those it includes."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from cors_gateway.config.models.kinds import Name, Section, fault
+from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.models.route import ExpectationSection, RouteSection
+from cors_gateway.config.models.server import AdminSection, AdminValue, ServerSection
+from cors_gateway.config.models.upstream import UpstreamSection
+
+VERSION = 1
+
+
+def _include(text: str) -> str:
+    if not text or "\0" in text:
+        raise fault("include.missing", "an empty pattern names no file")
+    return text
+
+
+class IncludedFile(Section):
+    """A file named by `include`."""
+
+    version: Literal[1] = Field(default=1, description="Version of the format.")
+    upstreams: dict[Name, UpstreamSection] = Field(default={}, description="Backends by name.")
+    policies: dict[Name, PolicySection] = Field(default={}, description="Policies by name.")
+    routes: list[RouteSection] = Field(
+        default=[],
+        description="Exact host, then *.host, then any; then the longest path prefix wins, whatever the order here.",
+    )
+    tests: list[ExpectationSection] = Field(default=[], description="Run by cors-gateway test.")
+
+
+class MainFile(IncludedFile):
+    """The configuration of the gateway."""
+
+    version: Literal[1] = Field(description="Version of the format.")
+    server: ServerSection = Field(default=ServerSection(), description="The gateway as a server.")
+    admin: AdminValue = Field(
+        default=AdminSection(), description="The operators' listener; off, an address, or a mapping."
+    )
+    routes: list[RouteSection] = Field(
+        description="Exact host, then *.host, then any; then the longest path prefix wins, whatever the order here."
+    )
+    include: list[Annotated[str, AfterValidator(_include)]] = Field(
+        default=[],
+        description="More files, relative to this one; * is a wildcard. The same name twice is an error.",
+    )

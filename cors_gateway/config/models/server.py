@@ -1,0 +1,204 @@
+"""`server:` and `admin:`: where the gateway itself listens, and how it treats its clients."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler
+from pydantic_core import core_schema
+
+from cors_gateway.config.models.kinds import (
+    RANGE,
+    TYPE,
+    AdminAddress,
+    AdminWord,
+    Duration,
+    DurationOrZero,
+    FilePath,
+    Keys,
+    ListenAddress,
+    Section,
+    SizeRange,
+    Text,
+    TrustedNetwork,
+    either,
+    fault,
+)
+from cors_gateway.config.snapshot import Limits, ServerTimeouts, Shutdown
+
+MAX_WORKERS = 256
+MIN_TOKEN = 8
+
+_LIMITS, _TIMEOUTS, _SHUTDOWN = Limits(), ServerTimeouts(), Shutdown()
+
+
+def _socket_mode(text: str) -> str:
+    if len(text) not in (3, 4) or not set(text) <= set("01234567"):
+        raise fault("listen.mode", f'"{text}" is not a file mode', 'write octal digits: "0660"')
+    return text
+
+
+class WorkerCount:
+    """A number of processes; the word `auto` becomes 0."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_WORKERS}, {"const": "auto"}]}
+
+    @staticmethod
+    def check(value: object) -> int:
+        if value == "auto":
+            return 0
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise fault(TYPE, "a number of processes, or auto, is expected")
+        if not 1 <= value <= MAX_WORKERS:
+            raise fault(RANGE, f"{value} is not between 1 and {MAX_WORKERS}", "auto is one per CPU")
+        return value
+
+
+class BearerToken:
+    """A secret. What is wrong with it is said without repeating it."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string"}
+
+    @staticmethod
+    def check(value: object) -> str:
+        if not isinstance(value, str):
+            raise fault(
+                "admin.token", "the token is not text", "put the value or its reference in double quotes"
+            )
+        if len(value) < MIN_TOKEN:
+            raise fault(
+                "admin.token", f"a token has at least {MIN_TOKEN} characters", "make it long and random"
+            )
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise fault("admin.token", "a token is printable ASCII without spaces", "use letters and digits")
+        return value
+
+
+SocketMode = Annotated[str, AfterValidator(_socket_mode)]
+
+
+class TlsSection(Section):
+    """The certificate of a listener. TLS 1.2 and newer."""
+
+    certificate: FilePath = Field(
+        description="PEM file with the certificate and the chain below it, relative to the directory of this file."
+    )
+    key: FilePath = Field(description="PEM file with the private key, not encrypted.")
+
+
+class ListenSection(Section):
+    """One address to listen on, with what belongs to it."""
+
+    address: ListenAddress = Field(description='"0.0.0.0:8080", "[::]:8080" or "unix:/run/gw.sock".')
+    tls: TlsSection | None = Field(default=None, description="Serve HTTPS on this address.")
+    mode: SocketMode = Field(
+        default="0660", description="Permission bits of a Unix socket, as octal digits in quotes."
+    )
+
+
+ListenEntry = Annotated[
+    Text[ListenAddress] | Keys[ListenSection],
+    either("an address, or a mapping with address, tls and mode, is expected"),
+]
+
+
+class LimitsSection(Section):
+    """Bounds on what one client may send; 0 means no limit."""
+
+    request_head: Annotated[int, SizeRange(1024, 1024**2)] = Field(
+        default=_LIMITS.request_head, description="Size of the header section of a request; 431 beyond."
+    )
+    header_fields: int = Field(
+        default=_LIMITS.header_fields,
+        ge=0,
+        le=10_000,
+        description="Number of header lines of a request; 431 beyond.",
+    )
+    request_body: Annotated[int, SizeRange(1, 1024**4)] = Field(
+        default=_LIMITS.request_body, description="Size of a request body; 413 beyond."
+    )
+    connections: int = Field(
+        default=_LIMITS.connections, ge=0, le=1_000_000, description="Client connections of one worker."
+    )
+
+
+class TimeoutsSection(Section):
+    """How long the gateway waits for a client."""
+
+    request_head: Duration = Field(
+        default=_TIMEOUTS.request_head, description="From the first byte of a request to the end of its head."
+    )
+    request_body: Duration = Field(
+        default=_TIMEOUTS.request_body, description="Between two pieces of a request body."
+    )
+    keep_alive: Duration = Field(
+        default=_TIMEOUTS.keep_alive, description="How long a connection may wait for its next request."
+    )
+    send: Duration = Field(
+        default=_TIMEOUTS.send, description="How long a client may accept no byte of its response."
+    )
+
+
+class ShutdownSection(Section):
+    """What happens between SIGTERM and the end of the process."""
+
+    drain_delay: DurationOrZero = Field(
+        default=_SHUTDOWN.drain_delay,
+        description="Keep accepting for this long after readiness is withdrawn, until load balancers have noticed.",
+    )
+    grace: DurationOrZero = Field(
+        default=_SHUTDOWN.grace, description="Then wait this long for running requests to finish."
+    )
+
+
+class ServerSection(Section):
+    """The gateway as a server."""
+
+    listen: list[ListenEntry] = Field(
+        default=["0.0.0.0:8080"], min_length=1, description="Addresses to listen on."
+    )
+    workers: Annotated[int, WorkerCount()] = Field(default=1, description="Processes; auto is one per CPU.")
+    trusted_proxies: list[TrustedNetwork] = Field(
+        default=[],
+        description="Whose X-Forwarded-* is believed: networks, addresses, or the words loopback and private.",
+    )
+    access_log: Literal["json", "combined", "off"] = Field(
+        default="json", description="Form of the access log on standard output."
+    )
+    limits: LimitsSection = Field(
+        default=LimitsSection(), description="Bounds on what one client may send; 0 means no limit."
+    )
+    timeouts: TimeoutsSection = Field(
+        default=TimeoutsSection(), description="How long the gateway waits for a client."
+    )
+    shutdown: ShutdownSection = Field(
+        default=ShutdownSection(), description="What happens between SIGTERM and the end of the process."
+    )
+
+
+class AdminSection(Section):
+    """The operators' listener: health, readiness, metrics, status, reload. Never the public port."""
+
+    listen: AdminAddress = Field(
+        default="127.0.0.1:9090", description='"127.0.0.1:9090" or "unix:/run/gw-admin.sock".'
+    )
+    token: Annotated[str, BearerToken()] | None = Field(
+        default=None,
+        description="Bearer token that requests must carry; best written as ${file:/run/secrets/token}.",
+    )
+
+
+AdminValue = Annotated[
+    Text[AdminWord] | Keys[AdminSection],
+    either('off, an address such as "127.0.0.1:9090", or a mapping with listen and token is expected'),
+]
