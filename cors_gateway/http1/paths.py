@@ -20,7 +20,7 @@ _SLASHES = re.compile(rb"//+")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
-class PathFault(Exception):  # noqa: N818 - a finding about the client's input, like the faults of the parser
+class PathFault(Exception):
     """The path has no safe reading; the argument says why."""
 
 

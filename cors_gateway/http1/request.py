@@ -17,6 +17,21 @@ _HEAD_BYTES = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)])
 # Options that are no field names.
 _CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
 
+# Fields of which every value is kept, in order, for whoever decides: repeating one must not hide another.
+_COLLECTED = {
+    kind.ORIGIN: "origin",
+    kind.SEC_FETCH_SITE: "sec_fetch_site",
+    kind.REQUEST_METHOD: "method_asked",
+    kind.REQUEST_HEADERS: "headers_asked",
+    kind.REQUEST_PRIVATE_NETWORK: "private_network",
+    kind.VIA: "via",
+    kind.UPGRADE: "upgrade",
+    kind.MAX_FORWARDS: "max_forwards",
+    kind.REQUEST_ID: "request_id",
+    kind.WEBSOCKET_KEY: "websocket_key",
+    kind.WEBSOCKET_VERSION: "websocket_version",
+}
+
 NO_BODY = 0
 SIZED = 1
 CHUNKED = 2
@@ -32,12 +47,13 @@ class RequestHead:
         "expects_continue",
         "forwarding",
         "framing",
+        "headers_asked",
         "host",
+        "is_plain",
         "kept",
         "max_forwards",
         "method_asked",
         "origin",
-        "headers_asked",
         "private_network",
         "request_id",
         "sec_fetch_site",
@@ -45,7 +61,6 @@ class RequestHead:
         "via",
         "websocket_key",
         "websocket_version",
-        "is_plain",
     )
 
     def __init__(self) -> None:
@@ -173,10 +188,6 @@ def _interpret(head: RequestHead, special: Sequence[RequestField]) -> None:
             if head.host is not None or not is_valid_host(value):
                 raise ProtocolFault(400, "repeated or malformed Host")
             head.host = value
-        elif what == kind.ORIGIN:
-            head.origin += (value,)
-        elif what == kind.SEC_FETCH_SITE:
-            head.sec_fetch_site += (value,)
         elif what == kind.CONNECTION:
             options = connection_options(value)
             check_nominations(options)
@@ -193,26 +204,11 @@ def _interpret(head: RequestHead, special: Sequence[RequestField]) -> None:
             if value.lower() != b"100-continue":
                 raise ProtocolFault(417, "unknown expectation")
             head.expects_continue = True
-        elif what == kind.REQUEST_METHOD:
-            head.method_asked += (value,)
-        elif what == kind.REQUEST_HEADERS:
-            head.headers_asked += (value,)
-        elif what == kind.REQUEST_PRIVATE_NETWORK:
-            head.private_network += (value,)
         elif what == kind.FORWARDING:
             head.forwarding += (field,)
-        elif what == kind.VIA:
-            head.via += (value,)
-        elif what == kind.UPGRADE:
-            head.upgrade += (value,)
-        elif what == kind.MAX_FORWARDS:
-            head.max_forwards += (value,)
-        elif what == kind.REQUEST_ID:
-            head.request_id += (value,)
-        elif what == kind.WEBSOCKET_KEY:
-            head.websocket_key += (value,)
-        elif what == kind.WEBSOCKET_VERSION:
-            head.websocket_version += (value,)
+        else:
+            name = _COLLECTED[what]
+            setattr(head, name, (*getattr(head, name), value))
     _frame(head, transfer_encoding, content_length)
     nominated = head.connection - _CONNECTION_ALONE
     if nominated:

@@ -56,14 +56,10 @@ def parse_request_line(line: bytes) -> RequestLine:
     method, target, version = parts
     if not is_token(method):
         raise ProtocolFault(400, "malformed method")
-    if version == b"HTTP/1.1":
-        is_http11 = True
-    elif version == b"HTTP/1.0":
-        is_http11 = False
-    elif re.match(rb"HTTP/[0-9]\.[0-9]\Z", version):
-        raise ProtocolFault(505, "HTTP version not supported")
-    else:
-        raise ProtocolFault(400, "malformed HTTP version")
+    is_http11 = version == b"HTTP/1.1"
+    if not is_http11 and version != b"HTTP/1.0":
+        is_version = re.match(rb"HTTP/[0-9]\.[0-9]\Z", version)
+        raise ProtocolFault(505 if is_version else 400, "HTTP version not supported")
     if len(method) > MAX_METHOD:
         raise ProtocolFault(501, "method too long")
     if method == b"CONNECT":

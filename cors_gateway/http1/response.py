@@ -6,7 +6,6 @@ answers 502.
 """
 
 import re
-from collections.abc import Callable
 
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import (
@@ -220,7 +219,8 @@ def _apply_connection(response: ResponseHead, options: frozenset[bytes], is_http
         response.closes = True
     elif not is_http11 and b"keep-alive" in options:
         response.closes = False
-    removable: Callable[[bytes], bool] = lambda name: (
-        name in options and not name.startswith(_NEVER_NOMINATED)
-    )  # noqa: E731
+
+    def removable(name: bytes) -> bool:
+        return name in options and not name.startswith(_NEVER_NOMINATED)
+
     response.fields = [field for field in response.fields if not removable(field.name)]

@@ -11,10 +11,10 @@ import socket
 import time
 from typing import TYPE_CHECKING, cast
 
-from cors_gateway.http1.chunked import ChunkedDecoder
+from cors_gateway.http1.body import ChunkedDecoder, SizedBody
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer
-from cors_gateway.http1.request import CHUNKED, NO_BODY, SIZED, RequestHead, refuse_hopeless_head
+from cors_gateway.http1.request import CHUNKED, NO_BODY, RequestHead, refuse_hopeless_head
 from cors_gateway.http1.request_line import MAX_REQUEST_LINE
 from cors_gateway.proxy.answers import problem
 from cors_gateway.proxy.clock import NEVER
@@ -33,24 +33,22 @@ MAX_AHEAD = 64 * 1024
 MAX_DISCARDED = 256 * 1024
 """Bytes read and dropped, of a body nobody wants or before a close, so that the client gets to read the answer."""
 LINGER = 2.0
-TUNNEL_IDLE = 3600.0
 
 _HEAD = 0
 _PARTIAL = 1
 _BODY = 2
 _WAIT = 3
 _DISCARD = 4
-_TUNNEL = 5
-_LINGER = 6
-_CLOSED = 7
+_LINGER = 5
+_CLOSED = 6
 
 
 class ClientConnection(asyncio.Protocol):
     """Server side of HTTP/1.1 on one transport."""
 
     __slots__ = (
+        "_body",
         "_buffer",
-        "_decoder",
         "_discarded",
         "_exchange",
         "_is_at_eof",
@@ -58,9 +56,8 @@ class ClientConnection(asyncio.Protocol):
         "_is_tls",
         "_is_write_paused",
         "_phase",
-        "_remaining",
-        "_stalled_at",
         "_stall_deadline",
+        "_stalled_at",
         "clock",
         "context",
         "deadline",
@@ -84,8 +81,7 @@ class ClientConnection(asyncio.Protocol):
         self._phase = _HEAD
         self._buffer = b""
         self._exchange: Exchange | None = None
-        self._decoder: ChunkedDecoder | None = None
-        self._remaining = 0
+        self._body: SizedBody | ChunkedDecoder | None = None
         self._discarded = 0
         self._is_read_paused = False
         self._is_write_paused = False
@@ -94,21 +90,11 @@ class ClientConnection(asyncio.Protocol):
         self._stall_deadline = NEVER
 
     @property
-    def is_draining(self) -> bool:
-        return self.gateway.is_draining
-
-    @property
     def is_idle(self) -> bool:
         """Whether the connection waits for a request of which no byte has come, and nothing is left to send."""
         return self._phase == _HEAD and not self._buffer and not self.transport.get_write_buffer_size()
 
-    @property
-    def is_tunnel(self) -> bool:
-        return self._phase == _TUNNEL
-
-    @property
-    def date_line(self) -> bytes:
-        return self.clock.date_line
+    is_tunnel = False
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
 
@@ -135,9 +121,6 @@ class ClientConnection(asyncio.Protocol):
         elif phase == _BODY:
             self.deadline = self.clock.now + self.gateway.active.timeouts.request_body
             self._read_body(data)
-        elif phase == _TUNNEL:
-            self.deadline = self.clock.now + TUNNEL_IDLE
-            cast("Exchange", self._exchange).tunnel_to_upstream(data)
         elif phase == _WAIT:
             self._keep_for_later(data)
         elif phase == _DISCARD:
@@ -155,9 +138,7 @@ class ClientConnection(asyncio.Protocol):
             self._phase = _CLOSED
             self.transport.close()
             return not self._is_tls
-        if phase == _TUNNEL:
-            cast("Exchange", self._exchange).tunnel_upstream_eof()
-        elif phase in {_PARTIAL, _BODY, _DISCARD}:
+        if phase in {_PARTIAL, _BODY, _DISCARD}:
             self._break_off(400, "request_incomplete", "The connection ended before the request did.")
         elif phase == _LINGER:
             self._close_now()
@@ -170,7 +151,7 @@ class ClientConnection(asyncio.Protocol):
         if self._exchange is not None:
             exchange, self._exchange = self._exchange, None
             exchange.cancel()
-            self.gateway.finish(exchange, self)
+            self.gateway.finish(exchange)
 
     def pause_writing(self) -> None:
         self._is_write_paused = True
@@ -240,46 +221,30 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = NEVER
             exchange.start()
             return rest
-        head = exchange.head
         self._phase = _BODY
-        self._expect_body(head)
+        self._body = _body_of(exchange.head)
         self.deadline = self.clock.now + self.gateway.active.timeouts.request_body
-        if head.framing == SIZED and len(rest) >= head.content_length > 0:
-            # Head and body are both here: one write for both.
-            body, rest = rest[: head.content_length], rest[head.content_length :]
-            exchange.send(body)
-            self._request_complete(exchange)
-            exchange.start()
-            return rest
-        if rest or head.content_length == 0:
-            self._read_body(rest)
-        if self._exchange is exchange:
+        # What is here goes out together with the head, in one write.
+        self._read_body(rest)
+        if not exchange.is_over:
             exchange.start()
             if not exchange.is_connected and self._phase == _BODY:
                 self.pause_body()
         return b""
 
-    def _expect_body(self, head: RequestHead) -> None:
-        self._remaining = head.content_length
-        self._decoder = ChunkedDecoder(is_request=True) if head.framing == CHUNKED else None
-
     def _answer(self, answer: Answer, rest: bytes) -> bytes:
         self.gateway.count_answer(self, answer)
         self.write(answer.data)
-        context = self.context
-        head = context.head if context is not None else None
-        if answer.closes or head is None:
+        head = answer.head
+        if answer.closes or head.expects_continue or head.content_length > MAX_DISCARDED:
             self._linger()
             return b""
         self.deadline = self.clock.now + self.gateway.active.timeouts.keep_alive
         if head.framing == NO_BODY:
             return rest
-        if head.expects_continue or head.content_length > MAX_DISCARDED:
-            self._linger()
-            return b""
         self._phase = _DISCARD
         self._discarded = 0
-        self._expect_body(head)
+        self._body = _body_of(head)
         self._discard_body(rest)
         return b""
 
@@ -323,63 +288,39 @@ class ClientConnection(asyncio.Protocol):
 
     def _read_body(self, data: bytes) -> None:
         exchange = cast("Exchange", self._exchange)
-        decoder = self._decoder
-        if decoder is None:
-            piece = data[: self._remaining]
-            self._remaining -= len(piece)
-            if piece:
-                exchange.send(piece)
-            is_done = not self._remaining
-            rest = data[len(piece) :]
-        else:
-            try:
-                pieces = decoder.feed(data)
-            except ProtocolFault as fault:
-                self._break_off(fault.status, "request_malformed", fault.detail)
-                return
-            limit = self.gateway.active.limits.request_body
-            for piece in pieces:
+        body = cast("SizedBody | ChunkedDecoder", self._body)
+        limit = self.gateway.active.limits.request_body
+        try:
+            for piece in body.feed(data):
                 if limit and exchange.bytes_in + len(piece) > limit:
-                    self._break_off(
-                        413, "request_body_too_large", "The request body is larger than accepted."
-                    )
-                    return
+                    raise ProtocolFault(413, "request body larger than accepted")
                 exchange.send(piece)
-            is_done = decoder.is_done
-            rest = decoder.rest
-        if is_done and self._exchange is exchange:
-            self._request_complete(exchange)
-            if rest:
-                self._keep_for_later(rest)
-
-    def _request_complete(self, exchange: Exchange) -> None:
-        self._phase = _WAIT
-        self._decoder = None
-        self.deadline = self._stall_deadline
-        exchange.end_of_request()
+        except ProtocolFault as fault:
+            self._break_off(fault.status, "request_malformed", fault.detail)
+            return
+        if body.is_done and self._exchange is exchange:
+            self._phase = _WAIT
+            self._body = None
+            self.deadline = self._stall_deadline
+            exchange.end_of_request()
+            if body.rest:
+                self._keep_for_later(body.rest)
 
     def _discard_body(self, data: bytes) -> None:
         """Read past the body of a request that was answered here, so that it never becomes the next request."""
-        if self._decoder is None:
-            rest = data[self._remaining :]
-            self._remaining -= len(data) - len(rest)
-            is_done = self._remaining == 0
-        else:
-            self._discarded += len(data)
-            try:
-                self._decoder.feed(data)
-            except ProtocolFault as fault:
-                self._refuse(fault)
-                return
-            if self._discarded > MAX_DISCARDED:
-                self._linger()
-                return
-            rest = self._decoder.rest
-            is_done = self._decoder.is_done
-        if is_done:
-            self._decoder = None
+        body = cast("SizedBody | ChunkedDecoder", self._body)
+        self._discarded += len(data)
+        try:
+            body.feed(data)
+        except ProtocolFault as fault:
+            self._refuse(fault)
+            return
+        if body.is_done:
+            self._body = None
             self._phase = _HEAD
-            self._take_requests(rest)
+            self._take_requests(body.rest)
+        elif self._discarded > MAX_DISCARDED:
+            self._linger()
 
     def upstream_is_ready(self) -> None:
         """The backend is connected and waits for the body (RFC 9110 10.1.1: now the client may be told to go on)."""
@@ -390,15 +331,14 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_body(self) -> None:
         """The backend does not take more: its own deadline counts now."""
-        if self._phase in {_BODY, _TUNNEL}:
+        if self._phase == _BODY:
             self._pause_reading()
             self.deadline = self._stall_deadline
 
     def resume_body(self) -> None:
-        if self._is_read_paused and self._phase in {_BODY, _TUNNEL}:
+        if self._is_read_paused and self._phase == _BODY:
             self._resume_reading()
-            idle = TUNNEL_IDLE if self._phase == _TUNNEL else self.gateway.active.timeouts.request_body
-            self.deadline = self.clock.now + idle
+            self.deadline = self.clock.now + self.gateway.active.timeouts.request_body
 
     # -- responses -------------------------------------------------------------------------------------------------
 
@@ -408,7 +348,7 @@ class ClientConnection(asyncio.Protocol):
     def exchange_done(self, exchange: Exchange) -> None:
         """The response is complete: the next request, or the end."""
         self._exchange = None
-        self.gateway.finish(exchange, self)
+        self.gateway.finish(exchange)
         if exchange.closes or self._phase == _BODY or self._is_at_eof:
             self._linger()
             return
@@ -422,7 +362,7 @@ class ClientConnection(asyncio.Protocol):
     def truncate(self, exchange: Exchange) -> None:
         """The response cannot be completed: break off so that the client sees it (never a complete-looking message)."""
         self._exchange = None
-        self.gateway.finish(exchange, self)
+        self.gateway.finish(exchange)
         self._phase = _CLOSED
         if not exchange.is_http11:
             # To HTTP/1.0 the close is the end of the body; only a reset says that it was cut.
@@ -431,30 +371,14 @@ class ClientConnection(asyncio.Protocol):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.transport.close()
 
-    # -- tunnels ---------------------------------------------------------------------------------------------------
-
-    def start_tunnel(self) -> None:
-        self._phase = _TUNNEL
-        self.deadline = self.clock.now + TUNNEL_IDLE
+    def leave_transport(self) -> tuple[asyncio.Transport, bytes]:
+        """Hand over the transport, and what was read ahead, to a tunnel."""
         early, self._buffer = self._buffer, b""
         self._resume_reading()
-        if early:
-            cast("Exchange", self._exchange).tunnel_to_upstream(early)
-
-    def tunnel_write(self, data: bytes) -> None:
-        self.deadline = self.clock.now + TUNNEL_IDLE
-        self.transport.write(data)
-
-    def half_close(self) -> None:
-        """In a tunnel: the backend sends no more."""
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            self.transport.write_eof()
-
-    def tunnel_done(self, exchange: Exchange) -> None:
-        self._exchange = None
-        self.gateway.finish(exchange, self)
         self._phase = _CLOSED
-        self.transport.close()
+        self._exchange = None
+        self.gateway.connection_closed(self)
+        return self.transport, early
 
     # -- endings ---------------------------------------------------------------------------------------------------
 
@@ -470,9 +394,9 @@ class ClientConnection(asyncio.Protocol):
         phase = self._phase
         if phase == _PARTIAL:
             self._break_off(408, "request_timeout", "The request head did not arrive in time.")
-        elif phase == _BODY or phase == _DISCARD:
+        elif phase in (_BODY, _DISCARD):
             self._break_off(408, "request_timeout", "The request body did not arrive in time.")
-        else:  # idle, lingering, or a silent tunnel
+        else:  # idle or lingering
             self._close_now()
 
     def close_if_idle(self) -> None:
@@ -489,38 +413,17 @@ class ClientConnection(asyncio.Protocol):
         self._last_answer(fault.status, "request_malformed", fault.detail, lines)
 
     def _break_off(self, status: int, reason: str, detail: str) -> None:
-        """End a request that stopped half way: the backend sees it broken off, the client an answer if it can be one."""
+        """End a request that stopped half way."""
         exchange, self._exchange = self._exchange, None
         if exchange is None:
-            self._last_answer(status, reason, detail, b"")
+            self._last_answer(status, reason, detail)
             return
-        has_begun = exchange.status != 0
-        exchange.cancel()
-        exchange.closes = True
-        if has_begun:
-            self.gateway.finish(exchange, self)
-            self._linger()
-            return
-        exchange.status = status
-        grant = exchange.grant
-        lines = grant.vary_line + grant.lines if grant.rewrite else b""
-        answer = problem(
-            status,
-            reason,
-            detail,
-            lines=lines,
-            date_line=self.date_line,
-            closes=True,
-            is_head_request=exchange.is_head_request,
-            request_id=exchange.request_id,
-        )
-        exchange.bytes_out = len(answer)
-        self.gateway.finish(exchange, self)
-        self.write(answer)
+        exchange.break_off(status, reason, detail)
+        self.gateway.finish(exchange)
         self._linger()
 
-    def _last_answer(self, status: int, reason: str, detail: str, lines: bytes) -> None:
-        data = problem(status, reason, detail, lines=lines, date_line=self.date_line, closes=True)
+    def _last_answer(self, status: int, reason: str, detail: str, lines: bytes = b"") -> None:
+        data = problem(status, reason, detail, lines=lines, date_line=self.clock.date_line, closes=True)
         self.gateway.count_refusal(self, status, len(data))
         self.write(data)
         self._linger()
@@ -559,3 +462,7 @@ class ClientConnection(asyncio.Protocol):
         if self._is_read_paused:
             self._is_read_paused = False
             self.transport.resume_reading()
+
+
+def _body_of(head: RequestHead) -> SizedBody | ChunkedDecoder:
+    return ChunkedDecoder(is_request=True) if head.framing == CHUNKED else SizedBody(head.content_length)

@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from cors_gateway.config.snapshot import ServerAddress, Upstream
 
@@ -19,6 +19,7 @@ RESOLVED_FOR = 5.0
 HEAD_START = 0.25
 """Seconds that one address has before the next is tried as well (RFC 8305 5)."""
 
+P = TypeVar("P", bound=asyncio.Protocol)
 Address = tuple[int, tuple[Any, ...]]
 
 
@@ -34,7 +35,7 @@ class Connector:
         self._addresses: list[Address] = []
         self._resolved_at = float("-inf")
 
-    async def connect(self, factory: Callable[[], asyncio.Protocol]) -> asyncio.Protocol:
+    async def connect(self, factory: Callable[[], P]) -> P:
         """A connected protocol. Raises TimeoutError, OSError or ssl.SSLError (see `failure.classify`)."""
         async with asyncio.timeout(self._timeout):
             try:

@@ -7,7 +7,8 @@ whom. The connections know grammar and framing; they do not know each other.
 
 from typing import TYPE_CHECKING
 
-from cors_gateway.http1.chunked import LAST_CHUNK, frame_chunk
+from cors_gateway.http1.body import LAST_CHUNK, frame_chunk
+from cors_gateway.http1.forwarded import client_address
 from cors_gateway.http1.request import CHUNKED, NO_BODY
 from cors_gateway.http1.response import ResponseHead
 from cors_gateway.observe.record import RequestRecord
@@ -15,8 +16,11 @@ from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.answers import problem
 from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.proxy.rewrite import interim_head
+from cors_gateway.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
+    import asyncio
+
     from cors_gateway.http1.request import RequestHead
     from cors_gateway.http1.request_line import RequestLine
     from cors_gateway.proxy.activation import ActiveRoute
@@ -37,8 +41,8 @@ class Exchange(RequestRecord):
         "_client",
         "_connection",
         "_pending",
-        "_retries",
         "_request",
+        "_retries",
         "_variant",
         "closes",
         "grant",
@@ -93,7 +97,7 @@ class Exchange(RequestRecord):
 
         Called when the response arrives: it settles whether the client connection outlives it.
         """
-        if not self.closes and (self._client.is_draining or not self.is_request_sent):
+        if not self.closes and (self._client.gateway.is_draining or not self.is_request_sent):
             self.closes = True
         return self._variant + self.closes
 
@@ -137,6 +141,10 @@ class Exchange(RequestRecord):
             self._connection.transport.write(data)
         else:
             self._pending.append(data)
+
+    def client_address(self) -> str:
+        """The client's address as believed."""
+        return client_address(self._client.peer, self.head.forwarding, self._client.gateway.active.trusted)
 
     @property
     def is_connected(self) -> bool:
@@ -189,26 +197,35 @@ class Exchange(RequestRecord):
         if self.is_over:
             return
         self.is_over = True
-        client = self._client
         self.variant()
-        self.status = failure.status
+        lines = b"Retry-After: 1\r\n" if failure is UpstreamFailure.UNAVAILABLE else b""
+        self._answer(failure.status, failure, failure.detail, lines)
+        self._client.exchange_done(self)
+
+    def break_off(self, status: int, reason: str, detail: str) -> None:
+        """The request cannot be completed: the backend sees it cut, the client an answer if that is still possible."""
+        has_begun = self.status != 0
+        self.cancel()
+        self.closes = True
+        if not has_begun:
+            self._answer(status, reason, detail)
+
+    def _answer(self, status: int, reason: str, detail: str, lines: bytes = b"") -> None:
+        """Send a problem document with the fields that the policy grants (so that script may read it)."""
         grant = self.grant
-        lines = grant.vary_line + grant.lines if grant.rewrite else b""
-        if failure is UpstreamFailure.UNAVAILABLE:
-            lines += b"Retry-After: 1\r\n"
+        if grant.rewrite:
+            lines += grant.vary_line + grant.lines
         answer = problem(
-            failure.status,
-            failure,
-            failure.detail,
+            status,
+            reason,
+            detail,
             lines=lines,
-            date_line=client.date_line,
+            date_line=self._client.clock.date_line,
             closes=self.closes,
             is_head_request=self.is_head_request,
             request_id=self.request_id,
         )
-        self.bytes_out = len(answer)
-        client.write(answer)
-        client.exchange_done(self)
+        self.respond(status, answer)
 
     def cancel(self) -> None:
         """The client is gone or broke off its request: the backend must not take it for complete."""
@@ -237,31 +254,13 @@ class Exchange(RequestRecord):
 
     # -- WebSocket -------------------------------------------------------------------------------------------------
 
-    def start_tunnel(self, response: ResponseHead) -> None:
+    def start_tunnel(self, response: ResponseHead, upstream: "asyncio.Transport", early: bytes) -> None:
         """The backend accepted the handshake: from now on bytes go both ways unread."""
         lines = [field.line for field in response.fields if not (self.grant.rewrite and field.is_cors)]
         head = [b"HTTP/1.1 101 Switching Protocols", *lines, b"Connection: Upgrade", b"Upgrade: websocket"]
         self.respond(101, b"\r\n".join([*head, b"", b""]))
-        self._client.start_tunnel()
-
-    def tunnel_to_client(self, data: bytes) -> None:
-        self.bytes_out += len(data)
-        self._client.tunnel_write(data)
-
-    def tunnel_to_upstream(self, data: bytes) -> None:
-        self.bytes_in += len(data)
-        if self._connection is not None:
-            self._connection.transport.write(data)
-
-    def tunnel_client_eof(self) -> None:
-        self._client.half_close()
-
-    def tunnel_upstream_eof(self) -> None:
-        if self._connection is not None:
-            self._connection.half_close()
-
-    def tunnel_closed(self) -> None:
-        """The upstream end of a tunnel is gone."""
-        self._connection = None
         self.is_over = True
-        self._client.tunnel_done(self)
+        self._connection = None
+        client, ahead = self._client.leave_transport()
+        tunnel = Tunnel(self._client.gateway, self, client, upstream)
+        tunnel.feed(from_client=ahead, from_upstream=early)

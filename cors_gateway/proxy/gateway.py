@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.http1.forwarded import client_address
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.policy.reason import Kind
@@ -18,7 +19,8 @@ from cors_gateway.proxy.activation import Active, RememberedPreflight, prepare
 from cors_gateway.proxy.client import ClientConnection
 from cors_gateway.proxy.clock import CoarseClock, tick_for
 from cors_gateway.proxy.exchange import CLIENT_CLOSED_REQUEST, Exchange
-from cors_gateway.proxy.intake import Answer, client_of
+from cors_gateway.proxy.intake import Answer
+from cors_gateway.proxy.tunnel import Tunnel
 
 
 class AccessLogSink(Protocol):
@@ -50,7 +52,7 @@ class Gateway:
         self.is_draining = False
         self._loop = loop
         self._access_log = access_log
-        self._connections: set[ClientConnection] = set()
+        self._connections: set[ClientConnection | Tunnel] = set()
         prefix = os.urandom(10).hex().encode("ascii")
         self.next_request_id = (b"%b%012x" % (prefix, number) for number in itertools.count(1)).__next__
         """A new X-Request-Id: unique to this process and request, not a secret."""
@@ -143,18 +145,21 @@ class Gateway:
         """Take in a new connection, unless the process has its fill."""
         limit = self.active.limits.connections
         is_admitted = not limit or len(self._connections) < limit
-        self._connections.add(connection)
-        self.clock.watched.add(connection)
+        self.connection_opened(connection)
         self.metrics.connections_total += 1
         if not is_admitted:
             self.metrics.connections_refused += 1
         return is_admitted
 
-    def connection_closed(self, connection: ClientConnection) -> None:
+    def connection_opened(self, connection: ClientConnection | Tunnel) -> None:
+        self._connections.add(connection)
+        self.clock.watched.add(connection)
+
+    def connection_closed(self, connection: ClientConnection | Tunnel) -> None:
         self._connections.discard(connection)
         self.clock.watched.discard(connection)
 
-    def finish(self, exchange: Exchange, client: ClientConnection) -> None:
+    def finish(self, exchange: Exchange) -> None:
         """Count and log an exchange that is over."""
         seconds = time.monotonic() - exchange.started
         exchange.stats.count(exchange.method, exchange.status, seconds)
@@ -163,7 +168,7 @@ class Gateway:
         if self._access_log is not None:
             exchange.seconds = seconds
             exchange.host = exchange.head.host or b""
-            exchange.client = client_of(client, exchange.head)
+            exchange.client = exchange.client_address()
             exchange.origin = exchange.head.origin[0] if exchange.head.origin else None
             exchange.generation = self.generation
             self._access_log.record(exchange)
@@ -188,13 +193,18 @@ class Gateway:
 
     def count_answer(self, client: ClientConnection, answer: Answer) -> None:
         """Count and log a request that was answered without a backend."""
-        line = answer.line.line
+        line = answer.line
         stats = answer.route.stats if answer.route is not None else self.metrics.unrouted
         stats.count(line.method, answer.status, 0.0)
-        context = client.context
-        if self._access_log is not None and context is not None:
-            head = context.head
-            record = RequestRecord(stats, line.method, line.target, head.host or b"", client_of(client, head))
+        if self._access_log is not None:
+            head = answer.head
+            record = RequestRecord(
+                stats,
+                line.method,
+                line.target,
+                head.host or b"",
+                client_address(client.peer, head.forwarding, self.active.trusted),
+            )
             record.status = answer.status
             record.bytes_out = len(answer.data)
             record.kind = answer.kind

@@ -5,13 +5,13 @@ policy, limits. Everything a repeated request needs is remembered per connection
 repeats its fields, as browsers do, pays for little more than its request line.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.forwarded import client_address, forwarding_lines, passed_here_before, via_line
+from cors_gateway.http1.forwarded import forwarding_lines, passed_here_before, via_line
 from cors_gateway.http1.grammar import is_token, without_default_port
 from cors_gateway.http1.request import NO_BODY, RequestHead, check_version, is_websocket
-from cors_gateway.observe.metrics import Tally
+from cors_gateway.http1.request_line import RequestLine
 from cors_gateway.policy.reason import Kind, Reason
 from cors_gateway.proxy.activation import Active, ActiveRoute, RememberedPreflight, RoutedLine
 from cors_gateway.proxy.answers import ALLOWED_METHODS, empty_answer, problem, status_line
@@ -19,6 +19,7 @@ from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.rewrite import request_fields
 
 if TYPE_CHECKING:
+    from cors_gateway.observe.metrics import Tally
     from cors_gateway.policy.grant import ActualDecision
     from cors_gateway.proxy.client import ClientConnection
 
@@ -84,7 +85,7 @@ class Context:
 class Answer:
     """An answer made by the gateway, with what is logged about it."""
 
-    __slots__ = ("closes", "data", "kind", "line", "reason", "route", "status")
+    __slots__ = ("closes", "data", "head", "kind", "line", "reason", "route", "status")
 
     def __init__(
         self,
@@ -92,7 +93,8 @@ class Answer:
         data: bytes,
         *,
         closes: bool,
-        line: RoutedLine,
+        line: RequestLine,
+        head: RequestHead,
         route: ActiveRoute | None,
         kind: str = Kind.NOT_CORS,
         reason: str = Reason.NOT_CORS,
@@ -101,6 +103,7 @@ class Answer:
         self.data = data
         self.closes = closes
         self.line = line
+        self.head = head
         self.route = route
         self.kind = kind
         self.reason = reason
@@ -176,8 +179,7 @@ def _exchange(
 ) -> Exchange | Answer:
     decision = context.decision
     head = context.head
-    route = context.route
-    assert route is not None
+    route = cast("ActiveRoute", context.route)
     context.tally.count += 1
     if decision.rejected:
         return _rejection(client, context, routed)
@@ -221,18 +223,23 @@ def _preflight(client: "ClientConnection", context: Context, routed: RoutedLine)
         return route
     tally = route.stats.decision(Kind.PREFLIGHT, decision.reason)
     tally.count += 1
-    closes = head.closes or not line.is_http11 or client.is_draining
+    closes = head.closes or not line.is_http11 or client.gateway.is_draining
     status = decision.status
     if 200 <= status < 300:
         start = status_line(status)
         rest = decision.lines + (b"\r\n" if status == 204 else b"Content-Length: 0\r\n\r\n")
-        data = empty_answer(status, lines=decision.lines, date_line=client.date_line, closes=closes)
+        data = empty_answer(status, lines=decision.lines, date_line=client.clock.date_line, closes=closes)
     else:
         detail = _PREFLIGHT_DETAILS.get(decision.reason, "The preflight was refused.")
         data = problem(
-            status, decision.reason, detail, lines=decision.lines, date_line=client.date_line, closes=closes
+            status,
+            decision.reason,
+            detail,
+            lines=decision.lines,
+            date_line=client.clock.date_line,
+            closes=closes,
         )
-        start, _, rest = data.partition(client.date_line)
+        start, _, rest = data.partition(client.clock.date_line)
     if (
         not closes
         and head.is_plain
@@ -254,7 +261,14 @@ def _preflight(client: "ClientConnection", context: Context, routed: RoutedLine)
         )
         context.active.remember_preflight(client.request_bytes, remembered)
     return Answer(
-        status, data, closes=closes, line=routed, route=route, kind=Kind.PREFLIGHT, reason=decision.reason
+        status,
+        data,
+        closes=closes,
+        line=routed.line,
+        head=context.head,
+        route=route,
+        kind=Kind.PREFLIGHT,
+        reason=decision.reason,
     )
 
 
@@ -291,9 +305,9 @@ def _no_route(client: "ClientConnection", context: Context, routed: RoutedLine, 
 
 def _options_of_gateway(client: "ClientConnection", context: Context, routed: RoutedLine) -> Answer:
     """OPTIONS about the gateway itself: `*`, or Max-Forwards that ends here (RFC 9110 7.6.2, 9.3.7)."""
-    closes = context.head.closes or not routed.line.is_http11 or client.is_draining
-    data = empty_answer(204, lines=ALLOWED_METHODS, date_line=client.date_line, closes=closes)
-    return Answer(204, data, closes=closes, line=routed, route=None)
+    closes = context.head.closes or not routed.line.is_http11 or client.gateway.is_draining
+    data = empty_answer(204, lines=ALLOWED_METHODS, date_line=client.clock.date_line, closes=closes)
+    return Answer(204, data, closes=closes, line=routed.line, head=context.head, route=None)
 
 
 def _refusal(
@@ -308,7 +322,7 @@ def _refusal(
     route: ActiveRoute | None = None,
     closes: bool = False,
 ) -> Answer:
-    closes = closes or context.head.closes or not routed.line.is_http11 or client.is_draining
+    closes = closes or context.head.closes or not routed.line.is_http11 or client.gateway.is_draining
     if route is not None and context.decision.grant.rewrite:
         lines += context.decision.grant.vary_line + context.decision.grant.lines
     data = problem(
@@ -316,11 +330,11 @@ def _refusal(
         reason,
         detail,
         lines=lines,
-        date_line=client.date_line,
+        date_line=client.clock.date_line,
         closes=closes,
         is_head_request=routed.line.method == b"HEAD",
     )
-    return Answer(status, data, closes=closes, line=routed, route=route)
+    return Answer(status, data, closes=closes, line=routed.line, head=context.head, route=route)
 
 
 def _hops_left(head: RequestHead) -> int:
@@ -337,8 +351,3 @@ def _received_id(client: "ClientConnection", head: RequestHead) -> bytes | None:
     if client.peer.is_trusted and len(value) <= MAX_FORWARDED_ID and is_token(value):
         return value
     return None
-
-
-def client_of(client: "ClientConnection", head: RequestHead) -> str:
-    """The client's address as believed, for the log."""
-    return client_address(client.peer, head.forwarding, client.gateway.active.trusted)

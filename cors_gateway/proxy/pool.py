@@ -5,6 +5,7 @@ taken last-in-first-out, so that those that are not needed grow old and close.
 """
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cors_gateway.config.snapshot import Balance, ServerAddress, Upstream
@@ -170,7 +171,7 @@ class UpstreamPool:
             attempts -= 1
             exchange.upstream = server.name
             try:
-                protocol = await server.connector.connect(lambda: UpstreamConnection(self, server))  # noqa: B023
+                connection = await server.connector.connect(partial(UpstreamConnection, self, server))
             except (OSError, TimeoutError) as error:
                 server.active -= 1
                 server.failed_to_connect(self.clock.now)
@@ -183,11 +184,10 @@ class UpstreamPool:
                 server = other
                 server.active += 1
                 continue
-            assert isinstance(protocol, UpstreamConnection)
             server.connected()
             if exchange.is_over:  # the client left meanwhile: the connection is good, keep it
                 server.active -= 1
-                self.release(protocol)
+                self.release(connection)
             else:
-                protocol.begin(exchange)
+                connection.begin(exchange)
             return

@@ -7,12 +7,11 @@ failure means to it, is the exchange's business.
 
 import asyncio
 import base64
-import contextlib
 import hashlib
 import select
 from typing import TYPE_CHECKING, cast
 
-from cors_gateway.http1.chunked import LAST_CHUNK, ChunkedDecoder, frame_chunk
+from cors_gateway.http1.body import LAST_CHUNK, ChunkedDecoder, frame_chunk
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import list_elements
 from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseReader, has_no_body
@@ -35,8 +34,7 @@ _READER = ResponseReader()
 _IDLE = 0
 _HEAD = 1
 _BODY = 2
-_TUNNEL = 3
-_CLOSED = 4
+_CLOSED = 3
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -95,7 +93,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._poll: select.poll | None = None
 
     def __repr__(self) -> str:
-        phase = ("idle", "waiting", "body", "tunnel", "closed")[self._phase]
+        phase = ("idle", "waiting", "body", "closed")[self._phase]
         return f"<UpstreamConnection {self.server.name} {phase}>"
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
@@ -117,17 +115,12 @@ class UpstreamConnection(asyncio.Protocol):
             elif phase == _BODY:
                 self.deadline = self._clock.now + self._pool.idle_timeout
                 self._read_body(data)
-            elif phase == _TUNNEL:
-                cast("Exchange", self.exchange).tunnel_to_client(data)
             else:  # unsolicited: never the beginning of somebody's response
                 self.close()
         except ProtocolFault:
             self._fail(UpstreamFailure.INVALID_RESPONSE)
 
     def eof_received(self) -> bool:
-        if self._phase == _TUNNEL:
-            cast("Exchange", self.exchange).tunnel_client_eof()
-            return True
         if self._phase == _BODY and self._decoder is None and self._remaining < 0:
             self._end_of_response(in_step=False)
         return False
@@ -141,11 +134,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._pool.forget(self)
         elif phase != _CLOSED and self.exchange is not None:
             exchange = self._detach()
-            if phase == _TUNNEL:
-                exchange.tunnel_closed()
-            else:
-                was_silent = phase == _HEAD and not self._buffer and not self._interim
-                exchange.upstream_lost(UpstreamFailure.RESET, may_retry=self.was_used and was_silent)
+            was_silent = phase == _HEAD and not self._buffer and not self._interim
+            exchange.upstream_lost(UpstreamFailure.RESET, may_retry=self.was_used and was_silent)
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
@@ -186,7 +176,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause(self) -> None:
         """The client does not take more: stop reading; its own deadline counts now."""
-        if not self._is_paused and self._phase in {_BODY, _TUNNEL}:
+        if not self._is_paused and self._phase == _BODY:
             self._is_paused = True
             self.deadline = NEVER
             self.transport.pause_reading()
@@ -365,11 +355,10 @@ class UpstreamConnection(asyncio.Protocol):
             != [base64.b64encode(hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest())]
         ):
             raise ProtocolFault(502, "101 that does not answer a WebSocket handshake")
-        self._phase = _TUNNEL
-        self.deadline = NEVER
-        exchange.start_tunnel(response)
-        if rest:
-            exchange.tunnel_to_client(rest)
+        exchange = self._detach()
+        self._phase = _CLOSED
+        self._clock.watched.discard(self)
+        exchange.start_tunnel(response, self.transport, rest)
 
     # -- endings ---------------------------------------------------------------------------------------------------
 
@@ -384,11 +373,6 @@ class UpstreamConnection(asyncio.Protocol):
         exchange = self._detach()
         self.close()
         exchange.upstream_lost(failure, may_retry=False)
-
-    def half_close(self) -> None:
-        """In a tunnel: the client sends no more."""
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            self.transport.write_eof()
 
 
 def _announces_body(response: ResponseHead, exchange: "Exchange") -> bool:

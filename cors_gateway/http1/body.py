@@ -1,4 +1,4 @@
-"""The chunked transfer coding, strictly (RFC 9112 7.1).
+"""Request and response bodies: of a known size, or in the chunked transfer coding, strictly (RFC 9112 6, 7.1).
 
 Decoding only: the gateway frames what it sends itself (`frame_chunk`). Chunk extensions and trailers are read,
 checked, bounded and dropped.
@@ -36,6 +36,27 @@ _DONE = 4
 def frame_chunk(data: bytes) -> bytes:
     """One chunk of non-empty data."""
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class SizedBody:
+    """Takes the bytes of a body of known size as they arrive; the counterpart of `ChunkedDecoder`."""
+
+    __slots__ = ("_remaining", "rest")
+
+    def __init__(self, size: int) -> None:
+        self._remaining = size
+        self.rest = b""
+
+    @property
+    def is_done(self) -> bool:
+        return not self._remaining
+
+    def feed(self, received: bytes) -> list[bytes]:
+        """The part of `received` that belongs to the body."""
+        piece = received[: self._remaining]
+        self._remaining -= len(piece)
+        self.rest = received[len(piece) :]
+        return [piece] if piece else []
 
 
 class ChunkedDecoder:

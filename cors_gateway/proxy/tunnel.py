@@ -1,0 +1,107 @@
+"""After an accepted WebSocket handshake: two transports joined, bytes both ways, unread.
+
+No frame is parsed and nothing is buffered beyond what the transports hold; a half close is passed on; a tunnel in
+which nothing moves for an hour ends.
+"""
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cors_gateway.proxy.exchange import Exchange
+    from cors_gateway.proxy.gateway import Gateway
+
+IDLE = 3600.0
+"""Seconds without a byte in either direction."""
+
+
+class Tunnel:
+    """One tunnel, from the 101 to the close of both ends. Takes the client connection's place with the gateway."""
+
+    __slots__ = ("_client_end", "_gateway", "_is_over", "_upstream_end", "deadline", "exchange")
+
+    def __init__(
+        self,
+        gateway: "Gateway",
+        exchange: "Exchange",
+        client: asyncio.Transport,
+        upstream: asyncio.Transport,
+    ) -> None:
+        self.exchange = exchange
+        self._gateway = gateway
+        self._is_over = False
+        self._client_end = TunnelEnd(self, client, upstream)
+        self._upstream_end = TunnelEnd(self, upstream, client)
+        self.deadline = 0.0
+        self.touch()
+        client.set_protocol(self._client_end)
+        upstream.set_protocol(self._upstream_end)
+        gateway.connection_opened(self)
+
+    is_idle = False
+    is_tunnel = True
+
+    def feed(self, *, from_client: bytes = b"", from_upstream: bytes = b"") -> None:
+        """Pass on bytes that were read before the tunnel stood."""
+        if from_client:
+            self._client_end.data_received(from_client)
+        if from_upstream:
+            self._upstream_end.data_received(from_upstream)
+
+    def touch(self) -> None:
+        self.deadline = self._gateway.clock.now + IDLE
+
+    def count(self, end: "TunnelEnd", size: int) -> None:
+        if end is self._client_end:
+            self.exchange.bytes_in += size
+        else:
+            self.exchange.bytes_out += size
+
+    def on_deadline(self) -> None:
+        self.close()
+
+    def close_if_idle(self) -> None:
+        """A tunnel is never idle: draining waits for it, until the grace is over."""
+
+    def abort(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End both directions once what is written is sent."""
+        self._client_end.transport.close()
+        self._upstream_end.transport.close()
+        if not self._is_over:
+            self._is_over = True
+            self._gateway.connection_closed(self)
+            self._gateway.finish(self.exchange)
+
+
+class TunnelEnd(asyncio.Protocol):
+    """What comes from one transport goes to the other, no faster than the other takes it."""
+
+    __slots__ = ("_other", "_tunnel", "transport")
+
+    def __init__(self, tunnel: Tunnel, transport: asyncio.Transport, other: asyncio.Transport) -> None:
+        self.transport = transport
+        self._tunnel = tunnel
+        self._other = other
+
+    def data_received(self, data: bytes) -> None:
+        self._tunnel.touch()
+        self._tunnel.count(self, len(data))
+        self._other.write(data)
+
+    def eof_received(self) -> bool:
+        with contextlib.suppress(NotImplementedError, RuntimeError, OSError):
+            self._other.write_eof()
+        return self.transport.can_write_eof()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._tunnel.close()
+
+    def pause_writing(self) -> None:
+        self._other.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._other.resume_reading()
