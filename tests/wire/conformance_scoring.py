@@ -1,7 +1,5 @@
 """Comparing a response with a case of tests/conformance/http.yaml, in the way its `comparison` section says."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

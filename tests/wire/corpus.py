@@ -1,7 +1,5 @@
 """The raw message corpora of tests/robustness as cases: bytes to send and what is expected of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """The real gateway as a subprocess: configuration written, readiness awaited, exit and stderr checked."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
@@ -19,7 +17,7 @@ START_DEADLINE = 30.0  # seconds; the machine may be busy
 STOP_DEADLINE = 20.0
 
 
-class GatewayFailure(Exception):
+class GatewayError(Exception):
     """The process did not start, did not stop, or wrote a traceback."""
 
 
@@ -47,7 +45,7 @@ class GatewayProcess:
         return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
 
     def stop(self) -> int:
-        """SIGTERM, and the exit code. Raises GatewayFailure when it does not end in time."""
+        """SIGTERM, and the exit code. Raises GatewayError when it does not end in time."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -55,14 +53,14 @@ class GatewayProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise GatewayFailure(f"still running {STOP_DEADLINE} s after SIGTERM\n{self.log}") from None
+            raise GatewayError(f"still running {STOP_DEADLINE} s after SIGTERM\n{self.log}") from None
 
 
 @contextlib.contextmanager
 def running_gateway(directory: Path, configuration: dict[str, object]) -> Iterator[GatewayProcess]:
     """A gateway that serves `configuration` (listen, admin and logging are filled in here) from `directory`.
 
-    Leaving the context stops it, and raises GatewayFailure when it exits with anything but 0 or ever wrote a
+    Leaving the context stops it, and raises GatewayError when it exits with anything but 0 or ever wrote a
     traceback or a warning that a coroutine or an exception was lost.
     """
     gateway = start_gateway(directory, configuration)
@@ -72,10 +70,10 @@ def running_gateway(directory: Path, configuration: dict[str, object]) -> Iterat
     finally:
         code = gateway.stop()
     if code != 0:
-        raise GatewayFailure(f"exit code {code}\n{gateway.log}")
+        raise GatewayError(f"exit code {code}\n{gateway.log}")
     for sign in ("Traceback", "never retrieved", "was never awaited", "Unhandled", "Exception in"):
         if sign in gateway.log:
-            raise GatewayFailure(f"{sign!r} in the log\n{gateway.log}")
+            raise GatewayError(f"{sign!r} in the log\n{gateway.log}")
 
 
 def start_gateway(directory: Path, configuration: dict[str, object]) -> GatewayProcess:
@@ -98,15 +96,15 @@ def start_gateway(directory: Path, configuration: dict[str, object]) -> GatewayP
 
 
 def wait_until_ready(gateway: GatewayProcess) -> None:
-    """Connect until it is accepted. Raises GatewayFailure when the process ends or takes too long."""
+    """Connect until it is accepted. Raises GatewayError when the process ends or takes too long."""
     deadline = time.monotonic() + START_DEADLINE
     while time.monotonic() < deadline:
         if gateway.process.poll() is not None:
-            raise GatewayFailure(f"exit code {gateway.process.returncode}\n{gateway.log}")
+            raise GatewayError(f"exit code {gateway.process.returncode}\n{gateway.log}")
         with contextlib.suppress(OSError), socket.create_connection(gateway.address, 1.0):
             return
         time.sleep(0.02)
-    raise GatewayFailure(f"not listening after {START_DEADLINE} s\n{gateway.log}")
+    raise GatewayError(f"not listening after {START_DEADLINE} s\n{gateway.log}")
 
 
 def free_port() -> int:

@@ -1,8 +1,6 @@
 """Lanes: several gateways side by side, each with its own backend, so that a corpus runs quickly and every
 request at a backend is known to come from the one case its lane is running."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -64,7 +62,7 @@ def run_cases(
 
 
 async def ask(address: tuple[str, int], request: bytes, method: str = "GET", deadline: float = 10.0) -> int:
-    """The status of one request on a connection of its own; raises NoResponse when there is none."""
+    """The status of one request on a connection of its own; raises NoResponseError when there is none."""
     async with await RawClient.connect(address) as client:
         await client.send(request)
         return (await client.read_response(method, deadline)).status

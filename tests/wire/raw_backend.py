@@ -4,8 +4,6 @@ It runs in the loop of the test. Bytes that are not a valid request are a fault 
 `faults`; every test is expected to look.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import hashlib
@@ -13,10 +11,11 @@ import socket
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from tests.wire.strict_http import (
-    Incomplete,
-    Malformed,
+    IncompleteError,
+    MalformedError,
     Request,
     origin_form,
     parse_request,
@@ -79,7 +78,7 @@ class Seen:
     """What reached the backend between two moments."""
 
     requests: list[Request]
-    connections: list[BackendConnection]  # one for each request
+    connections: list["BackendConnection"]  # one for each request
     received: bytes  # every byte, of all connections
     faults: list[str]
 
@@ -87,7 +86,7 @@ class Seen:
 class BackendConnection(asyncio.Protocol):
     """One accepted connection."""
 
-    def __init__(self, backend: RawBackend) -> None:
+    def __init__(self, backend: "RawBackend") -> None:
         self.backend = backend
         self.received = bytearray()
         self.requests: list[Request] = []
@@ -128,7 +127,7 @@ class BackendConnection(asyncio.Protocol):
                 if request is None:
                     return
                 self.requests.append(request)
-                self.backend.log(self, request)
+                self.backend.add_request(self, request)
                 answer = self.backend.script(request)
             if answer.then == "deaf":
                 self.transport.pause_reading()
@@ -158,9 +157,9 @@ class BackendConnection(asyncio.Protocol):
             if len(self.received) >= max(needed, self.position + 1):
                 try:
                     request, end = parse(bytes(self.received), self.position)
-                except Incomplete as short:
+                except IncompleteError as short:
                     needed = short.needed
-                except Malformed as fault:
+                except MalformedError as fault:
                     self.backend.faults.append(str(fault))
                     self.transport.abort()
                     return None
@@ -177,7 +176,7 @@ class BackendConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        self.backend.connections.append(self)
+        self.backend.add_connection(self)
         self._serving = asyncio.ensure_future(self._serve())
 
     def data_received(self, data: bytes) -> None:
@@ -209,6 +208,7 @@ class RawBackend:
     requests: list[tuple[BackendConnection, Request]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     played: asyncio.Event = field(default_factory=asyncio.Event)  # set whenever an answer has been played
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
 
     @property
@@ -216,7 +216,7 @@ class RawBackend:
         host, port = self.sock.getsockname()
         return host, port
 
-    async def __aenter__(self) -> RawBackend:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -240,9 +240,22 @@ class RawBackend:
             connection.transport.abort()
         await asyncio.sleep(0)
 
-    def log(self, connection: BackendConnection, request: Request) -> None:
+    async def until(self, is_true: Callable[[], object], deadline: float = 10.0) -> None:
+        """Wait for connections or requests to arrive. Raises TimeoutError."""
+        async with asyncio.timeout(deadline):
+            while not is_true():
+                self._news.clear()
+                await self._news.wait()
+
+    def add_connection(self, connection: BackendConnection) -> None:
+        """Remember an accepted connection."""
+        self.connections.append(connection)
+        self._news.set()
+
+    def add_request(self, connection: BackendConnection, request: Request) -> None:
         """Remember a complete request."""
         self.requests.append((connection, request))
+        self._news.set()
 
     def mark(self) -> Callable[[], Seen]:
         """A function that returns what has arrived since now."""

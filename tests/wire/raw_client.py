@@ -1,19 +1,18 @@
 """A client that sends exact bytes, cut where it is told to, and reads what comes back strictly."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
-from tests.wire.strict_http import Incomplete, Malformed, Response, parse_response
+from tests.wire.strict_http import IncompleteError, MalformedError, Response, parse_response
 
 DEADLINE = 10.0  # seconds; generous, because it only matters when something is wrong
 
 
-class NoResponse(Exception):
+class NoResponseError(Exception):
     """The connection ended, or the deadline passed, before a response was complete."""
 
 
@@ -50,7 +49,7 @@ class RawClient(asyncio.Protocol):
         self._can_write.set()
 
     @classmethod
-    async def connect(cls, address: tuple[str, int], *, receive_buffer: int | None = None) -> RawClient:
+    async def connect(cls, address: tuple[str, int], *, receive_buffer: int | None = None) -> Self:
         """A connection to `address`; a small `receive_buffer` (bytes) makes a slow reader."""
         sock = socket.socket()
         sock.setblocking(False)
@@ -62,7 +61,7 @@ class RawClient(asyncio.Protocol):
         _, client = await loop.create_connection(cls, sock=sock)
         return client
 
-    async def __aenter__(self) -> RawClient:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -115,7 +114,7 @@ class RawClient(asyncio.Protocol):
         self._transport.resume_reading()
 
     async def read_response(self, method: str = "GET", deadline: float = DEADLINE) -> Response:
-        """The next final response; interim ones are collected. Raises NoResponse or Malformed."""
+        """The next final response; interim ones are collected. Raises NoResponseError or MalformedError."""
         while True:
             response = await self._next(method, deadline)
             if response.status >= 200 or response.status == 101:
@@ -129,6 +128,12 @@ class RawClient(asyncio.Protocol):
         data = bytes(self.received[self.position : self.position + count])
         self.position += count
         return data
+
+    async def read_until(self, mark: bytes, deadline: float = DEADLINE) -> bytes:
+        """Wait until `mark` comes beyond `position`, and take everything up to its end."""
+        while (found := self.received.find(mark, self.position)) < 0:
+            await self._wait(deadline)
+        return await self.read_bytes(found + len(mark) - self.position)
 
     async def wait_closed(self, deadline: float = DEADLINE) -> str:
         """How the connection ended (`fin` or `rst`), or an empty string when it is still open then."""
@@ -151,7 +156,7 @@ class RawClient(asyncio.Protocol):
                     response, position = parse_response(
                         bytes(data), method, start=self.position, at_end=at_end
                     )
-                except Incomplete as short:
+                except IncompleteError as short:
                     needed = short.needed
                 else:
                     self.position = position
@@ -160,12 +165,12 @@ class RawClient(asyncio.Protocol):
 
     async def _wait(self, deadline: float) -> None:
         if self.ended:
-            raise NoResponse(f"connection ended by {self.ended}")
+            raise NoResponseError(f"connection ended by {self.ended}")
         self._news.clear()
         try:
             await asyncio.wait_for(self._news.wait(), deadline)
         except TimeoutError:
-            raise NoResponse(f"nothing came for {deadline} s") from None
+            raise NoResponseError(f"nothing came for {deadline} s") from None
 
     # -- asyncio.Protocol
 
@@ -222,9 +227,9 @@ async def converse(
                 conversation.is_alive = (await client.read_response("GET", deadline)).status == 200
             while is_close_expected and not probe:
                 conversation.responses.append(await client.read_response("GET", deadline))
-        except (NoResponse, TimeoutError):
+        except (NoResponseError, TimeoutError):
             pass
-        except Malformed as fault:
+        except MalformedError as fault:
             conversation.fault = str(fault)
         finally:
             sending.cancel()

@@ -1,7 +1,5 @@
 """Running the request corpus: the configuration it is written for, and the ways its bytes are cut."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time

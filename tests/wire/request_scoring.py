@@ -1,7 +1,5 @@
 """What the request corpus expects, and whether a gateway did it: preferred, tolerated or wrong."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

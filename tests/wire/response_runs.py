@@ -1,15 +1,13 @@
 """Running the response corpus: a backend that answers with raw bytes, and a second client afterwards."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import dataclass
 
 from tests.wire.corpus import Case
 from tests.wire.lanes import Lane
 from tests.wire.raw_backend import Answer, Seen, echo
-from tests.wire.raw_client import Conversation, NoResponse, RawClient, converse
-from tests.wire.strict_http import Malformed, Request, Response
+from tests.wire.raw_client import Conversation, NoResponseError, RawClient, converse
+from tests.wire.strict_http import MalformedError, Request, Response
 
 ORIGIN = "https://app.example"
 REQUEST = f"GET /ok HTTP/1.1\r\nHost: gw.test\r\nOrigin: {ORIGIN}\r\n\r\n".encode()
@@ -91,5 +89,5 @@ async def _follow_up(lane: Lane) -> Response | None:
         await client.send(FOLLOW_UP)
         try:
             return await client.read_response()
-        except (NoResponse, Malformed):
+        except (NoResponseError, MalformedError):
             return None

@@ -1,13 +1,11 @@
 """What the response corpus expects, and whether a gateway did it: preferred, tolerated or wrong."""
 
-from __future__ import annotations
-
 import contextlib
 
 from tests.wire.corpus import Case
 from tests.wire.raw_backend import fingerprint
 from tests.wire.response_runs import FOLLOW_UP, ORIGIN, Observation, method_of
-from tests.wire.strict_http import Incomplete, Malformed, Response, parse_request, parse_response
+from tests.wire.strict_http import IncompleteError, MalformedError, Response, parse_request, parse_response
 
 MERGED = {"access-control-allow-origin": [ORIGIN], "set-cookie": []}
 """Fields that must be the gateway's own, or absent, whatever trailers and Connection options say."""
@@ -101,9 +99,9 @@ def _content_complaints(case: Case, seen: Observation) -> list[str]:
             found.append(f"{name}: {values}, expected {wanted!r}")
     found += [f"{name} reached the client" for name in expect.get("lacks", []) if response.values(name)]
     for name, values in MERGED.items():
-        if f"{name}:".encode() in case.data.lower() and name not in expect.get("has", {}):
-            if response.values(name) != values:
-                found.append(f"{name}: {response.values(name)}")
+        is_tried = f"{name}:".encode() in case.data.lower() and name not in expect.get("has", {})
+        if is_tried and response.values(name) != values:
+            found.append(f"{name}: {response.values(name)}")
     return found
 
 
@@ -111,7 +109,7 @@ def _expected_body(case: Case) -> bytes | None:
     """The body named by the case, or the one in its bytes when they are a well-formed response."""
     if "body" in case.expect:
         return str(case.expect["body"]).encode("latin-1")
-    with contextlib.suppress(Malformed, Incomplete):
+    with contextlib.suppress(MalformedError, IncompleteError):
         response, end = parse_response(case.data, method_of(case), at_end=case.then == "close")
         if response.complete and response.status >= 200 and end == len(case.data):
             return response.body

@@ -1,10 +1,8 @@
 """A strict reader of HTTP/1.1 messages: the second opinion of the wire tests.
 
 It shares no code with the gateway, knows no leniency, and works on complete buffers: a message is
-returned, is `Incomplete` so far, or is `Malformed`. Text is latin-1, so a character is a byte.
+returned, is `IncompleteError` so far, or is `MalformedError`. Text is latin-1, so a character is a byte.
 """
-
-from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
@@ -22,11 +20,11 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]+)(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
 Fields = tuple[tuple[str, str], ...]
 
 
-class Malformed(Exception):
+class MalformedError(Exception):
     """The bytes can never become a valid message."""
 
 
-class Incomplete(Exception):
+class IncompleteError(Exception):
     """The bytes may become a valid message once at least `needed` of them are there."""
 
     def __init__(self, needed: int = 0) -> None:
@@ -95,17 +93,17 @@ def origin_form(target: str) -> str:
 
 
 def parse_request(data: bytes, start: int = 0) -> tuple[Request, int]:
-    """The request that begins at `start`, and where it ends. Raises Incomplete or Malformed."""
+    """The request that begins at `start`, and where it ends. Raises IncompleteError or MalformedError."""
     head, position = parse_request_head(data, start)
     if head.chunked:
         chunks = read_chunks(data, position)
         if not chunks.is_complete:
-            raise Incomplete
+            raise IncompleteError
         body, trailers, position = bytes(chunks.data), chunks.trailers, chunks.end
     else:
         length = content_length(head.fields) or 0
         if len(data) < position + length:
-            raise Incomplete(position + length)
+            raise IncompleteError(position + length)
         body, trailers, position = data[position : position + length], (), position + length
     return (
         Request(head.method, head.target, head.version, head.fields, bytes(body), trailers, head.chunked),
@@ -118,7 +116,7 @@ def parse_request_head(data: bytes, start: int = 0) -> tuple[Request, int]:
     lines, position = _head_lines(data, start)
     match = _REQUEST_LINE.fullmatch(lines[0])
     if match is None:
-        raise Malformed(f"request line {lines[0][:80]!r}")
+        raise MalformedError(f"request line {lines[0][:80]!r}")
     method, target, minor = (part.decode("latin-1") for part in match.groups())
     fields = _fields(lines[1:])
     _check_target(method, target)
@@ -134,9 +132,9 @@ def parse_requests(data: bytes) -> tuple[list[Request], str]:
         position = _skip_blank_lines(data, position)
         try:
             request, position = parse_request(data, position)
-        except Incomplete:
+        except IncompleteError:
             return requests, "incomplete"
-        except Malformed as fault:
+        except MalformedError as fault:
             return requests, str(fault)
         requests.append(request)
         if is_last(request):
@@ -160,21 +158,21 @@ def parse_response(
     lines, position = _head_lines(data, start)
     match = _STATUS_LINE.fullmatch(lines[0])
     if match is None:
-        raise Malformed(f"status line {lines[0][:80]!r}")
+        raise MalformedError(f"status line {lines[0][:80]!r}")
     minor, status, reason = match[1].decode(), int(match[2]), match[3].decode("latin-1")
     fields = _fields(lines[1:])
     is_chunked = _is_chunked(fields, minor)
     length = content_length(fields)
     if is_chunked and (status < 200 or status == 204):
-        raise Malformed(f"Transfer-Encoding in a {status} response (RFC 9112, 6.1)")
+        raise MalformedError(f"Transfer-Encoding in a {status} response (RFC 9112, 6.1)")
     if length is not None and (status < 200 or status == 204):
-        raise Malformed(f"Content-Length in a {status} response (RFC 9110, 8.6)")
+        raise MalformedError(f"Content-Length in a {status} response (RFC 9110, 8.6)")
     if method == "HEAD" or status < 200 or status in (204, 304):
         return Response(status, reason, minor, fields), position
     if is_chunked:
         chunks = read_chunks(data, position)
         if not chunks.is_complete and not at_end:
-            raise Incomplete
+            raise IncompleteError
         body = bytes(chunks.data)
         return (
             Response(status, reason, minor, fields, body, chunks.trailers, "chunked", chunks.is_complete),
@@ -182,11 +180,11 @@ def parse_response(
         )
     if length is None:
         if not at_end:
-            raise Incomplete
+            raise IncompleteError
         return Response(status, reason, minor, fields, bytes(data[position:]), (), "eof"), len(data)
     end = position + length
     if len(data) < end and not at_end:
-        raise Incomplete(end)
+        raise IncompleteError(end)
     body = bytes(data[position:end])
     return Response(status, reason, minor, fields, body, (), "length", len(data) >= end), min(end, len(data))
 
@@ -198,11 +196,11 @@ def read_chunks(data: bytes, position: int) -> Chunks:
         line_end = data.find(b"\r\n", position)
         if line_end < 0:
             if len(data) - position > 4096 or b"\n" in data[position:]:
-                raise Malformed("chunk line")
+                raise MalformedError("chunk line")
             return chunks
         match = _CHUNK_LINE.fullmatch(data[position:line_end])
         if match is None or len(match[1]) > 16:
-            raise Malformed(f"chunk line {bytes(data[position:line_end][:80])!r}")
+            raise MalformedError(f"chunk line {bytes(data[position:line_end][:80])!r}")
         size = int(match[1], 16)
         position = line_end + 2
         if size == 0:
@@ -210,10 +208,10 @@ def read_chunks(data: bytes, position: int) -> Chunks:
         chunks.data += data[position : position + size]
         if len(data) < position + size + 2:
             if len(data) == position + size + 1 and data[-1:] != b"\r":
-                raise Malformed("chunk data is not followed by CRLF")
+                raise MalformedError("chunk data is not followed by CRLF")
             return chunks
         if data[position + size : position + size + 2] != b"\r\n":
-            raise Malformed("chunk data is not followed by CRLF")
+            raise MalformedError("chunk data is not followed by CRLF")
         position = chunks.end = position + size + 2
     if data[position : position + 2] == b"\r\n":
         chunks.end, chunks.is_complete = position + 2, True
@@ -227,19 +225,19 @@ def read_chunks(data: bytes, position: int) -> Chunks:
 
 
 def content_length(fields: Fields) -> int | None:
-    """The one Content-Length, None when there is none. Raises Malformed."""
+    """The one Content-Length, None when there is none. Raises MalformedError."""
     lengths = values_of(fields, "content-length")
     if not lengths:
         return None
     if len(lengths) > 1 or re.fullmatch("[0-9]{1,19}", lengths[0]) is None:
-        raise Malformed(f"Content-Length {lengths}")
+        raise MalformedError(f"Content-Length {lengths}")
     return int(lengths[0])
 
 
 def _head_lines(data: bytes, start: int) -> tuple[list[bytes], int]:
     end = data.find(b"\r\n\r\n", start)
     if end < 0:
-        raise Incomplete
+        raise IncompleteError
     return bytes(data[start:end]).split(b"\r\n"), end + 4
 
 
@@ -248,7 +246,7 @@ def _fields(lines: list[bytes]) -> Fields:
     for line in lines:
         match = _FIELD_LINE.fullmatch(line)
         if match is None:
-            raise Malformed(f"field line {bytes(line[:80])!r}")
+            raise MalformedError(f"field line {bytes(line[:80])!r}")
         fields.append((match[1].decode(), match[2].decode("latin-1")))
     return tuple(fields)
 
@@ -258,25 +256,25 @@ def _is_chunked(fields: Fields, minor: str) -> bool:
     if not codings:
         return False
     if len(codings) > 1 or codings[0].lower() != "chunked" or minor != "1":
-        raise Malformed(f"Transfer-Encoding {codings} in HTTP/1.{minor}")
+        raise MalformedError(f"Transfer-Encoding {codings} in HTTP/1.{minor}")
     if values_of(fields, "content-length"):
-        raise Malformed("Content-Length beside Transfer-Encoding")
+        raise MalformedError("Content-Length beside Transfer-Encoding")
     return True
 
 
 def _check_target(method: str, target: str) -> None:
     if "#" in target:
-        raise Malformed("fragment in the target")
+        raise MalformedError("fragment in the target")
     if target.startswith("/") or re.match("https?://[^/?@]+", target, re.IGNORECASE) or method == "CONNECT":
         return
     if not (target == "*" and method == "OPTIONS"):
-        raise Malformed(f"target {target[:80]!r}")
+        raise MalformedError(f"target {target[:80]!r}")
 
 
 def _check_host(fields: Fields, minor: str) -> None:
     hosts = values_of(fields, "host")
     if len(hosts) > 1 or (minor == "1" and not hosts):
-        raise Malformed(f"Host {hosts}")
+        raise MalformedError(f"Host {hosts}")
 
 
 def _skip_blank_lines(data: bytes, position: int) -> int:

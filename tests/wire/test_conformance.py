@@ -1,8 +1,6 @@
 """CORS behaviour over a socket: every case of tests/conformance/http.yaml, all in one gateway, each under a host
 of its own."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Raw requests over a socket: what reaches the backend, what the client gets, however the bytes are cut."""
 
-from __future__ import annotations
-
 import functools
 
 import pytest
@@ -66,4 +64,6 @@ def test_every_tolerated_case_exists_and_is_needed(runs: dict[str, Run]) -> None
     cases = {case.id: case for case in request_cases()}
 
     assert set(TOLERATED) <= set(cases)
-    assert [id for id in TOLERATED if id in runs and not complaints(cases[id], runs[id].whole)] == []
+    assert [
+        name for name in TOLERATED if name in runs and not complaints(cases[name], runs[name].whole)
+    ] == []
