@@ -1,0 +1,99 @@
+"""Rules for `expose_headers`: the response headers that a script of an allowed origin may read."""
+
+from collections.abc import Iterator
+
+from cors_gateway.config.lint.finding import Finding, PolicyInput
+from cors_gateway.config.lint.names import is_token, listed, shown, split_hint, words
+
+_FORBIDDEN = frozenset({"set-cookie", "set-cookie2"})
+_SAFELISTED = words("cache-control content-language content-length content-type expires last-modified pragma")
+
+
+def invalid(policy: PolicyInput) -> Iterator[Finding]:
+    """A field name is one token."""
+    for index, name in enumerate(policy.expose_headers or ()):
+        if not is_token(name):
+            yield Finding(
+                "error",
+                "expose_headers.invalid",
+                f"{shown(name)} is not a header name",
+                split_hint(name) or 'a name is letters, digits and "-", such as X-Request-Id; "*" is any',
+                ("expose_headers", index),
+            )
+
+
+def forbidden(policy: PolicyInput) -> Iterator[Finding]:
+    """No script ever reads a cookie header (Fetch, "forbidden response-header name")."""
+    for index, name in listed(policy.expose_headers):
+        if name.lower() in _FORBIDDEN:
+            yield Finding(
+                "error",
+                "expose_headers.forbidden",
+                f"browsers never let a script read {shown(name)}",
+                "remove it",
+                ("expose_headers", index),
+            )
+
+
+def prohibited(policy: PolicyInput) -> Iterator[Finding]:
+    """Request headers of the CORS protocol do not occur in responses."""
+    for index, name in listed(policy.expose_headers):
+        if _is_request_name(name.lower()):
+            yield Finding(
+                "error",
+                "expose_headers.prohibited",
+                f"{shown(name)} is a request header; no response has it",
+                "remove it",
+                ("expose_headers", index),
+            )
+
+
+def wildcard_credentials(policy: PolicyInput) -> Iterator[Finding]:
+    """To a browser the star is the name of a header once credentials are included, so it exposes nothing."""
+    names = policy.expose_headers or ()
+    if policy.allow_credentials and "*" in names:
+        yield Finding(
+            "error",
+            "expose_headers.wildcard_credentials",
+            'with credentials browsers read "*" as a header of that name, so nothing would be exposed',
+            "list the headers that scripts read, such as [X-Request-Id, ETag]",
+            ("expose_headers", names.index("*")),
+        )
+
+
+def safelisted(policy: PolicyInput) -> Iterator[Finding]:
+    """Seven headers can be read without being exposed."""
+    for index, name in listed(policy.expose_headers):
+        if name.lower() in _SAFELISTED and "*" not in (policy.expose_headers or ()):
+            yield Finding(
+                "warning",
+                "expose_headers.safelisted",
+                f"scripts can always read {shown(name)}",
+                "remove it",
+                ("expose_headers", index),
+            )
+
+
+def redundant(policy: PolicyInput) -> Iterator[Finding]:
+    """An entry that the star covers (it does not cover Authorization), or that repeats another letter by letter."""
+    names = policy.expose_headers or ()
+    star = "*" in names and not policy.allow_credentials
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if not is_token(name) or name.lower() in _FORBIDDEN or _is_request_name(name.lower()):
+            continue
+        if name in seen:
+            problem = f"{shown(name)} is listed twice"
+        elif star and name.lower() not in ("*", "authorization"):
+            problem = f'"*" already covers {shown(name)}'
+        else:
+            seen.add(name)
+            continue
+        yield Finding("warning", "expose_headers.redundant", problem, "remove it", ("expose_headers", index))
+
+
+RULES = (invalid, forbidden, prohibited, wildcard_credentials, safelisted, redundant)
+
+
+def _is_request_name(name: str) -> bool:
+    return name == "origin" or name.startswith("access-control-request-")

@@ -1,0 +1,162 @@
+"""Rules for `allow_headers`: the request headers that a script of an allowed origin may set.
+
+The names that browsers keep to themselves are those of Fetch, "forbidden request-header".
+"""
+
+from collections.abc import Iterator
+
+from cors_gateway.config.lint.finding import Finding, PolicyInput
+from cors_gateway.config.lint.names import is_token, listed, shown, split_hint, words
+
+_FORBIDDEN = words("""
+    accept-charset accept-encoding connection content-length cookie cookie2 date dnt expect host keep-alive origin
+    referer set-cookie te trailer transfer-encoding upgrade via
+    """)
+_FORBIDDEN_PREFIXES = ("proxy-", "sec-", "access-control-request-")
+_RESPONSE_NAMES = words("""
+    content-security-policy content-security-policy-report-only cross-origin-embedder-policy
+    cross-origin-opener-policy cross-origin-resource-policy server set-cookie2 strict-transport-security
+    timing-allow-origin vary www-authenticate x-content-type-options x-frame-options
+    """)
+_METHOD_OVERRIDES = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
+# Content-Type is safelisted for three values only; JSON needs it listed.
+_SAFELISTED = frozenset({"accept", "accept-language", "content-language"})
+_HINTS = {
+    "cookie": "remove it; allow_credentials decides about cookies",
+    "set-cookie": "remove it; allow_credentials decides about cookies",
+    "origin": "remove it; browsers set Origin themselves, and allow_origins decides about it",
+}
+
+
+def invalid(policy: PolicyInput) -> Iterator[Finding]:
+    """A field name is one token."""
+    for index, name in enumerate(policy.allow_headers or ()):
+        if not is_token(name):
+            yield Finding(
+                "error",
+                "allow_headers.invalid",
+                f"{shown(name)} is not a header name",
+                split_hint(name) or 'a name is letters, digits and "-", such as Content-Type; "*" is any',
+                ("allow_headers", index),
+            )
+
+
+def forbidden(policy: PolicyInput) -> Iterator[Finding]:
+    """Scripts cannot set these, so an entry has no effect."""
+    for index, name in listed(policy.allow_headers):
+        if _is_forbidden(name.lower()):
+            yield Finding(
+                "error",
+                "allow_headers.forbidden",
+                f"browsers never let a script set {shown(name)}, so it cannot be asked for",
+                _HINTS.get(name.lower(), "remove it"),
+                ("allow_headers", index),
+            )
+
+
+def prohibited(policy: PolicyInput) -> Iterator[Finding]:
+    """Response headers in this list are the sign of a front end that sends them with its requests."""
+    for index, name in listed(policy.allow_headers):
+        if _is_response_name(name.lower()):
+            yield Finding(
+                "error",
+                "allow_headers.prohibited",
+                f"{shown(name)} is a response header; no request needs it",
+                "remove it here, and from the script that sets it",
+                ("allow_headers", index),
+            )
+
+
+def method_override(policy: PolicyInput) -> Iterator[Finding]:
+    """Frameworks that honour these run another method than the one that was granted."""
+    for index, name in listed(policy.allow_headers):
+        if name.lower() in _METHOD_OVERRIDES:
+            yield Finding(
+                "warning",
+                "allow_headers.method_override",
+                f"{shown(name)} lets a granted POST act as a method that is not in allow_methods",
+                "remove it, or make sure that the backend ignores it",
+                ("allow_headers", index),
+            )
+
+
+def safelisted(policy: PolicyInput) -> Iterator[Finding]:
+    """Browsers send these without asking, unless the value is long or has unusual bytes."""
+    for index, name in listed(policy.allow_headers):
+        if name.lower() in _SAFELISTED and "*" not in (policy.allow_headers or ()):
+            yield Finding(
+                "warning",
+                "allow_headers.safelisted",
+                f"{shown(name)} needs no entry unless its value is over 128 bytes or has unusual characters",
+                "remove it",
+                ("allow_headers", index),
+            )
+
+
+def redundant(policy: PolicyInput) -> Iterator[Finding]:
+    """An entry that the star covers, or that repeats another letter by letter.
+
+    The same name in another letter case is folded into one without a word.
+    """
+    names = policy.allow_headers or ()
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if not is_token(name) or _is_forbidden(name.lower()) or _is_response_name(name.lower()):
+            continue
+        if name in seen:
+            problem = f"{shown(name)} is listed twice"
+        elif "*" in names and name.lower() not in ("*", "authorization"):
+            problem = f'"*" already covers {shown(name)}'
+        else:
+            seen.add(name)
+            continue
+        yield Finding("warning", "allow_headers.redundant", problem, "remove it", ("allow_headers", index))
+
+
+def wildcard_credentials(policy: PolicyInput) -> Iterator[Finding]:
+    """To a browser the star is the name of a header once credentials are included."""
+    names = policy.allow_headers or ()
+    if policy.allow_credentials and "*" in names:
+        yield Finding(
+            "warning",
+            "allow_headers.wildcard_credentials",
+            'with credentials "*" works only because the gateway repeats every name that is asked for',
+            "list the headers that scripts set",
+            ("allow_headers", names.index("*")),
+        )
+
+
+def wildcard_no_authorization(policy: PolicyInput) -> Iterator[Finding]:
+    """The star does not stand for Authorization (Fetch, "CORS non-wildcard request-header name")."""
+    names = policy.allow_headers or ()
+    if policy.allow_credentials or "*" not in names or "authorization" in map(str.lower, names):
+        return
+    yield Finding(
+        "warning",
+        "allow_headers.wildcard_no_authorization",
+        '"*" does not cover Authorization, so requests with a bearer token will fail',
+        'write ["*", Authorization] if scripts send tokens, or list the headers',
+        ("allow_headers", names.index("*")),
+    )
+
+
+RULES = (
+    invalid,
+    forbidden,
+    prohibited,
+    method_override,
+    safelisted,
+    redundant,
+    wildcard_credentials,
+    wildcard_no_authorization,
+)
+
+
+def _is_forbidden(name: str) -> bool:
+    return name in _FORBIDDEN or name.startswith(_FORBIDDEN_PREFIXES)
+
+
+def _is_response_name(name: str) -> bool:
+    if name.startswith("access-control-"):
+        return not name.startswith("access-control-request-")
+    return name in _RESPONSE_NAMES
