@@ -1,0 +1,25 @@
+"""Names under which strangers can register: the Public Suffix List, in the dated copy that is installed.
+
+The private section counts as well: who owns a page under github.io is nobody's business but its author's.
+"""
+
+from functools import cache
+
+from publicsuffixlist import PublicSuffixList
+
+
+def is_open_to_registration(base: str) -> bool:
+    """Tell whether anyone can obtain a name directly or two levels below `base`.
+
+    Unknown top-level names (`internal`, `localhost`) are private networks, not registries.
+    """
+    name = base.removesuffix(".")
+    suffixes = _suffixes()
+    # A rule such as *.compute.example makes every child a registry, which its parent covers as well.
+    return bool(suffixes.is_public(name) or suffixes.is_public(f"any-label.{name}"))
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    # Reading the list takes longer than checking most configurations, and few need it.
+    return PublicSuffixList(accept_unknown=False)
