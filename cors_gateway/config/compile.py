@@ -83,6 +83,8 @@ def _resolve_upstreams(parts: Parts, resolved: _Resolved) -> list[Problem]:
     """Find what routes call their upstream; a URL becomes an upstream that equal URLs share."""
     problems = []
     for route in parts.routes:
+        if "upstream" in route.faulty:
+            continue
         text, path = route.value.upstream, (*route.path, "upstream")
         server = named_server(text)
         if isinstance(server, EndpointFault):
@@ -99,14 +101,27 @@ def _resolve_upstreams(parts: Parts, resolved: _Resolved) -> list[Problem]:
 
 
 def _route_problems(parts: Parts) -> list[Problem]:
-    """Apply the rules for the routing table. If routes are missing from it, what warnings say may not be true."""
+    """Apply the rules for the routing table. If routes are missing from it, what warnings say may not be true.
+
+    Equal names are reported with the place of the first by `sections.py`.
+    """
     findings = lint_routes([_route_input(route) for route in parts.routes], list(parts.policies))
     problems = []
     for finding in findings:
-        if finding.severity == "error" or parts.has_all_routes:
-            document, path = _place(finding.path, parts)
-            problems.append(finding_problem(document, path, finding))
+        if finding.path[-1] == "name":
+            continue
+        if not parts.has_all_routes and (
+            finding.severity == "warning" or _is_about_stand_in(finding.path, parts)
+        ):
+            continue
+        document, path = _place(finding.path, parts)
+        problems.append(finding_problem(document, path, finding))
     return problems
+
+
+def _is_about_stand_in(path: Path, parts: Parts) -> bool:
+    index, key = (path[1], path[-1]) if len(path) > 2 else (None, None)
+    return isinstance(index, int) and key in parts.routes[index].faulty
 
 
 def _place(path: Path, parts: Parts) -> tuple[Document, Path]:

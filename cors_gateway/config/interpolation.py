@@ -4,6 +4,7 @@ Only the braced forms are references: a lone `$` is text, as at the end of a reg
 yields is not looked at again. Which scalars are expanded is the business of `source.py`.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ CODE = "schema.interpolation"
 
 _TOKEN = re.compile(r"\$\$|\$\{([^}]*)\}|\$\{")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FILE = re.compile(r"\$\{file:([^}]*)\}")
 _WHOLE = re.compile(r"\$\{[^}]*\}")
 
 
@@ -65,6 +67,11 @@ def expander(environ: Mapping[str, str], read_file: ReadFile) -> Expand:
 def escape(text: str) -> str:
     """The spelling that expands to `text`."""
     return text.replace("$", "$$")
+
+
+def absolute_reference(text: str, directory: str) -> str:
+    """The same references, with files named so that they mean the same in a file of another directory."""
+    return _FILE.sub(lambda found: f"${{file:{os.path.join(directory, found[1])}}}", text)  # noqa: PTH118
 
 
 def _reference(body: str | None, environ: Mapping[str, str], read_file: ReadFile) -> str | ReferenceFault:

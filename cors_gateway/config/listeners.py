@@ -4,6 +4,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from cors_gateway.config.endpoints import EndpointFault, overlap, parse_listener, parse_networks
 from cors_gateway.config.files import Files
+from cors_gateway.config.interpolation import absolute_reference
 from cors_gateway.config.models.kinds import OFF
 from cors_gateway.config.models.server import AdminSection, ListenSection, ServerSection, TlsSection
 from cors_gateway.config.problems import Problem, Severity, quoted
@@ -77,7 +78,7 @@ def compile_admin(
         )
     token = document.node(("admin", "token"))
     reference = token.reference if isinstance(token, Scalar) else None
-    return Admin(listener, section.token, reference)
+    return Admin(listener, section.token, reference and absolute_reference(reference, document.directory))
 
 
 def _listener(

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cors_gateway.config.compile import compile_parts
+from cors_gateway.config.effective import effective
 from cors_gateway.config.files import Files
 from cors_gateway.config.includes import read_sources
 from cors_gateway.config.problems import Problem
 from cors_gateway.config.sections import read_parts
 from cors_gateway.config.snapshot import Snapshot
+
+__all__ = ["Loaded", "effective", "load"]
 
 
 @dataclass(frozen=True, slots=True)

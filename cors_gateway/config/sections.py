@@ -8,7 +8,7 @@ from collections.abc import Mapping as Mapping_
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from cors_gateway.config.models.file import VERSION, IncludedFile, MainFile
 from cors_gateway.config.models.kinds import name_fault
@@ -18,8 +18,8 @@ from cors_gateway.config.models.server import AdminSection, AdminValue, ServerSe
 from cors_gateway.config.models.upstream import UpstreamSection
 from cors_gateway.config.problems import Problem, quoted
 from cors_gateway.config.snapshot import Location
-from cors_gateway.config.tree import Document, Mapping, Mark, Path, Sequence
-from cors_gateway.config.validate import check, missing_key, unknown_key
+from cors_gateway.config.tree import Document, Mapping, Path, Sequence
+from cors_gateway.config.validate import check, missing_key, plain, unknown_key
 
 STRICT = ConfigDict(strict=True)
 
@@ -34,8 +34,6 @@ _ANY_MAPPING: TypeAdapter[dict[str, object]] = TypeAdapter(dict, config=STRICT)
 _ANY_LIST: TypeAdapter[list[object]] = TypeAdapter(list, config=STRICT)
 _VERSION = TypeAdapter(int, config=STRICT)
 _INCLUDE: TypeAdapter[list[str]] = TypeAdapter(list[str], config=STRICT)
-
-RESERVED_POLICY_NAMES = frozenset({"disabled", "passthrough"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +50,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Placed(Place, Generic[T]):
-    """A part without problems of its own, and where it stands."""
+    """A part, and where it stands."""
 
     value: T
+    faulty: frozenset[str] = frozenset()
+    """Keys that have problems of their own; their values are stand-ins that say nothing."""
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Parts:
     """Policies written in a route; not checked yet either."""
     routes: list[Placed[RouteSection]] = field(default_factory=list)
     has_all_routes: bool = True
-    """False if a route has problems of its own and is therefore missing from `routes`."""
+    """False if a route is missing from `routes`, or has stand-ins in it."""
     tests: list[Placed[ExpectationSection]] = field(default_factory=list)
 
 
@@ -129,10 +129,37 @@ def _read_routes(document: Document, parts: Parts, problems: list[Problem]) -> N
             parts.inline_policies.append(Place(document, policy))
         checked = check(document, path, _ROUTE, {"cors": PolicySection()} if is_inline else None)
         problems += checked.problems
-        if checked.value is None:
+        route = (
+            Placed(document, path, checked.value)
+            if checked.value
+            else _salvaged(document, path, checked.faulty)
+        )
+        if route is None or route.faulty:
             parts.has_all_routes = False
-        else:
-            parts.routes.append(Placed(document, path, checked.value))
+        if route is not None:
+            parts.routes.append(route)
+
+
+def _salvaged(document: Document, path: Path, faulty: list[Path]) -> Placed[RouteSection] | None:
+    """What is left of a route without its faulty values, so that the names in it are still looked up."""
+    node = document.node(path)
+    if not isinstance(node, Mapping):
+        return None
+    keys = frozenset(str(place[0]) for place in faulty if place)
+    rest = {key: plain(entry[1], key) for key, entry in node.entries.items() if key not in keys}
+    stand_ins = {
+        "name": "x",
+        "path": f"/-/{path[-1]}",
+        "upstream": "http://127.0.0.1",
+        "cors": PolicySection(),
+    }
+    if isinstance(document.node((*path, "cors")), Mapping):
+        rest.pop("cors")
+    try:
+        section = RouteSection.model_validate({**stand_ins, **rest})
+    except ValidationError:
+        return None
+    return Placed(document, path, section, keys)
 
 
 def _check_keys(document: Document, is_main: bool, problems: list[Problem]) -> None:
@@ -173,15 +200,10 @@ def _named(
     for name in holder.entries:
         path = (key, name)
         fault = name_fault(name)
-        if fault is None and key == "policies" and name in RESERVED_POLICY_NAMES:
-            fault = (
-                f"{quoted(name)} already means something: a route says cors: {name}",
-                "choose another name",
-            )
         if fault is not None:
             problems.append(document.problem("name.invalid", *fault, path=path, mark=document.key_mark(path)))
         elif name in taken:
-            problems.append(_duplicate(document, path, quoted(name), taken[name], document.key_mark(path)))
+            problems.append(_duplicate(document, path, name, taken[name], "schema.duplicate_name"))
         else:
             yield path
 
@@ -198,14 +220,14 @@ def _check_route_names(routes: list[Placed[RouteSection]], problems: list[Proble
     """Metrics and logs know routes by name only."""
     taken: dict[str, Place] = {}
     for route in routes:
+        if "name" in route.faulty:
+            continue
         name, path = route.value.name, (*route.path, "name")
         if name in taken:
-            problems.append(_duplicate(route.document, path, quoted(name), taken[name], None))
+            problems.append(_duplicate(route.document, path, name, taken[name], "routes.duplicate"))
         taken.setdefault(name, route)
 
 
-def _duplicate(document: Document, path: Path, name: str, first: Place, mark: Mark | None) -> Problem:
-    message = f"{name} is already defined at {first.location}"
-    return document.problem(
-        "schema.duplicate_name", message, "give one of the two another name", path=path, mark=mark
-    )
+def _duplicate(document: Document, path: Path, name: str, first: Place, code: str) -> Problem:
+    message = f"{quoted(name)} is already defined at {first.location}"
+    return document.problem(code, message, "give one of the two another name", path=path)

@@ -179,10 +179,8 @@ def _problem(document: Document, path: Path, node: Node | None, details: ErrorDe
         return document.problem(
             "schema.range", f"{_describe(node)} is out of range", f"{bound} is allowed", path=path
         )
-    if kind in ("too_short", "string_too_short"):
-        return document.problem(
-            "schema.empty", "empty or too short", f"at least {context['min_length']}", path=path
-        )
+    if kind == "too_short":
+        return document.problem("schema.empty", "the list is empty", "write at least one entry", path=path)
     return _own_problem(document, path, node, details)
 
 
@@ -207,7 +205,8 @@ def _not_one_of(document: Document, path: Path, node: Node | None, expected: str
         hint = 'write the word "off"'
     else:
         hint = suggestion(node.text if isinstance(node, Scalar) else "", words)
-    return document.problem(TYPE, f"{' or '.join(words)} is expected, not {_describe(node)}", hint, path=path)
+    message = f"{', '.join(words[:-1])} or {words[-1]} is expected, not {_describe(node)}"
+    return document.problem(TYPE, message, hint, path=path)
 
 
 def _describe(node: Node | None) -> str:
