@@ -6,17 +6,21 @@ import itertools
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tests.benchmarks import backend, rows, servers
+from tests.benchmarks.certificate import issue
 from tests.benchmarks.load import Target
 from tests.benchmarks.measurement import Result, measure
 from tests.benchmarks.processes import Cores, StartError, divide_cores, free_port, running
 from tests.benchmarks.report import text_table
 from tests.benchmarks.rows import Row
 from tests.benchmarks.servers import MissingError, Program, Server
-from tests.benchmarks.site import Shape, Site
+from tests.benchmarks.site import Site
+
+Named = TypeVar("Named", Row, Server)
 
 _QUICK_SERVERS = ("gateway", "nginx")
 
@@ -30,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: list[Result] = []
     try:
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
-            for shape, group in itertools.groupby(chosen_rows, lambda row: row.shape):
-                folder = Path(name) / f"site-{len(results)}"
+            for number, group in enumerate(_sites(chosen_rows)):
+                folder = Path(name) / f"site-{number}"
                 folder.mkdir()
-                results += _run_site(shape, list(group), found, folder, options.rounds, options.seconds)
+                results += _run_site(group, found, folder, options.rounds, options.seconds)
     except KeyboardInterrupt:
         _say("interrupted")
     _say("")
@@ -41,8 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if results else 1
 
 
+def _sites(chosen: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows that can be measured on the same processes."""
+    for _, group in itertools.groupby(chosen, lambda row: (row.shape, row.name if row.is_fresh else "")):
+        yield list(group)
+
+
 def _run_site(
-    shape: Shape,
     group: Sequence[Row],
     found: dict[Server, Program],
     folder: Path,
@@ -50,12 +59,14 @@ def _run_site(
     seconds: int,
 ) -> list[Result]:
     """Start backend and proxies for one shape of site and measure the rows that need it."""
+    shape = group[0].shape
+    certificate = issue(folder) if shape.tls else None
     cores = divide_cores(shape.workers)
     with contextlib.ExitStack() as stack:
         behind = stack.enter_context(backend.serving(folder, cores.around))
         targets = {}
         for server, program in found.items():
-            site = Site(free_port(), behind.port, behind.sink_port, shape)
+            site = Site(free_port(), behind.port, behind.sink_port, shape, certificate)
             try:
                 targets[server.name] = stack.enter_context(_started(server, program, site, folder, cores))
             except (MissingError, StartError) as error:
@@ -69,7 +80,7 @@ def _run_site(
 
 
 @contextlib.contextmanager
-def _started(server: Server, program: Program, site: Site, folder: Path, cores: Cores):
+def _started(server: Server, program: Program, site: Site, folder: Path, cores: Cores) -> Iterator[Target]:
     home = folder / server.name
     home.mkdir()
     launch = server.configure(program, site, home)
@@ -80,7 +91,7 @@ def _started(server: Server, program: Program, site: Site, folder: Path, cores: 
         log=home / "output.log",
         environment=launch.environment,
     ) as process:
-        yield Target(site, process.pid, cores.around, folder)
+        yield Target(site, process.pid, home, cores.around, folder)
 
 
 def _locate(chosen: Sequence[Server]) -> dict[Server, Program]:
@@ -93,7 +104,8 @@ def _locate(chosen: Sequence[Server]) -> dict[Server, Program]:
     return found
 
 
-def _choose(available, names):
+def _choose(available: Sequence[Named], names: Sequence[str]) -> list[Named]:
+    """The named ones, or all, in their own order."""
     unknown = set(names) - {item.name for item in available}
     if unknown:
         sys.exit(

@@ -4,44 +4,59 @@ wrk does the plain HTTP rows: it costs a fraction of what any proxy does for the
 `clients.py` in a process of its own.
 """
 
+import contextlib
 import json
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from tests.benchmarks.cpu import resident_bytes
 from tests.benchmarks.messages import write_templates
-from tests.benchmarks.processes import run_pinned
+from tests.benchmarks.processes import prepare_child, run_pinned, stop
 from tests.benchmarks.site import Site
 
 _SCRIPT = Path(__file__).with_name("requests.lua")
+_ROOT = Path(__file__).parents[2]
 _GRACE_SECONDS = 20
+_CLIENT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A started proxy: what it serves, its root process, and where load on it may run and keep files."""
+    """A started proxy: what it serves, its root process and the folder with its files, and where load on it may run and
+    keep files."""
 
     site: Site
     pid: int
+    home: Path
     cores: frozenset[int]
     folder: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a load saw. Latencies in seconds."""
+    """What a load saw. Latencies in seconds; `held` is what the proxy's memory grew by for each idle connection, in
+    bytes."""
 
     requests: int
     seconds: float
     p50: float
     p99: float
     errors: int
+    held: float = 0.0
+
+
+class LoadError(Exception):
+    """The load could not be carried through; the message is what it said last."""
 
 
 class Load(Protocol):
-    """Drives a target for about `seconds`."""
+    """Drives a target for about `seconds`. Raises LoadError."""
 
     def __call__(self, target: Target, seconds: int) -> Outcome: ...
 
@@ -71,5 +86,83 @@ class Wrk:
             # No number is used twice in a run: what an earlier sample sent must not be remembered as a repetition.
             str(time.time_ns() // 1_000_000 % 10**8 * 10_000),
         ]
-        output = run_pinned(command, cores=target.cores, timeout=seconds + _GRACE_SECONDS)
+        try:
+            output = run_pinned(command, cores=target.cores, timeout=seconds + _GRACE_SECONDS)
+        except subprocess.SubprocessError as error:
+            raise LoadError(str(error)) from error
         return Outcome(**json.loads(output.splitlines()[-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """`fast` clients beside as many that move 10 MiB at 320 KiB/s each, half of them down and half up.
+
+    The outcome is that of the fast ones; a slow one that made no progress counts as an error.
+    """
+
+    fast: Wrk
+
+    def __call__(self, target: Target, seconds: int) -> Outcome:
+        with _client("slow", target, self.fast.connections, seconds + 1) as process:
+            time.sleep(0.5)  # all slow ones are under way
+            outcome = self.fast(target, seconds)
+            stalled = _last_word(process)["stalled"]
+        return replace(outcome, errors=outcome.errors + int(stalled))
+
+
+@dataclass(frozen=True, slots=True)
+class WebSockets:
+    """`connections` WebSocket peers; a request is a frame there and back."""
+
+    connections: int = 32
+
+    def __call__(self, target: Target, seconds: int) -> Outcome:
+        with _client("echo", target, self.connections, seconds) as process:
+            return Outcome(**_last_word(process))
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """`connections` that make one request each and stay open: what does the proxy's memory grow by?"""
+
+    connections: int = 10_000
+
+    def __call__(self, target: Target, seconds: int) -> Outcome:
+        before = resident_bytes(target.pid)
+        with _client("idle", target, self.connections, seconds) as process:
+            assert process.stdout is not None
+            if process.stdout.readline():
+                time.sleep(seconds)  # what is freed a little later is not held
+            held = (resident_bytes(target.pid) - before) / self.connections
+            return replace(Outcome(**_last_word(process)), held=held)
+
+
+@contextlib.contextmanager
+def _client(kind: str, target: Target, count: int, seconds: int) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.benchmarks.clients", kind, target.site.port, count, seconds]
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        start_new_session=True,
+        preexec_fn=lambda: prepare_child(target.cores),
+    )
+    try:
+        with process:
+            try:
+                yield process
+            finally:
+                stop(process)
+    except subprocess.TimeoutExpired as error:
+        raise LoadError(str(error)) from error
+
+
+def _last_word(process: subprocess.Popen[str]) -> dict[str, float]:
+    """The result it prints at its end, which a line on its standard input brings about."""
+    output, complaint = process.communicate("\n", timeout=_CLIENT_SECONDS)
+    if process.returncode:
+        raise LoadError((complaint.strip() or f"status {process.returncode}").splitlines()[-1])
+    return dict(json.loads(output.splitlines()[-1]))

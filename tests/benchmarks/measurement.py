@@ -1,21 +1,21 @@
 """Takes the numbers: rounds in which every server has its turn at a row, and the medians over the rounds."""
 
+import os
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.cpu import core_busy_seconds, cpu_seconds, resident_bytes
-from tests.benchmarks.load import Target
+from tests.benchmarks.load import LoadError, Target
 from tests.benchmarks.probe import WrongAnswerError, check
 from tests.benchmarks.rows import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One turn. CPU in seconds per request, throughput in requests per second, latencies in seconds, memory in bytes;
-    `disturbance` is the share of the proxy's cores that others used meanwhile."""
+    """One turn. CPU in seconds per request, throughput in requests per second, latencies in seconds, memory in bytes,
+    `held` for each idle connection; `disturbance` is the share of the proxy's cores that others used meanwhile."""
 
     cpu: float
     throughput: float
@@ -23,6 +23,7 @@ class Sample:
     p99: float
     resident: int
     errors: int
+    held: float
     disturbance: float
 
 
@@ -53,20 +54,31 @@ def measure(
     samples: dict[str, list[Sample]] = {name: [] for name in targets}
     for name, target in targets.items():
         try:
-            check(target.site, row.expectation)
-            row.load(target, 1)
-        except (WrongAnswerError, subprocess.SubprocessError) as error:
+            _prepare(row, target)
+        except (WrongAnswerError, LoadError) as error:
             faults[name] = str(error)
     names = [name for name in targets if name not in faults]
-    for turn in range(rounds):
+    for turn in range(1 if row.is_fresh else rounds):
         # Nobody is always first: what the turn before left in the caches is shared out.
         for name in _rotated(names, turn):
             say(f"{row.name}: round {turn + 1} of {rounds}, {name}")
             try:
                 samples[name].append(_sample(row, targets[name], proxy_cores, seconds))
-            except subprocess.SubprocessError as error:
+            except LoadError as error:
                 faults[name] = str(error)
     return [Result(row.name, name, tuple(samples[name]), faults.get(name, "")) for name in targets]
+
+
+def _prepare(row: Row, target: Target) -> None:
+    """Probe and warm up. Raises WrongAnswerError and LoadError."""
+    check(target.site, row.expectation)
+    if row.is_fresh:
+        return
+    row.load(target, 1)
+    if row.shape.access_log:
+        time.sleep(0.5)
+        if not _forget_logs(target):
+            raise WrongAnswerError("nothing in the access log")
 
 
 def _rotated(names: Sequence[str], turn: int) -> list[str]:
@@ -80,6 +92,7 @@ def _sample(row: Row, target: Target, proxy_cores: frozenset[int], seconds: int)
     cpu = cpu_seconds(target.pid) - cpu
     elapsed = time.monotonic() - began
     others = max(0.0, _busy(proxy_cores) - busy - cpu) / (elapsed * len(proxy_cores))
+    _forget_logs(target)
     return Sample(
         cpu=cpu / max(outcome.requests, 1),
         throughput=outcome.requests / outcome.seconds,
@@ -87,9 +100,19 @@ def _sample(row: Row, target: Target, proxy_cores: frozenset[int], seconds: int)
         p99=outcome.p99,
         resident=resident_bytes(target.pid),
         errors=outcome.errors,
+        held=outcome.held,
         disturbance=others,
     )
 
 
 def _busy(cores: frozenset[int]) -> float:
     return sum(core_busy_seconds(core) for core in cores)
+
+
+def _forget_logs(target: Target) -> int:
+    """Empty the proxy's logs, which grow by tens of megabytes a second; return how long they were."""
+    logs = list(target.home.glob("*.log"))
+    written = sum(path.stat().st_size for path in logs)
+    for path in logs:
+        os.truncate(path, 0)
+    return written

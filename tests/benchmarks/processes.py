@@ -59,7 +59,7 @@ def running(
 
     Its output goes to `log`. Raises StartError with the last line of that output.
     """
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
@@ -68,7 +68,7 @@ def running(
             cwd=log.parent,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
-            preexec_fn=lambda: _prepare_child(cores),
+            preexec_fn=lambda: prepare_child(cores),
         )
     try:
         _await_listening(process, port, log)
@@ -77,7 +77,15 @@ def running(
         stop(process)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def prepare_child(cores: frozenset[int]) -> None:
+    """For `preexec_fn`: pin the child, let it open all the files it may, and let it die with its parent."""
+    os.sched_setaffinity(0, cores)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def stop(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
     """Ask politely, then kill the whole group."""
     if process.poll() is None:
         process.terminate()
@@ -97,16 +105,9 @@ def run_pinned(command: Sequence[str | Path], *, cores: frozenset[int], timeout:
         text=True,
         timeout=timeout,
         check=True,
-        preexec_fn=lambda: _prepare_child(cores),
+        preexec_fn=lambda: prepare_child(cores),
     )
     return done.stdout
-
-
-def _prepare_child(cores: frozenset[int]) -> None:
-    os.sched_setaffinity(0, cores)
-    _hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
-    _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _await_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

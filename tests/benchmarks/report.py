@@ -24,6 +24,7 @@ def text_table(results: Sequence[Result]) -> str:
             f" {result.median('throughput'):9.0f} {_ratio(result, reference, 'throughput'):>6}"
             f" {result.median('p50') * 1e3:8.2f} {result.median('p99') * 1e3:8.2f}"
             f" {result.median('resident') / 2**20:7.1f}  {spread(result):5.0%}  {result.median('disturbance'):5.0%}"
+            + _held(result)
             + _errors(result)
         )
     return "\n".join(lines)
@@ -44,6 +45,10 @@ def _ratio(result: Result, reference: Result | None, field: str) -> str:
     if reference is None or not reference.median(field):
         return "-"
     return f"{result.median(field) / reference.median(field):.2f}"
+
+
+def _held(result: Result) -> str:
+    return f"  {result.median('held') / 1024:.1f} KiB/connection" if result.median("held") else ""
 
 
 def _errors(result: Result) -> str:
