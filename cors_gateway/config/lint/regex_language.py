@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cors_gateway.config.lint.origin_sets import NAME, NAMED_ORIGIN, SCHEME
+from cors_gateway.config.lint.regex_parser import parse_regex
 from cors_gateway.config.lint.regex_tree import (
     Chars,
     Expression,
@@ -18,7 +19,6 @@ from cors_gateway.config.lint.regex_tree import (
     Sequence,
     chars_of,
     mask_of,
-    parse_regex,
 )
 
 _STATE_LIMIT = 1_000
