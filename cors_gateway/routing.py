@@ -71,6 +71,11 @@ class RouteTable(Generic[T]):
         self._wildcards = {host[2:]: chain for host, chain in chains.items() if host.startswith(b"*.")}
         self._memo: dict[bytes, HostRoutes[T]] = {}
 
+    @property
+    def remembered(self) -> int:
+        """Hosts in the memo, at most `MAX_REMEMBERED_HOSTS`."""
+        return len(self._memo)
+
     def for_host(self, host: bytes) -> HostRoutes[T]:
         """The routes for the value of a `Host` field, with or without port, in any case, one trailing dot or none."""
         if not (self._exact or self._wildcards):

@@ -66,6 +66,11 @@ class CompiledPolicy:
         self._actuals: dict[bytes, ActualDecision] = {}
         self._preflights: dict[_PreflightKey, PreflightDecision] = {}
 
+    @property
+    def remembered(self) -> int:
+        """Entries in the memos, at most twice `MAX_REMEMBERED`."""
+        return len(self._actuals) + len(self._preflights)
+
     def actual(self, origin: Sequence[bytes], sec_fetch_site: Sequence[bytes] = ()) -> ActualDecision:
         """Decide on a request that is not a preflight."""
         if not origin:

@@ -29,7 +29,7 @@ def compile_regex(expression: str) -> Callable[[bytes], bool]:
     options = re2.Options()
     options.log_errors = False
     try:
-        compiled = re2.compile(expression.encode(), options)
+        compiled = re2.compile(expression.encode("utf-8", "surrogatepass"), options)
     except re2.error as error:
         raise RegexInvalidError(_text(error)) from error
 
