@@ -13,7 +13,10 @@ from cors_gateway.cli.options import admin_option
 @click.command()
 @admin_option
 @click.option(
-    "--token", envvar="CORS_GATEWAY_ADMIN_TOKEN", default="", help="Bearer token, if the admin listener wants one."
+    "--token",
+    envvar="CORS_GATEWAY_ADMIN_TOKEN",
+    default="",
+    help="Bearer token, if the admin listener wants one.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for the outcome.")
@@ -27,10 +30,11 @@ def command(address: str, token: str, form: str, timeout: float) -> None:
         raise click.BadParameter(str(error), param_hint="--url") from None
     try:
         answer = ask(target, "POST", "/reload", timeout=timeout, token=token)
-        result = json.loads(answer.body)
     except (OSError, http.client.HTTPException) as error:
         click.echo(f"no answer from {target}: {error}", err=True)
         sys.exit(FAILED)
+    try:
+        result = json.loads(answer.body)
     except ValueError:
         click.echo(f"{target} answered {answer.status}, and not as the admin listener does", err=True)
         sys.exit(FAILED)

@@ -29,7 +29,9 @@ def configure(environ: Mapping[str, str], *, descriptor: int = 2, **context: obj
     form = environ.get("CORS_GATEWAY_LOG_FORMAT", "")
     if form not in {"json", "text"}:
         form = "text" if os.isatty(descriptor) else "json"
-    level = logging.getLevelNamesMapping().get(environ.get("CORS_GATEWAY_LOG_LEVEL", "").upper(), logging.INFO)
+    level = logging.getLevelNamesMapping().get(
+        environ.get("CORS_GATEWAY_LOG_LEVEL", "").upper(), logging.INFO
+    )
     formatter = JsonFormatter(context) if form == "json" else TextFormatter(context)
     handler = BackgroundHandler(descriptor)
     handler.setFormatter(formatter)

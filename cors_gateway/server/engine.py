@@ -1,0 +1,38 @@
+"""What carries the traffic, as seen by the rest of the process: this very process (`worker.py`), or others that it
+looks after (`supervisor.py`).
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.observe.metrics import Metrics
+from cors_gateway.server.listeners import Bound
+
+
+class Engine(Protocol):
+    """Accepts connections on sockets that others have bound, and serves one snapshot after the other."""
+
+    async def start(self, bound: Sequence[Bound]) -> None:
+        """Begin to serve. Raises StartupError."""
+
+    async def replace(self, snapshot: Snapshot, bound: Sequence[Bound], generation: int) -> None:
+        """Serve this from now on, on these sockets and no others.
+
+        Requests in progress finish as they began. Raises StartupError, and then everything is as before.
+        """
+
+    async def stop_accepting(self) -> None:
+        """Leave the sockets alone from now on."""
+
+    async def finish(self) -> None:
+        """Returns when the last request has ended; connections without one end now."""
+
+    async def close(self) -> None:
+        """Break off whatever is left."""
+
+    async def status(self) -> list[dict[str, object]]:
+        """For people: one entry for each worker."""
+
+    async def metrics(self) -> Metrics:
+        """The sum of all workers' counters."""

@@ -1,0 +1,257 @@
+"""The process as a whole: from the first look at the configuration to the exit code.
+
+It knows the order of things and leaves each of them to a module of its own: sockets (`listeners`), traffic (`engine`),
+reloads (`reload`, `watch`), phases (`lifecycle`). It is also what the operators' interface talks to (`control`).
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import uvloop
+
+from cors_gateway import __version__
+from cors_gateway.config.load import Loaded, load
+from cors_gateway.config.problems import summary
+from cors_gateway.config.snapshot import Admin, Snapshot
+from cors_gateway.observe.metrics import Metrics
+from cors_gateway.server.control import AdminSite, OpenAdmin
+from cors_gateway.server.cpus import usable_cpus
+from cors_gateway.server.engine import Engine
+from cors_gateway.server.events import configure, emit
+from cors_gateway.server.lifecycle import Lifecycle, Phase
+from cors_gateway.server.listeners import Bound, Listeners
+from cors_gateway.server.open_files import files_needed, raise_file_limit
+from cors_gateway.server.reload import ReloadCounts, Reloader, ReloadResult, Target, report_problems
+from cors_gateway.server.signals import Signals, reap_orphans
+from cors_gateway.server.startup_error import StartupError
+from cors_gateway.server.watch import Watcher
+from cors_gateway.server.worker import Worker
+
+FINE = 0
+CANNOT_START = 1
+DRAIN_TIMED_OUT = 3
+
+
+def serve(path: Path, environ: Mapping[str, str], *, open_admin: OpenAdmin) -> int:
+    """Serve the configuration at `path` until told to stop; returns the exit code."""
+    configure(environ)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(path, environ, open_admin))
+
+
+async def _serve(path: Path, environ: Mapping[str, str], open_admin: OpenAdmin) -> int:
+    signals = Signals()
+    try:
+        source = partial(load, path, environ)
+        loaded = await asyncio.to_thread(source)
+        report_problems(loaded.problems)
+        if loaded.snapshot is None:
+            raise StartupError(f'"{path}" cannot be served: {summary(loaded.problems)}')
+        workers = loaded.snapshot.server.workers or usable_cpus()
+        emit("start", version=__version__, pid=os.getpid(), configuration=str(path), workers=workers)
+        _check_file_limit(loaded.snapshot)
+        engine = _make_engine(loaded.snapshot, workers)
+    except StartupError as error:
+        emit("start_failed", level=logging.ERROR, message=str(error))
+        return CANNOT_START
+    process = Process(path, source, loaded.snapshot, engine, signals, open_admin)
+    return await process.run(Watcher(path, process.reloader, loaded))
+
+
+def _make_engine(snapshot: Snapshot, workers: int) -> Engine:
+    instance_id = secrets.token_hex(8)
+    reap_orphans()
+    return Worker(snapshot, instance_id=instance_id)
+
+
+class Process:
+    """One running gateway, with however many workers."""
+
+    def __init__(
+        self,
+        path: Path,
+        source: Callable[[], Loaded],
+        snapshot: Snapshot,
+        engine: Engine,
+        signals: Signals,
+        open_admin: OpenAdmin,
+    ) -> None:
+        self._path = path
+        self._snapshot = snapshot
+        self._engine = engine
+        self._signals = signals
+        self._open_admin = open_admin
+        self._began = time.time()
+        self._generation = 1
+        self._lifecycle = Lifecycle()
+        self._listeners = Listeners()
+        self._bound: tuple[Bound, ...] = ()
+        self._admin_listeners = Listeners()
+        self._admin_site: AdminSite | None = None
+        target = Target(source, lambda: self._snapshot, lambda: self._generation, self._activate)
+        self.reloader = Reloader(target, self._lifecycle)
+
+    # -- Control: for the operators' interface ---------------------------------------------------------------------
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    @property
+    def generation(self) -> int:
+        return self._generation
+
+    @property
+    def phase(self) -> Phase:
+        return self._lifecycle.phase
+
+    @property
+    def is_ready(self) -> bool:
+        return self._lifecycle.is_ready
+
+    @property
+    def reloads(self) -> ReloadCounts:
+        return self.reloader.counts
+
+    async def request_reload(self) -> ReloadResult:
+        return await self.reloader.request("admin")
+
+    async def metrics(self) -> Metrics:
+        return await self._engine.metrics()
+
+    async def status(self) -> dict[str, object]:
+        last = self.reloads.last
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "phase": self.phase.value,
+            "started": self._began,
+            "uptime": round(time.time() - self._began, 3),
+            "generation": self._generation,
+            "configuration": {
+                "path": str(self._path),
+                "fingerprint": self._snapshot.fingerprint,
+                "files": list(self._snapshot.files),
+            },
+            "listen": [one.address for one in self._bound],
+            "reloads": {"succeeded": self.reloads.succeeded, "failed": self.reloads.failed},
+            "last_reload": last.as_dict() if last is not None else None,
+            "workers": await self._engine.status(),
+        }
+
+    # -- from start to end -----------------------------------------------------------------------------------------
+
+    async def run(self, watcher: Watcher) -> int:
+        """Serve until a signal says stop; returns the exit code."""
+        try:
+            await self._start()
+        except StartupError as error:
+            emit("start_failed", level=logging.ERROR, message=str(error))
+            await self._clean_up()
+            return CANNOT_START
+        async with asyncio.TaskGroup() as tasks:
+            background = [tasks.create_task(self.reloader.run()), tasks.create_task(watcher.run())]
+            await self._signals.stop.wait()
+            self._lifecycle.enter(Phase.DRAINING)
+            for task in background:
+                task.cancel()
+        code = await self._drain()
+        await self._clean_up()
+        self._lifecycle.enter(Phase.STOPPED)
+        emit("stop", exit_code=code)
+        return code
+
+    async def _start(self) -> None:
+        snapshot = self._snapshot
+        self._bound = self._listeners.open(snapshot.server.listen)
+        admin = self._bind_admin(snapshot.admin)
+        await self._engine.start(self._bound)
+        if admin is not None:
+            self._admin_site = await self._open_admin(self, admin.socket)
+            emit("listening", address=admin.address, purpose="admin")
+        for one in self._bound:
+            emit("listening", address=one.address, purpose="traffic", tls=one.listener.tls is not None)
+        self._signals.on_reload = lambda: self.reloader.trigger("signal")
+        self._lifecycle.enter(Phase.READY)
+        emit("ready", generation=self._generation, seconds=round(time.time() - self._began, 3))
+
+    async def _drain(self) -> int:
+        shutdown = self._snapshot.server.shutdown
+        emit("drain", delay_seconds=shutdown.drain_delay, grace_seconds=shutdown.grace)
+        finishing = asyncio.ensure_future(self._finish_requests(shutdown.drain_delay))
+        hurrying = asyncio.ensure_future(self._signals.hurry.wait())
+        limit = shutdown.drain_delay + shutdown.grace
+        await asyncio.wait({finishing, hurrying}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        hurrying.cancel()
+        if finishing.done():
+            await finishing
+            return FINE
+        finishing.cancel()
+        emit("drain_failed", level=logging.WARNING, message="requests in progress are broken off")
+        return DRAIN_TIMED_OUT
+
+    async def _finish_requests(self, delay: float) -> None:
+        # Not ready any more, but accepting: load balancers need a moment to look elsewhere.
+        await asyncio.sleep(delay)
+        await self._engine.stop_accepting()
+        self._listeners.close()
+        await self._engine.finish()
+
+    async def _clean_up(self) -> None:
+        await self._engine.close()
+        if self._admin_site is not None:
+            await self._admin_site.close()
+        self._listeners.close()
+        self._admin_listeners.close()
+
+    def _bind_admin(self, admin: Admin | None) -> Bound | None:
+        return self._admin_listeners.open([admin.listen])[0] if admin is not None else None
+
+    # -- reload ----------------------------------------------------------------------------------------------------
+
+    async def _activate(self, snapshot: Snapshot) -> None:
+        """Serve another snapshot. Raises StartupError, and then everything is as before."""
+        old = self._snapshot
+        try:
+            bound = self._listeners.open(snapshot.server.listen)
+            admin = self._bind_admin(snapshot.admin)
+            await self._engine.replace(snapshot, bound, self._generation + 1)
+        except StartupError:
+            self._listeners.close_except(old.server.listen)
+            self._admin_listeners.close_except([old.admin.listen] if old.admin else [])
+            raise
+        self._snapshot = snapshot
+        self._bound = bound
+        self._generation += 1
+        self._listeners.close_except(snapshot.server.listen)
+        await self._move_admin(old.admin, snapshot.admin, admin)
+
+    async def _move_admin(self, old: Admin | None, new: Admin | None, bound: Bound | None) -> None:
+        """Everything but the address is read from the snapshot with each request."""
+        if (old and str(old.listen)) == (new and str(new.listen)):
+            return
+        previous, self._admin_site = self._admin_site, None
+        if bound is not None:
+            self._admin_site = await self._open_admin(self, bound.socket)
+        if previous is not None:
+            await previous.close()
+        self._admin_listeners.close_except([new.listen] if new else [])
+
+
+def _check_file_limit(snapshot: Snapshot) -> None:
+    limit = raise_file_limit()
+    needed = files_needed(snapshot.server.limits.connections)
+    if limit < needed:
+        emit(
+            "few_open_files",
+            level=logging.WARNING,
+            limit=limit,
+            needed=needed,
+            message="raise the limit of open files (ulimit -n), or lower server.limits.connections",
+        )

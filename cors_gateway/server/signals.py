@@ -1,0 +1,59 @@
+"""The signals of the process as things to wait for: SIGTERM and SIGINT stop, a second one at once; SIGHUP reloads."""
+
+import asyncio
+import os
+import signal
+
+from cors_gateway.server.events import emit
+
+INIT = 1
+
+
+class Signals:
+    """Handlers of the running loop, in place from the constructor on: before that, the kernel's defaults hold."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+        """Set by the second signal that says stop."""
+        self.on_reload = _ignore
+        """Called for SIGHUP, which must stay handled to the end: left alone it would end the process."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop, number.name)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+
+    def _on_stop(self, name: str) -> None:
+        emit("signal", name=name)
+        if self.stop.is_set():
+            self.hurry.set()
+        self.stop.set()
+
+    def _on_hangup(self) -> None:
+        self.on_reload()
+
+
+def reap_orphans() -> None:
+    """Take care of processes that were left to us, if we are the first process of a container.
+
+    Only for a process without children of its own, whose exit codes this would swallow.
+    """
+    if os.getpid() == INIT:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, reap)
+
+
+def reap() -> list[tuple[int, int]]:
+    """Collect all children that have ended: their process ids and exit codes (negative: the signal)."""
+    ended: list[tuple[int, int]] = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        ended.append((pid, os.waitstatus_to_exitcode(status)))
+
+
+def _ignore() -> None:
+    pass

@@ -1,0 +1,167 @@
+"""The traffic of one process: a gateway, and an asyncio server for each listening socket.
+
+The sockets belong to somebody else (`process.py`, or the parent process); what is served on them here are duplicates.
+So a server can be replaced, for a new certificate, while its successor already accepts from the same queue.
+"""
+
+import asyncio
+import gc
+import os
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cors_gateway.config.snapshot import Snapshot, UnixListener
+from cors_gateway.observe.metrics import Metrics
+from cors_gateway.proxy.activation import ActivationError, Active
+from cors_gateway.proxy.gateway import AccessLogSink, Gateway
+from cors_gateway.server.listeners import BACKLOG, Bound
+from cors_gateway.server.startup_error import StartupError
+from cors_gateway.server.tls import make_server_context
+
+SETTLE_SECONDS = 0.1
+"""From the last accept to the end of idle connections: time for the first request of who was accepted last."""
+IDLE_POLL_SECONDS = 0.02
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A replacement of which everything that can fail has been done."""
+
+    active: Active
+    generation: int
+    added: dict[str, asyncio.Server]
+    removed: frozenset[str]
+
+
+class Worker:
+    """Serves in this process. To be made in the running loop."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        instance_id: str,
+        generation: int = 1,
+        access_log: AccessLogSink | None = None,
+    ) -> None:
+        """Raises StartupError if the snapshot cannot be served here."""
+        self._counters = Metrics()
+        self._servers: dict[str, asyncio.Server] = {}
+        try:
+            self._gateway = Gateway(
+                snapshot,
+                loop=asyncio.get_running_loop(),
+                instance_id=instance_id,
+                metrics=self._counters,
+                access_log=access_log,
+            )
+        except ActivationError as error:
+            raise StartupError(str(error)) from error
+        self._gateway.active.generation = generation
+
+    async def start(self, bound: Sequence[Bound]) -> None:
+        """Begin to serve. Raises StartupError."""
+        contexts = await asyncio.to_thread(_make_contexts, bound)
+        self._gateway.start()
+        self._servers = await self._serve(bound, contexts)
+        # What exists by now lives as long as the process: the collector need not look at it ever again.
+        gc.collect()
+        gc.freeze()
+
+    async def replace(self, snapshot: Snapshot, bound: Sequence[Bound], generation: int) -> None:
+        """Serve this from now on; raises StartupError and changes nothing."""
+        self.commit(await self.prepare(snapshot, bound, generation))
+
+    async def prepare(self, snapshot: Snapshot, bound: Sequence[Bound], generation: int) -> Prepared:
+        """Do all of a replacement that can fail. Raises StartupError.
+
+        New addresses accept already, but are served by the old snapshot until `commit`.
+        """
+        contexts = await asyncio.to_thread(_make_contexts, bound)
+        try:
+            # In a thread, because a configuration may take longer to compile than a client should wait.
+            active = await asyncio.to_thread(self._gateway.prepare, snapshot)
+        except ActivationError as error:
+            raise StartupError(str(error)) from error
+        # A certificate may have changed in a file of the same name, so TLS servers are always replaced.
+        kept = {one.address for one in bound if one.listener.tls is None and one.address in self._servers}
+        added = await self._serve([one for one in bound if one.address not in kept], contexts)
+        return Prepared(active, generation, added, frozenset(self._servers) - kept)
+
+    def commit(self, prepared: Prepared) -> None:
+        """Finish a replacement. Cannot fail."""
+        self._gateway.swap(prepared.active)
+        self._gateway.active.generation = prepared.generation
+        for address in prepared.removed:
+            self._servers.pop(address).close()
+        self._servers |= prepared.added
+
+    def abandon(self, prepared: Prepared) -> None:
+        """Undo `prepare`."""
+        for server in prepared.added.values():
+            server.close()
+
+    async def stop_accepting(self) -> None:
+        """Accept who waits in the queues by now, and no more."""
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self._close_servers()
+
+    async def finish(self) -> None:
+        """Returns when the last request has ended; connections without one end after a moment."""
+        await asyncio.sleep(SETTLE_SECONDS)
+        self._gateway.drain()
+        # Asked and not told: an event would cost something at the end of every request.
+        while not self._gateway.is_idle:  # noqa: ASYNC110
+            await asyncio.sleep(IDLE_POLL_SECONDS)
+
+    async def close(self) -> None:
+        """Break off whatever is left."""
+        self._close_servers()
+        self._gateway.close()
+        await asyncio.sleep(0)
+
+    async def status(self) -> list[dict[str, object]]:
+        """What this process is busy with."""
+        return [{"pid": os.getpid(), **self._gateway.status()}]
+
+    async def metrics(self) -> Metrics:
+        """The counters of this process."""
+        return self._counters
+
+    def _close_servers(self) -> None:
+        for server in self._servers.values():
+            server.close()
+        self._servers = {}
+
+    async def _serve(
+        self, bound: Sequence[Bound], contexts: dict[str, ssl.SSLContext]
+    ) -> dict[str, asyncio.Server]:
+        handshake = self._gateway.snapshot.server.timeouts.request_head
+        loop = asyncio.get_running_loop()
+        servers: dict[str, asyncio.Server] = {}
+        for one in bound:
+            context = contexts.get(one.address)
+            is_unix = isinstance(one.listener, UnixListener)
+            create = loop.create_unix_server if is_unix else loop.create_server
+            try:
+                servers[one.address] = await create(
+                    self._gateway.connection_factory(tls=context is not None),
+                    sock=one.socket.dup(),
+                    backlog=BACKLOG,
+                    ssl=context,
+                    ssl_handshake_timeout=handshake if context else None,
+                )
+            except OSError as error:
+                for server in servers.values():
+                    server.close()
+                raise StartupError(f"cannot serve on {one.address}: {error}") from error
+        return servers
+
+
+def _make_contexts(bound: Sequence[Bound]) -> dict[str, ssl.SSLContext]:
+    """By address, for those that have TLS."""
+    return {
+        one.address: make_server_context(one.listener.tls) for one in bound if one.listener.tls is not None
+    }
