@@ -22,12 +22,25 @@ _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?\Z")
 class Peer:
     """The other end of a client connection: its address as text, and whether it is a trusted proxy."""
 
-    __slots__ = ("address", "is_tls", "is_trusted")
+    __slots__ = ("_host", "_lines", "_prefix", "address", "is_tls", "is_trusted")
 
     def __init__(self, address: str, trusted: Networks, *, is_tls: bool) -> None:
         self.address = address
         self.is_tls = is_tls
         self.is_trusted = is_within(address, trusted)
+        self._host = b""
+        self._prefix = b""
+        self._lines: list[bytes] = []
+
+    def lines(self, fields: Sequence[RequestField], host: bytes, prefix: bytes) -> list[bytes]:
+        """As `forwarding_lines`; those of an untrusted peer, which do not depend on its fields, are remembered."""
+        if self.is_trusted:
+            return forwarding_lines(self, fields, host, prefix)
+        if not self._lines or host != self._host or prefix != self._prefix:
+            self._host = host
+            self._prefix = prefix
+            self._lines = forwarding_lines(self, (), host, prefix)
+        return self._lines
 
 
 def is_within(address: str, networks: Networks) -> bool:

@@ -6,12 +6,11 @@ rebuilt from what was understood, never copied through.
 
 import base64
 import binascii
-from collections.abc import Sequence
 
 from cors_gateway.http1 import request_fields as kind
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.grammar import connection_options, is_token, is_valid_host, parse_content_length
-from cors_gateway.http1.request_fields import RequestField, RequestFieldMemo, check_nominations
+from cors_gateway.http1.grammar import is_token
+from cors_gateway.http1.request_fields import RequestField, RequestFieldMemo
 
 _HEAD_BYTES = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)])
 # Options that are no field names.
@@ -38,57 +37,46 @@ CHUNKED = 2
 
 
 class RequestHead:
-    """What a header section says. Values are as received, without surrounding white space."""
+    """What a header section says. Values are as received, without surrounding white space.
 
-    __slots__ = (
-        "closes",
-        "connection",
-        "content_length",
-        "expects_continue",
-        "forwarding",
-        "framing",
-        "headers_asked",
-        "host",
-        "is_plain",
-        "kept",
-        "max_forwards",
-        "method_asked",
-        "origin",
-        "private_network",
-        "request_id",
-        "sec_fetch_site",
-        "upgrade",
-        "via",
-        "websocket_key",
-        "websocket_version",
-    )
+    The defaults stand on the class: an instance only holds what its request has.
+    """
 
-    def __init__(self) -> None:
-        self.kept: list[RequestField] = []
-        self.host: bytes | None = None
-        self.framing = NO_BODY
-        self.content_length = 0
-        self.connection: frozenset[bytes] = frozenset()
-        self.closes = False
-        self.upgrade: tuple[bytes, ...] = ()
-        self.expects_continue = False
-        self.origin: tuple[bytes, ...] = ()
-        self.method_asked: tuple[bytes, ...] = ()
-        self.headers_asked: tuple[bytes, ...] = ()
-        self.private_network: tuple[bytes, ...] = ()
-        self.sec_fetch_site: tuple[bytes, ...] = ()
-        self.forwarding: tuple[RequestField, ...] = ()
-        self.via: tuple[bytes, ...] = ()
-        self.max_forwards: tuple[bytes, ...] = ()
-        self.request_id: tuple[bytes, ...] = ()
-        self.websocket_key: tuple[bytes, ...] = ()
-        self.websocket_version: tuple[bytes, ...] = ()
-        self.is_plain = True
-        """There is a Host, and nothing that asks for special treatment: the common case, tested once."""
+    fields: list[RequestField]
+    """All fields in the order received, those that are not forwarded (`is_kept`) among them."""
+    is_plain = True
+    """There is a Host, and nothing that asks for special treatment: the common case, tested once."""
+    host: bytes | None = None
+    framing = NO_BODY
+    content_length = 0
+    connection: frozenset[bytes] = frozenset()
+    closes = False
+    expects_continue = False
+    forwarding: tuple[RequestField, ...] = ()
+    upgrade: tuple[bytes, ...] = ()
+    origin: tuple[bytes, ...] = ()
+    method_asked: tuple[bytes, ...] = ()
+    headers_asked: tuple[bytes, ...] = ()
+    private_network: tuple[bytes, ...] = ()
+    sec_fetch_site: tuple[bytes, ...] = ()
+    via: tuple[bytes, ...] = ()
+    max_forwards: tuple[bytes, ...] = ()
+    request_id: tuple[bytes, ...] = ()
+    websocket_key: tuple[bytes, ...] = ()
+    websocket_version: tuple[bytes, ...] = ()
+
+    def __init__(self, fields: list[RequestField]) -> None:
+        self.fields = fields
+
+    def kept_lines(self, *, without_origin: bool = False) -> list[bytes]:
+        """The lines that go on to the backend, without CRLF."""
+        if without_origin:
+            return [field.line for field in self.fields if field.is_kept and field.name != b"origin"]
+        return [field.line for field in self.fields if field.is_kept]
 
     def value_of(self, name: bytes) -> bytes | None:
-        """The first forwarded value of a field by its lower-case name (for logs; not for decisions)."""
-        return next((field.value for field in self.kept if field.name == name), None)
+        """The first value of a field by its lower-case name (for logs; not for decisions)."""
+        return next((field.value for field in self.fields if field.name == name), None)
 
 
 class RequestReader:
@@ -116,22 +104,10 @@ class RequestReader:
         lines = block.split(b"\r\n") if block else []
         if self._max_fields and len(lines) > self._max_fields:
             raise ProtocolFault(431, "too many header fields")
-        head = RequestHead()
-        kept = head.kept
-        special: list[RequestField] = []
         known = self._memo.lines.get
-        for line in lines:
-            field = known(line)
-            if field is None:
-                field = self._memo.read(line)
-            what = field.kind
-            if what == 0:
-                kept.append(field)
-            elif what != 1:
-                special.append(field)
-                if what >= kind.LOOKED_AT_AND_KEPT:
-                    kept.append(field)
-        _interpret(head, special)
+        fields = [known(line) or self._memo.read(line) for line in lines]
+        head = RequestHead(fields)
+        _interpret(head, [field for field in fields if field.kind > kind.DROP])
         return head
 
 
@@ -178,61 +154,61 @@ def is_websocket(method: bytes, head: RequestHead, is_http11: bool) -> bool:
     return True
 
 
-def _interpret(head: RequestHead, special: Sequence[RequestField]) -> None:
+def _interpret(head: RequestHead, special: list[RequestField]) -> None:
     transfer_encoding: bytes | None = None
-    content_length: bytes | None = None
+    has_length = False
     for field in special:
-        value = field.value
         what = field.kind
         if what == kind.HOST:
-            if head.host is not None or not is_valid_host(value):
-                raise ProtocolFault(400, "repeated or malformed Host")
-            head.host = value
+            if head.host is not None:
+                raise ProtocolFault(400, "repeated Host")
+            head.host = field.value
+        elif what in _COLLECTED:
+            name = _COLLECTED[what]
+            before = getattr(head, name)
+            setattr(head, name, (*before, field.value) if before else field.values)
         elif what == kind.CONNECTION:
-            options = connection_options(value)
-            check_nominations(options)
-            head.connection |= options
+            head.connection |= field.options
         elif what == kind.CONTENT_LENGTH:
-            if content_length is not None:
+            if has_length:
                 raise ProtocolFault(400, "repeated Content-Length")
-            content_length = value
+            has_length = True
+            head.content_length = field.number
         elif what == kind.TRANSFER_ENCODING:
             if transfer_encoding is not None:
                 raise ProtocolFault(400, "repeated Transfer-Encoding")
-            transfer_encoding = value
+            transfer_encoding = field.value
         elif what == kind.EXPECT:
-            if value.lower() != b"100-continue":
-                raise ProtocolFault(417, "unknown expectation")
             head.expects_continue = True
-        elif what == kind.FORWARDING:
-            head.forwarding += (field,)
         else:
-            name = _COLLECTED[what]
-            setattr(head, name, (*getattr(head, name), value))
-    _frame(head, transfer_encoding, content_length)
-    nominated = head.connection - _CONNECTION_ALONE
-    if nominated:
-        head.kept = [field for field in head.kept if field.name not in nominated]
-    head.closes = b"close" in head.connection
-    head.is_plain = head.host is not None and not (
-        head.upgrade or head.expects_continue or head.max_forwards or head.via
-    )
-
-
-def _frame(head: RequestHead, transfer_encoding: bytes | None, content_length: bytes | None) -> None:
-    """RFC 9112 6.3, refusing what it merely allows to repair."""
+            head.forwarding = (*head.forwarding, field)
     if transfer_encoding is not None:
-        if content_length is not None:
-            raise ProtocolFault(400, "both Content-Length and Transfer-Encoding")
-        if transfer_encoding.lower() != b"chunked":
-            codings = [coding.strip(b" \t").lower() for coding in transfer_encoding.split(b",")]
-            if codings[-1] == b"chunked" and codings.count(b"chunked") == 1 and all(map(is_token, codings)):
-                raise ProtocolFault(501, "unsupported transfer coding")
-            raise ProtocolFault(400, "malformed Transfer-Encoding")
+        _check_transfer_encoding(transfer_encoding, has_length)
         head.framing = CHUNKED
-    elif content_length is not None:
+    elif has_length:
         head.framing = SIZED
-        head.content_length = parse_content_length(content_length)
+    _settle(head)
+
+
+def _settle(head: RequestHead) -> None:
+    if head.connection:
+        nominated = head.connection - _CONNECTION_ALONE
+        if nominated:
+            head.fields = [field for field in head.fields if field.name not in nominated]
+        head.closes = b"close" in head.connection
+    if head.host is None or head.upgrade or head.expects_continue or head.max_forwards or head.via:
+        head.is_plain = False
+
+
+def _check_transfer_encoding(value: bytes, has_length: bool) -> None:
+    """RFC 9112 6.3, refusing what it merely allows to repair. Raises ProtocolFault 400 or 501."""
+    if has_length:
+        raise ProtocolFault(400, "both Content-Length and Transfer-Encoding")
+    if value.lower() != b"chunked":
+        codings = [coding.strip(b" \t").lower() for coding in value.split(b",")]
+        if codings[-1] == b"chunked" and codings.count(b"chunked") == 1 and all(map(is_token, codings)):
+            raise ProtocolFault(501, "unsupported transfer coding")
+        raise ProtocolFault(400, "malformed Transfer-Encoding")
 
 
 def _is_websocket_key(value: bytes) -> bool:

@@ -5,7 +5,12 @@ grammar is paid for once per distinct line. Assembling the lines of one request 
 """
 
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.grammar import split_field_line
+from cors_gateway.http1.grammar import (
+    connection_options,
+    is_valid_host,
+    parse_content_length,
+    split_field_line,
+)
 
 MAX_FIELD_LINE = 8192
 
@@ -86,34 +91,59 @@ _PROTECTED = frozenset(
     | {b"content-type", b"forwarded", b"via", b"x-real-ip", b"x-request-id", b"upgrade"}
 )
 _PROTECTED_PREFIXES = (b"access-control-", b"x-forwarded-", b"sec-")
+_NO_OPTIONS: frozenset[bytes] = frozenset()
 # `upgrade`, `close`, `keep-alive` and `te` are what Connection is there for.
 _NOMINABLE = frozenset({b"upgrade"})
 
 
 class RequestField:
-    """One field line of a request: its kind, lower-case name, value, and the line as it goes on to the backend."""
+    """One field line of a request. `line` is how it goes on to the backend, if it does.
 
-    __slots__ = ("kind", "line", "name", "value")
+    What reading the value takes is done once, with the line: `options` of Connection, `number` of Content-Length,
+    `values` as the one-element tuple that collecting starts with.
+    """
+
+    __slots__ = ("is_kept", "kind", "line", "name", "number", "options", "value", "values")
 
     def __init__(self, kind: int, name: bytes, value: bytes, line: bytes) -> None:
         self.kind = kind
+        self.is_kept = kind == KEEP or kind >= LOOKED_AT_AND_KEPT
         self.name = name
         self.value = value
+        self.values = (value,)
         self.line = line
+        self.options: frozenset[bytes] = _NO_OPTIONS
+        self.number = 0
 
 
 def read_field(line: bytes) -> RequestField:
-    """Classify one field line. Raises ProtocolFault(400), or 431 if it is too long."""
+    """Classify one field line and read its value.
+
+    Raises ProtocolFault: 400 malformed, 417 an expectation nobody knows, 431 too long.
+    """
     if len(line) > MAX_FIELD_LINE:
         raise ProtocolFault(431, "header field too large")
     name, value = split_field_line(line)
     lower = name.lower()
     kind = _KINDS.get(lower, KEEP)
-    if kind == KEEP and b"_" in name:
-        if is_protected(lower.replace(b"_", b"-")):
-            raise ProtocolFault(400, "header field name that imitates a protected one")
-        kind = DROP
-    return RequestField(kind, lower, value, name + b": " + value)
+    if kind == KEEP:
+        if b"_" in name:
+            if is_protected(lower.replace(b"_", b"-")):
+                raise ProtocolFault(400, "header field name that imitates a protected one")
+            kind = DROP
+        return RequestField(kind, lower, value, name + b": " + value)
+    field = RequestField(kind, lower, value, name + b": " + value)
+    if kind == HOST:
+        if not is_valid_host(value):
+            raise ProtocolFault(400, "malformed Host")
+    elif kind == CONNECTION:
+        field.options = connection_options(value)
+        check_nominations(field.options)
+    elif kind == CONTENT_LENGTH:
+        field.number = parse_content_length(value)
+    elif kind == EXPECT and value.lower() != b"100-continue":
+        raise ProtocolFault(417, "unknown expectation")
+    return field
 
 
 def is_protected(name: bytes) -> bool:

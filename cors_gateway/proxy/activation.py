@@ -14,6 +14,7 @@ from cors_gateway.http1.request import RequestReader
 from cors_gateway.http1.request_line import RequestLine, parse_request_line
 from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
 from cors_gateway.policy.compiled import CompiledPolicy
+from cors_gateway.policy.grant import ActualDecision
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.routing import HostRoutes, RouteKey, RouteTable
@@ -34,7 +35,18 @@ class ActivationError(Exception):
 class ActiveRoute:
     """A route with everything a request needs: its compiled policy, its pool, its counters."""
 
-    __slots__ = ("host_field", "policy", "pool", "prefix", "route", "stats", "strip_origin", "strip_segments")
+    __slots__ = (
+        "_last_decision",
+        "_last_tally",
+        "host_field",
+        "policy",
+        "pool",
+        "prefix",
+        "route",
+        "stats",
+        "strip_origin",
+        "strip_segments",
+    )
 
     def __init__(self, route: Route, policy: CompiledPolicy, pool: UpstreamPool, stats: RouteStats) -> None:
         self.route = route
@@ -45,6 +57,15 @@ class ActiveRoute:
         self.strip_segments = route.path.count("/") if route.strip_prefix and route.path != "/" else 0
         self.prefix = route.path.encode("ascii") if self.strip_segments else b""
         self.host_field = _host_field(pool.upstream)
+        self._last_decision: ActualDecision | None = None
+        self._last_tally = Tally()
+
+    def tally(self, decision: ActualDecision) -> Tally:
+        """The counter of a decision; decisions are shared values, and most are the one before."""
+        if decision is not self._last_decision:
+            self._last_decision = decision
+            self._last_tally = self.stats.decision(decision.kind, decision.reason)
+        return self._last_tally
 
 
 class RoutedLine:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from cors_gateway.config.snapshot import Snapshot
-from cors_gateway.http1.forwarded import client_address
+from cors_gateway.http1.forwarded import client_address, via_line
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.policy.reason import Kind
@@ -49,6 +49,7 @@ class Gateway:
         self.metrics = metrics
         self.clock = CoarseClock(loop)
         self.pseudonym = b"cors-gateway-" + instance_id.encode("ascii")
+        self.via_line = via_line((), True, self.pseudonym)
         self.is_draining = False
         self._loop = loop
         self._access_log = access_log

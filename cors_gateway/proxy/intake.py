@@ -5,10 +5,10 @@ policy, limits. Everything a repeated request needs is remembered per connection
 repeats its fields, as browsers do, pays for little more than its request line.
 """
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.forwarded import forwarding_lines, passed_here_before, via_line
+from cors_gateway.http1.forwarded import passed_here_before, via_line
 from cors_gateway.http1.grammar import is_token, without_default_port
 from cors_gateway.http1.request import NO_BODY, RequestHead, check_version, is_websocket
 from cors_gateway.http1.request_line import RequestLine
@@ -39,7 +39,7 @@ _PREFLIGHT_DETAILS = {
 class Context:
     """What a header section came to on one connection under one snapshot, and for the route it last went to."""
 
-    __slots__ = ("active", "block", "decision", "fields", "head", "host", "route", "tally")
+    __slots__ = ("active", "block", "decision", "fields", "head", "host", "route", "tally", "websocket_key")
 
     def __init__(self, active: Active, block: bytes, head: RequestHead) -> None:
         self.active = active
@@ -49,37 +49,41 @@ class Context:
         self.route: ActiveRoute | None = None
         self.decision: ActualDecision = None  # type: ignore[assignment]  # set with the route
         self.tally: Tally = None  # type: ignore[assignment]  # likewise
+        self.websocket_key: bytes | None = None
         self.fields = b""
         """The header section for the backend, but for X-Request-Id."""
 
-    def bind(
-        self,
-        client: "ClientConnection",
-        route: ActiveRoute,
-        *,
-        is_http11: bool = True,
-        is_websocket: bool = False,
-        max_forwards: bytes | None = None,
-    ) -> None:
+    def bind(self, client: "ClientConnection", route: ActiveRoute) -> None:
         """Decide for a route, and render the fields that its backend gets."""
         head = self.head
-        policy = route.policy
-        decide = policy.websocket if is_websocket else policy.actual
+        added = [*client.peer.lines(head.forwarding, head.host or b"", route.prefix), client.gateway.via_line]
+        self._bind(route, route.policy.actual(head.origin, head.sec_fetch_site), added)
+
+    def bind_special(self, client: "ClientConnection", route: ActiveRoute, line: RequestLine) -> None:
+        """As `bind`, for a request whose version, Via, Max-Forwards or Upgrade matter."""
+        head = self.head
+        added = [
+            *client.peer.lines(head.forwarding, head.host or b"", route.prefix),
+            via_line(head.via, line.is_http11, client.gateway.pseudonym),
+        ]
+        if head.max_forwards:
+            hops = _hops_left(head) - 1 if line.method == b"OPTIONS" else None
+            added.append(b"Max-Forwards: " + (head.max_forwards[0] if hops is None else b"%d" % hops))
+        if bool(head.upgrade) and is_websocket(line.method, head, line.is_http11):
+            self.websocket_key = head.websocket_key[0]
+            added += (b"Connection: Upgrade", b"Upgrade: websocket")
+            decide = route.policy.websocket
+        else:
+            self.websocket_key = None
+            decide = route.policy.actual
+        self._bind(route, decide(head.origin, head.sec_fetch_site), added)
+
+    def _bind(self, route: ActiveRoute, decision: "ActualDecision", added: list[bytes]) -> None:
+        host = self.head.host or b"" if route.host_field is None else route.host_field
         self.route = route
-        self.decision = decide(head.origin, head.sec_fetch_site)
-        self.tally = route.stats.decision(self.decision.kind, self.decision.reason)
-        host = head.host or b""
-        self.fields = request_fields(
-            head,
-            host=host if route.host_field is None else route.host_field,
-            strip_origin=route.strip_origin,
-            added=[
-                *forwarding_lines(client.peer, head.forwarding, host, route.prefix),
-                via_line(head.via, is_http11, client.gateway.pseudonym),
-                *([] if max_forwards is None else [b"Max-Forwards: " + max_forwards]),
-            ],
-            is_websocket=is_websocket,
-        )
+        self.decision = decision
+        self.tally = route.tally(decision)
+        self.fields = request_fields(self.head, host=host, strip_origin=route.strip_origin, added=added)
 
 
 class Answer:
@@ -124,7 +128,7 @@ def admit(client: "ClientConnection", line: bytes, block: bytes) -> Exchange | A
     if head.is_plain and routed.is_plain:
         if route is not context.route:
             context.bind(client, route)  # type: ignore[arg-type]  # a plain line has a route
-        return _exchange(client, context, routed, None)
+        return _exchange(client, context, routed)
     return _admit_special(client, context, routed)
 
 
@@ -147,39 +151,27 @@ def _admit_special(client: "ClientConnection", context: Context, routed: RoutedL
             client, context, routed, 508, "loop_detected", "The request came through this gateway before."
         )
     if line.method == b"OPTIONS" and head.origin and head.method_asked:
-        outcome = _preflight(client, context, routed)
-        if isinstance(outcome, Answer):
-            return outcome
-        route = outcome
+        answer = _preflight(client, context, routed)
+        if isinstance(answer, Answer):
+            return answer
+        route = answer
     elif routed.route is None:
         return _no_route(client, context, routed, Kind.ACTUAL if head.origin else Kind.NOT_CORS)
     else:
         route = routed.route
-    max_forwards = head.max_forwards[0] if head.max_forwards else None
-    if max_forwards is not None and line.method == b"OPTIONS":
-        hops = _hops_left(head)
-        if hops == 0:
-            return _options_of_gateway(client, context, routed)
-        max_forwards = b"%d" % (hops - 1)
-    asks_for_websocket = bool(head.upgrade) and is_websocket(line.method, head, line.is_http11)
-    context.bind(
-        client,
-        route,
-        is_http11=line.is_http11,
-        is_websocket=asks_for_websocket,
-        max_forwards=max_forwards,
-    )
-    exchange = _exchange(client, context, routed, head.websocket_key[0] if asks_for_websocket else None)
+    if head.max_forwards and line.method == b"OPTIONS" and _hops_left(head) == 0:
+        return _options_of_gateway(client, context, routed)
+    context.bind_special(client, route, line)
+    outcome = _exchange(client, context, routed)
     context.route = None  # what was bound holds for this request alone
-    return exchange
+    context.websocket_key = None
+    return outcome
 
 
-def _exchange(
-    client: "ClientConnection", context: Context, routed: RoutedLine, websocket_key: bytes | None
-) -> Exchange | Answer:
+def _exchange(client: "ClientConnection", context: Context, routed: RoutedLine) -> Exchange | Answer:
     decision = context.decision
     head = context.head
-    route = cast("ActiveRoute", context.route)
+    route: ActiveRoute = context.route  # type: ignore[assignment]  # bound
     context.tally.count += 1
     if decision.rejected:
         return _rejection(client, context, routed)
@@ -201,7 +193,7 @@ def _exchange(
     exchange.request_id = request_id
     exchange.kind = decision.kind
     exchange.reason = decision.reason
-    exchange.websocket_key = websocket_key
+    exchange.websocket_key = context.websocket_key
     return exchange
 
 

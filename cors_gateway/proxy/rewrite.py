@@ -22,24 +22,16 @@ def request_fields(
     host: bytes,
     strip_origin: bool,
     added: Sequence[bytes],
-    is_websocket: bool,
 ) -> bytes:
     """The header section for the backend, each line with its CRLF, without X-Request-Id and the empty line.
 
-    `added` are the lines about forwarding, without CRLF.
+    `added` are the gateway's own lines, without CRLF: about forwarding, or for a WebSocket handshake.
     """
-    lines = [b"Host: " + host]
-    if strip_origin:
-        lines += [field.line for field in head.kept if field.name != b"origin"]
-    else:
-        lines += [field.line for field in head.kept]
-    lines += added
+    lines = [b"Host: " + host, *head.kept_lines(without_origin=strip_origin), *added]
     if head.framing == CHUNKED:
         lines.append(b"Transfer-Encoding: chunked")
     elif head.framing != NO_BODY:
         lines.append(b"Content-Length: %d" % head.content_length)
-    if is_websocket:
-        lines += (b"Connection: Upgrade", b"Upgrade: websocket")
     return b"\r\n".join(lines) + b"\r\n"
 
 

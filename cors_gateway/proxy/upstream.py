@@ -206,7 +206,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
-        exchange = cast("Exchange", self.exchange)
+        exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
         end = data.find(b"\r\n\r\n")
         if end < 0:
             if len(data) > MAX_HEAD or not _may_become_response(data):
@@ -224,7 +224,7 @@ class UpstreamConnection(asyncio.Protocol):
             and variant == self._last_variant
             and (self._last_date is None or self._last_date is self._clock.date_line)
         ):
-            response = cast("ResponseHead", self._last_response)
+            response: ResponseHead = self._last_response  # type: ignore[assignment]  # set with the head
             rendered = self._last_rendered
         else:
             response = _READER.read(head)
@@ -277,7 +277,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._read_body(data[end + 4 :], rendered)
 
     def _read_interim(self, response: ResponseHead, rest: bytes) -> None:
-        exchange = cast("Exchange", self.exchange)
+        exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
         if response.status == 101:
             self._switch_protocols(response, rest)
             return
@@ -291,7 +291,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _read_body(self, data: bytes, head: bytes = b"") -> None:
         """Pass on a piece of the body, together with the head if it was not sent yet: one write for both."""
-        exchange = cast("Exchange", self.exchange)
+        exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
         decoder = self._decoder
         if decoder is not None:
             try:
@@ -330,7 +330,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._phase == _BODY and self._decoder is None and self._remaining < 0 and self._frames_chunks:
             self.exchange.respond_more(LAST_CHUNK)
         exchange = self._detach()
-        response = cast("ResponseHead", self._response)
+        response: ResponseHead = self._response  # type: ignore[assignment]  # its head was read
         if in_step and not response.closes and exchange.is_request_sent:
             self.resume()
             self._phase = _IDLE
@@ -344,7 +344,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _switch_protocols(self, response: ResponseHead, rest: bytes) -> None:
         """RFC 6455 4.1: a 101 counts only as the right answer to the handshake that was sent."""
-        exchange = cast("Exchange", self.exchange)
+        exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
         key = exchange.websocket_key
         accept = [field.value for field in response.fields if field.name == b"sec-websocket-accept"]
         if (
@@ -363,7 +363,7 @@ class UpstreamConnection(asyncio.Protocol):
     # -- endings ---------------------------------------------------------------------------------------------------
 
     def _detach(self) -> "Exchange":
-        exchange = cast("Exchange", self.exchange)
+        exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
         self.exchange = None
         self.server.active -= 1
         self.deadline = NEVER
