@@ -1,6 +1,6 @@
 """From the checked `server` and `admin` sections to `Server` and `Admin` values."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
 from cors_gateway.config.endpoints import EndpointFault, overlap, parse_listener, parse_networks
 from cors_gateway.config.files import Files
@@ -66,16 +66,6 @@ def compile_admin(
         message = f"{quoted(str(listener))} is a public listener"
         hint = "give the admin interface a port of its own"
         problems.append(document.problem("admin.listen", message, hint, path=path))
-    if (
-        isinstance(listener, TcpListener)
-        and section.token is None
-        and not ip_address(listener.host).is_loopback
-    ):
-        message = f"whoever reaches {listener} can read the configuration and reload it"
-        hint = "listen on 127.0.0.1 or a Unix socket, or set a token"
-        problems.append(
-            document.problem("admin.exposed", message, hint, path=path, severity=Severity.WARNING)
-        )
     token = document.node(("admin", "token"))
     reference = token.reference if isinstance(token, Scalar) else None
     return Admin(listener, section.token, reference and absolute_reference(reference, document.directory))
