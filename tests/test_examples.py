@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
-from cors_gateway.config.load import load
 
 from cors_gateway.cli import main
+from cors_gateway.config.load import load
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+
 from cors_gateway.cli import VERBS
 from cors_gateway.config.load import load
-
 from cors_gateway.config.snapshot import Snapshot, TcpListener
 
 ROOT = Path(__file__).parent.parent
