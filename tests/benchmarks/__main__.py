@@ -13,15 +13,17 @@ from typing import TypeVar
 from tests.benchmarks import backend, rows, servers
 from tests.benchmarks.certificate import issue
 from tests.benchmarks.load import Target
-from tests.benchmarks.measurement import Result, measure
+from tests.benchmarks.measurement import measure
 from tests.benchmarks.processes import Cores, StartError, divide_cores, free_port, running
-from tests.benchmarks.report import text_table
+from tests.benchmarks.report import Run, write_docs
 from tests.benchmarks.rows import Row
-from tests.benchmarks.servers import MissingError, Program, Server
-from tests.benchmarks.site import Site
+from tests.benchmarks.servers import Launch, MissingError, Program, Server
+from tests.benchmarks.site import Shape, Site
+from tests.benchmarks.table import text_table
 
 Named = TypeVar("Named", Row, Server)
 
+_ROOT = Path(__file__).parents[2]
 _QUICK_SERVERS = ("gateway", "nginx")
 
 
@@ -30,19 +32,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen_rows = _choose(rows.ALL, options.rows or (rows.QUICK if options.quick else ()))
     chosen_servers = _choose(servers.ALL, options.servers or (_QUICK_SERVERS if options.quick else ()))
-    found = _locate(chosen_servers)
-    results: list[Result] = []
+    run = Run(options.rounds, options.seconds)
+    found = _locate(chosen_servers, run)
+    _say(f"about {_estimate(chosen_rows, len(found), run):.0f} minutes\n")
+    interrupted = False
     try:
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
             for number, group in enumerate(_sites(chosen_rows)):
                 folder = Path(name) / f"site-{number}"
                 folder.mkdir()
-                results += _run_site(group, found, folder, options.rounds, options.seconds)
+                _measure_site(run, group, found, folder)
     except KeyboardInterrupt:
-        _say("interrupted")
-    _say("")
-    print(text_table(results))
-    return 0 if results else 1
+        interrupted = True
+    _say("\n")
+    print(text_table(run.results))
+    if options.write_docs and not interrupted:
+        print(f"\nwritten: {write_docs(run)}")
+    return 1 if interrupted or not run.results else 0
 
 
 def _sites(chosen: Sequence[Row]) -> Iterator[list[Row]]:
@@ -51,13 +57,7 @@ def _sites(chosen: Sequence[Row]) -> Iterator[list[Row]]:
         yield list(group)
 
 
-def _run_site(
-    group: Sequence[Row],
-    found: dict[Server, Program],
-    folder: Path,
-    rounds: int,
-    seconds: int,
-) -> list[Result]:
+def _measure_site(run: Run, group: Sequence[Row], found: dict[Server, Program], folder: Path) -> None:
     """Start backend and proxies for one shape of site and measure the rows that need it."""
     shape = group[0].shape
     certificate = issue(folder) if shape.tls else None
@@ -67,23 +67,24 @@ def _run_site(
         targets = {}
         for server, program in found.items():
             site = Site(free_port(), behind.port, behind.sink_port, shape, certificate)
+            home = folder / server.name
+            home.mkdir()
             try:
-                targets[server.name] = stack.enter_context(_started(server, program, site, folder, cores))
+                launch = server.configure(program, site, home)
+                if shape == Shape():
+                    run.configurations[server.name] = _readable(launch, site, home)
+                targets[server.name] = stack.enter_context(_started(launch, site, home, cores))
             except (MissingError, StartError) as error:
+                run.skipped[server.name] = str(error)
                 _say(f"skipping {server.name}: {error}\n")
-        results: list[Result] = []
         for row in group:
-            results += measure(
-                row, targets, proxy_cores=cores.proxy, rounds=rounds, seconds=seconds, say=_say
+            run.results += measure(
+                row, targets, proxy_cores=cores.proxy, rounds=run.rounds, seconds=run.seconds, say=_say
             )
-        return results
 
 
 @contextlib.contextmanager
-def _started(server: Server, program: Program, site: Site, folder: Path, cores: Cores) -> Iterator[Target]:
-    home = folder / server.name
-    home.mkdir()
-    launch = server.configure(program, site, home)
+def _started(launch: Launch, site: Site, home: Path, cores: Cores) -> Iterator[Target]:
     with running(
         launch.command,
         port=site.port,
@@ -91,15 +92,35 @@ def _started(server: Server, program: Program, site: Site, folder: Path, cores: 
         log=home / "output.log",
         environment=launch.environment,
     ) as process:
-        yield Target(site, process.pid, home, cores.around, folder)
+        yield Target(site, process.pid, home, cores.around, home.parent)
 
 
-def _locate(chosen: Sequence[Server]) -> dict[Server, Program]:
+def _readable(launch: Launch, site: Site, home: Path) -> list[tuple[str, str]]:
+    """The files of a launch with names instead of this run's folder and ports."""
+    names = {
+        str(home): "/run/benchmark",
+        str(_ROOT): "",
+        str(site.port): "8080",
+        str(site.backend_port): "9001",
+        str(site.sink_port): "9002",
+    }
+    files = []
+    for path in launch.files:
+        text = path.read_text()
+        for given, shown in names.items():
+            text = text.replace(given, shown)
+        files.append((path.name, text))
+    return files
+
+
+def _locate(chosen: Sequence[Server], run: Run) -> dict[Server, Program]:
     found = {}
     for server in chosen:
         try:
             found[server] = server.locate()
+            run.versions[server.name] = found[server].version
         except MissingError as error:
+            run.skipped[server.name] = str(error)
             _say(f"skipping {server.name}: {error}\n")
     return found
 
@@ -114,21 +135,37 @@ def _choose(available: Sequence[Named], names: Sequence[str]) -> list[Named]:
     return [item for item in available if not names or item.name in names]
 
 
+def _estimate(chosen: Sequence[Row], count: int, run: Run) -> float:
+    """Minutes, with a second of probe and warm-up for each row and server."""
+    return (
+        sum(count * (1.5 + (1 if row.is_fresh else run.rounds) * (run.seconds + 0.2)) for row in chosen) / 60
+    )
+
+
 def _say(text: str) -> None:
-    """Progress goes to standard error, on one line if that is a terminal."""
-    if text.endswith("\n") or not sys.stderr.isatty():
-        print(text.rstrip("\n"), file=sys.stderr)
-    else:
-        print(f"\r{text:78.78}", end="", file=sys.stderr, flush=True)
+    """Progress goes to standard error, on one line; lines that stay end in a newline."""
+    if text.endswith("\n"):
+        print(f"{text.rstrip():78}" if sys.stderr.isatty() else text.rstrip(), file=sys.stderr)
+    elif sys.stderr.isatty():
+        print(f"{text:78.78}", end="\r", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="gateway and nginx, the four main rows")
-    parser.add_argument("--rows", nargs="+", default=(), metavar="ROW")
-    parser.add_argument("--servers", nargs="+", default=(), metavar="SERVER")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=2, help="length of one turn")
+    parser.add_argument(
+        "--rows", nargs="+", default=(), metavar="ROW", help=" ".join(row.name for row in rows.ALL)
+    )
+    parser.add_argument(
+        "--servers",
+        nargs="+",
+        default=(),
+        metavar="SERVER",
+        help=" ".join(server.name for server in servers.ALL),
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=1, help="length of one turn")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md and its chart")
     return parser
 
 
