@@ -1,0 +1,118 @@
+"""What the backend is told about the client."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from cors_gateway.http1.forwarded import (
+    Peer,
+    client_address,
+    forwarding_lines,
+    is_within,
+    passed_here_before,
+    via_line,
+)
+from cors_gateway.http1.request_fields import RequestField, read_field
+
+LOCAL = (ip_network("127.0.0.0/8"), ip_network("::1/128"), ip_network("10.0.0.0/8"))
+
+
+def fields(*lines: bytes) -> list[RequestField]:
+    return [read_field(line) for line in lines]
+
+
+SPOOFED = fields(
+    b"X-Forwarded-For: 1.1.1.1",
+    b"X-Forwarded-Proto: https",
+    b"X-Forwarded-Host: evil.test",
+    b"Forwarded: for=1.1.1.1",
+)
+
+
+def test_an_untrusted_peer_is_taken_by_its_address_alone() -> None:
+    peer = Peer("192.0.2.7", LOCAL, is_tls=False)
+    assert forwarding_lines(peer, SPOOFED, b"gw.test", b"") == [
+        b"X-Forwarded-For: 192.0.2.7",
+        b"X-Forwarded-Proto: http",
+        b"X-Forwarded-Host: gw.test",
+    ]
+    assert client_address(peer, SPOOFED, LOCAL) == "192.0.2.7"
+
+
+def test_a_trusted_peer_is_believed_and_its_lists_continued() -> None:
+    peer = Peer("10.0.0.2", LOCAL, is_tls=True)
+    received = fields(
+        b"X-Forwarded-For: 192.0.2.7",
+        b"X-Forwarded-Proto: https",
+        b"X-Forwarded-For: 10.0.0.9",
+        b"Forwarded: for=192.0.2.7",
+        b"X-Real-IP: 192.0.2.7",
+    )
+    assert forwarding_lines(peer, received, b"gw.test", b"/api") == [
+        b"X-Forwarded-Proto: https",
+        b"X-Real-IP: 192.0.2.7",
+        b"X-Forwarded-For: 192.0.2.7, 10.0.0.9, 10.0.0.2",
+        b"X-Forwarded-Host: gw.test",
+        b"X-Forwarded-Prefix: /api",
+        b'Forwarded: for=192.0.2.7, for=10.0.0.2;proto=https;host="gw.test"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("received", "expected"),
+    [
+        (b"192.0.2.7", "192.0.2.7"),
+        (b"6.6.6.6, 192.0.2.7, 10.1.1.1", "192.0.2.7"),
+        (b"10.3.3.3, 10.2.2.2", "10.3.3.3"),
+        (b"6.6.6.6, garbage, 10.1.1.1", "10.1.1.1"),
+        (b"192.0.2.7:1234", "192.0.2.7"),
+        (b"[2001:db8::7]:443", "2001:db8::7"),
+        (b"::ffff:192.0.2.7", "192.0.2.7"),
+        (b"", "127.0.0.1"),
+    ],
+)
+def test_the_client_is_the_right_most_address_that_is_no_trusted_proxy(
+    received: bytes, expected: str
+) -> None:
+    peer = Peer("127.0.0.1", LOCAL, is_tls=False)
+    assert client_address(peer, fields(b"X-Forwarded-For: " + received), LOCAL) == expected
+
+
+def test_only_so_many_hops_are_read() -> None:
+    peer = Peer("127.0.0.1", LOCAL, is_tls=False)
+    hops = b", ".join([b"6.6.6.6"] + [b"10.0.0.1"] * 40)
+    assert client_address(peer, fields(b"X-Forwarded-For: " + hops), LOCAL) == "10.0.0.1"
+
+
+def test_ipv6_addresses_are_quoted_in_forwarded() -> None:
+    peer = Peer("::1", LOCAL, is_tls=False)
+    lines = forwarding_lines(peer, fields(b"Forwarded: for=x"), b"", b"")
+    assert lines[-1] == b'Forwarded: for=x, for="[::1]";proto=http'
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("127.0.0.1", True), ("::1", True), ("::ffff:127.0.0.1", True), ("192.0.2.1", False), ("", False)],
+)
+def test_which_addresses_are_trusted(address: str, expected: bool) -> None:
+    assert is_within(address, LOCAL) is expected
+
+
+def test_lines_of_an_untrusted_peer_follow_the_host() -> None:
+    peer = Peer("192.0.2.7", LOCAL, is_tls=False)
+    assert peer.lines((), b"one", b"") is peer.lines(SPOOFED, b"one", b"")
+    assert peer.lines((), b"two", b"")[-1] == b"X-Forwarded-Host: two"
+    assert peer.lines((), b"two", b"/p")[-1] == b"X-Forwarded-Prefix: /p"
+
+
+def test_via_is_continued() -> None:
+    assert via_line((b"1.0 a, 1.1 b",), True, b"me") == b"Via: 1.0 a, 1.1 b, 1.1 me"
+    assert via_line((), False, b"me") == b"Via: 1.0 me"
+
+
+@pytest.mark.parametrize(
+    ("received", "expected"),
+    [((b"1.1 me",), True), ((b"1.0 a", b"1.1 b, 1.1 me (x)"), True), ((b"1.1 menot",), False), ((), False)],
+)
+def test_a_loop_is_recognised_by_the_own_name(received: tuple[bytes, ...], expected: bool) -> None:
+    assert passed_here_before(received, b"me") is expected

@@ -1,0 +1,238 @@
+"""Header sections of requests: what is forwarded, what frames the body, what is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.request import (
+    CHUNKED,
+    NO_BODY,
+    SIZED,
+    RequestHead,
+    RequestReader,
+    check_version,
+    is_websocket,
+    refuse_hopeless_head,
+)
+
+HANDSHAKE = (
+    b"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+)
+
+
+def read(block: bytes, *, max_bytes: int = 32768, max_fields: int = 100) -> RequestHead:
+    return RequestReader(max_bytes=max_bytes, max_fields=max_fields).read(block)
+
+
+def refused(block: bytes, **limits: int) -> int:
+    with pytest.raises(ProtocolFault) as caught:
+        read(block, **limits)
+    return caught.value.status
+
+
+def test_end_to_end_fields_keep_their_order_case_and_number() -> None:
+    head = read(b"Host: x\r\nX-A: 1\r\nOrigin: https://a.example\r\nx-a:2\r\nX-A: caf\xe9")
+    assert head.kept_lines() == [b"X-A: 1", b"Origin: https://a.example", b"x-a: 2", b"X-A: caf\xe9"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            b"Keep-Alive",
+            b"Proxy-Connection",
+            b"Proxy-Authorization",
+            b"Proxy-Authenticate",
+            b"TE",
+            b"Trailer",
+        ),
+        *(
+            b"Upgrade",
+            b"HTTP2-Settings",
+            b"X-Original-URL",
+            b"X-Rewrite-URL",
+            b"X-Forwarded-For",
+            b"Forwarded",
+        ),
+        *(b"X-Real-IP", b"CF-Connecting-IP", b"Content-Length", b"Expect", b"Via", b"X_Custom"),
+    ],
+)
+def test_fields_for_this_hop_are_not_forwarded(name: bytes) -> None:
+    value = {b"Content-Length": b"1", b"Expect": b"100-continue"}.get(name, b"v")
+    head = read(b"Host: x\r\n" + name + b": " + value + b"\r\nX-Keep: 1")
+    assert head.kept_lines() == [b"X-Keep: 1"]
+
+
+def test_fields_named_by_connection_are_removed() -> None:
+    head = read(b"Host: x\r\nConnection: X-Drop, keep-alive\r\nX-Drop: 1\r\nX-Keep: 2")
+    assert head.kept_lines() == [b"X-Keep: 2"]
+    assert not head.closes
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(b"Host", b"Origin", b"Cookie", b"Authorization", b"Content-Type", b"Content-Length", b"Via"),
+        *(b"X-Forwarded-For", b"Access-Control-Request-Method", b"Sec-Fetch-Site", b"Transfer-Encoding"),
+    ],
+)
+def test_a_client_cannot_have_protected_fields_removed(name: bytes) -> None:
+    assert refused(b"Host: x\r\nConnection: close, " + name) == 400
+
+
+@pytest.mark.parametrize(
+    "name", [b"Content_Length", b"X_Forwarded_For", b"Access_Control_Request_Method", b"sec_x"]
+)
+def test_underscore_imitations_of_protected_fields_are_refused(name: bytes) -> None:
+    assert refused(b"Host: x\r\n" + name + b": 1") == 400
+
+
+@pytest.mark.parametrize(
+    ("block", "framing", "length"),
+    [
+        (b"Host: x", NO_BODY, 0),
+        (b"Host: x\r\nContent-Length: 0", SIZED, 0),
+        (b"Host: x\r\nContent-Length:\t0005 ", SIZED, 5),
+        (b"Host: x\r\nTransfer-Encoding: ChUnKeD", CHUNKED, 0),
+    ],
+)
+def test_framing_follows_from_one_field(block: bytes, framing: int, length: int) -> None:
+    head = read(block)
+    assert (head.framing, head.content_length) == (framing, length)
+
+
+@pytest.mark.parametrize(
+    ("block", "status"),
+    [
+        (b"Content-Length: 5\r\nTransfer-Encoding: chunked", 400),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 5", 400),
+        (b"Content-Length: 5\r\nContent-Length: 5", 400),
+        (b"Content-Length:\r\nContent-Length: 41", 400),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
+        (b"Transfer-Encoding: chunked, chunked", 400),
+        (b"Transfer-Encoding: chunked, gzip", 400),
+        (b"Transfer-Encoding: gzip, chunked", 501),
+        (b"Transfer-Encoding: identity", 400),
+        (b"Transfer-Encoding:", 400),
+        (b"Transfer-Encoding: chunked,", 400),
+        (b"Transfer-Encoding: chunked;q=1", 400),
+        (b'Transfer-Encoding: "chunked"', 400),
+        (b"Transfer-Encoding: \xa0chunked\xa0", 400),
+        (b"Host: y", 400),
+        (b"Expect: magic", 417),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(block: bytes, status: int) -> None:
+    assert refused(b"Host: x\r\n" + block) == status
+
+
+@pytest.mark.parametrize(
+    ("block", "limits"),
+    [
+        (b"X-A: " + b"a" * 9000, {}),
+        (b"\r\n".join([b"X-A: 1"] * 101), {}),
+        (b"\r\n".join([b"X-A: " + b"a" * 1000] * 40), {}),
+        (b"X-A: 1\r\nX-B: 2\r\nX-C: 3", {"max_fields": 2}),
+        (b"X-A: 123456789", {"max_bytes": 10}),
+    ],
+)
+def test_large_heads_are_refused_with_431(block: bytes, limits: dict[str, int]) -> None:
+    assert refused(block, **limits) == 431
+
+
+def test_without_limits_a_large_head_is_read() -> None:
+    block = b"\r\n".join([b"X-A: " + b"a" * 1000] * 200)
+    assert len(read(block, max_bytes=0, max_fields=0).fields) == 200
+
+
+def test_repeated_decisive_fields_stay_visible() -> None:
+    head = read(b"Host: x\r\nOrigin: https://a.example\r\norigin: https://b.example\r\nSec-Fetch-Site: none")
+    assert head.origin == (b"https://a.example", b"https://b.example")
+    assert head.sec_fetch_site == (b"none",)
+
+
+def test_a_line_that_was_read_before_means_the_same_again() -> None:
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    block = b"Host: x\r\nConnection: close, X-Drop\r\nX-Drop: 1\r\nContent-Length: 3"
+    first, second = reader.read(block), reader.read(block)
+    assert vars(first) == vars(second)
+    assert second.closes
+    assert second.content_length == 3
+
+
+def test_a_fault_is_not_remembered_as_good() -> None:
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    for _ in range(2):
+        with pytest.raises(ProtocolFault):
+            reader.read(b"Host: a b")
+
+
+@pytest.mark.parametrize(
+    ("block", "is_http11"), [(b"X-A: 1", True), (b"Host: x\r\nTransfer-Encoding: chunked", False)]
+)
+def test_rules_that_need_the_version(block: bytes, is_http11: bool) -> None:
+    head = read(block)
+    check_version(head, not is_http11)
+    with pytest.raises(ProtocolFault):
+        check_version(head, is_http11)
+
+
+def test_a_websocket_handshake_is_recognised() -> None:
+    assert is_websocket(b"GET", read(HANDSHAKE), True)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        HANDSHAKE.replace(b"Connection: Upgrade\r\n", b""),
+        HANDSHAKE.replace(b"websocket", b"foo/2"),
+        HANDSHAKE.replace(b": websocket", b": h2c, websocket"),
+        HANDSHAKE + b"\r\nUpgrade: websocket",
+    ],
+)
+def test_another_upgrade_is_an_ordinary_request(block: bytes) -> None:
+    assert not is_websocket(b"GET", read(block), True)
+
+
+@pytest.mark.parametrize(
+    ("method", "block", "status"),
+    [
+        (b"POST", HANDSHAKE, 400),
+        (b"GET", HANDSHAKE + b"\r\nContent-Length: 3", 400),
+        (b"GET", HANDSHAKE.replace(b"13", b"8"), 426),
+        (b"GET", HANDSHAKE.replace(b"Sec-WebSocket-Version: 13\r\n", b""), 400),
+        (b"GET", HANDSHAKE.replace(b"dGhlIHNhbXBsZSBub25jZQ==", b"short"), 400),
+        (b"GET", HANDSHAKE + b"\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", 400),
+    ],
+)
+def test_a_bad_websocket_handshake_is_refused(method: bytes, block: bytes, status: int) -> None:
+    with pytest.raises(ProtocolFault) as caught:
+        is_websocket(method, read(block), True)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\n", b"\x16\x03\x01", b"GET /\x00", b"GET / HTTP/1.1\rX", b" GET /"]
+)
+def test_a_beginning_that_cannot_become_good_is_refused_at_once(data: bytes) -> None:
+    with pytest.raises(ProtocolFault):
+        refuse_hopeless_head(data)
+
+
+@pytest.mark.parametrize("data", [b"G", b"GET / HTTP/1.1\r", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET /\xe9"])
+def test_a_beginning_that_may_become_good_is_waited_for(data: bytes) -> None:
+    refuse_hopeless_head(data)
+
+
+@given(st.lists(st.binary(max_size=30), max_size=8))
+def test_any_bytes_are_read_or_refused(lines: list[bytes]) -> None:
+    try:
+        head = read(b"\r\n".join(lines))
+    except ProtocolFault as fault:
+        assert fault.status in {400, 417, 431, 501}
+    else:
+        assert all(
+            b"\r" not in line and b"\n" not in line and b"\0" not in line for line in head.kept_lines()
+        )

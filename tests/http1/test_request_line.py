@@ -1,0 +1,102 @@
+"""Request lines: the forms of a target, methods, versions."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.request_line import parse_request_line
+
+
+@pytest.mark.parametrize(
+    ("line", "target", "path"),
+    [
+        (b"GET / HTTP/1.1", b"/", b"/"),
+        (b"GET /ok?q=1 HTTP/1.1", b"/ok?q=1", b"/ok"),
+        (b"GET /ok? HTTP/1.1", b"/ok?", b"/ok"),
+        (b"GET /a%2db%7ec HTTP/1.1", b"/a%2db%7ec", b"/a%2db%7ec"),
+        (b"GET /ok?a=%zz&x=[1]|{2} HTTP/1.1", b"/ok?a=%zz&x=[1]|{2}", b"/ok"),
+        (b"GET http://gw.test/ok?q=1 HTTP/1.1", b"/ok?q=1", b"/ok"),
+        (b"GET HTTPS://gw.test HTTP/1.1", b"/", b"/"),
+        (b"GET http://gw.test?q HTTP/1.1", b"/?q", b"/"),
+        (b"OPTIONS * HTTP/1.1", b"*", b""),
+        (b"OPTIONS http://gw.test HTTP/1.1", b"*", b""),
+    ],
+)
+def test_a_target_goes_on_in_origin_form_byte_for_byte(line: bytes, target: bytes, path: bytes) -> None:
+    parsed = parse_request_line(line)
+    assert (parsed.target, parsed.path) == (target, path)
+
+
+@pytest.mark.parametrize("method", [b"GET", b"patch", b"QUERY", b"M-SEARCH", b"X" * 32])
+def test_a_method_is_any_token_in_its_own_case(method: bytes) -> None:
+    assert parse_request_line(method + b" / HTTP/1.1").method == method
+
+
+def test_the_version_is_told() -> None:
+    assert parse_request_line(b"GET / HTTP/1.1").is_http11
+    assert not parse_request_line(b"GET / HTTP/1.0").is_http11
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"", 400),
+        (b"GET /ok", 400),
+        (b"GET  /ok HTTP/1.1", 400),
+        (b"GET /ok HTTP/1.1 ", 400),
+        (b" GET /ok HTTP/1.1", 400),
+        (b"GET\t/ok HTTP/1.1", 400),
+        (b"GET /a b HTTP/1.1", 400),
+        (b"G=T /ok HTTP/1.1", 400),
+        (b"GET /ok http/1.1", 400),
+        (b"GET /ok HTTP/01.1", 400),
+        (b"GET /ok HTTP/1", 400),
+        (b"GET /ok HTTP/1.10", 400),
+        (b"GET /ok HTTP/0.9", 505),
+        (b"GET /ok HTTP/1.2", 505),
+        (b"GET /ok HTTP/2.0", 505),
+        (b"OPTIONS /ok RTSP/1.0", 400),
+        (b"GET /a\x00b HTTP/1.1", 400),
+        (b"GET /caf\xe9 HTTP/1.1", 400),
+        (b"GET /a#b HTTP/1.1", 400),
+        (b"GET /a?b#c HTTP/1.1", 400),
+        (b"GET * HTTP/1.1", 400),
+        (b"OPTIONS */x HTTP/1.1", 400),
+        (b"GET admin HTTP/1.1", 400),
+        (b"GET http:/gw.test/ HTTP/1.1", 400),
+        (b"GET http:///ok HTTP/1.1", 400),
+        (b"GET http://a@gw.test/ HTTP/1.1", 400),
+        (b"GET ftp://gw.test/ HTTP/1.1", 400),
+        (b"GET gw.test:80 HTTP/1.1", 400),
+        (b"GET /public/../admin HTTP/1.1", 400),
+        (b"GET http://gw.test/%2e%2e/admin HTTP/1.1", 400),
+        (b"GET /a\\b HTTP/1.1", 400),
+        (b"GET /admin%/x HTTP/1.1", 400),
+        (b"CONNECT evil.test:80 HTTP/1.1", 405),
+        (b"CONNECT /ok HTTP/1.1", 405),
+        (b"X" * 33 + b" / HTTP/1.1", 501),
+        (b"GET /" + b"a" * 8192 + b" HTTP/1.1", 414),
+    ],
+)
+def test_everything_else_is_refused(line: bytes, status: int) -> None:
+    with pytest.raises(ProtocolFault) as caught:
+        parse_request_line(line)
+    assert caught.value.status == status
+
+
+def test_eight_thousand_octets_are_served() -> None:
+    assert parse_request_line(b"GET /" + b"a" * 7980 + b" HTTP/1.1").path == b"/" + b"a" * 7980
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused(line: bytes) -> None:
+    try:
+        parsed = parse_request_line(line)
+    except ProtocolFault as fault:
+        assert fault.status in {400, 405, 414, 501, 505}
+    else:
+        assert (
+            b" ".join([parsed.method, parsed.target]) == line.rpartition(b" ")[0]
+            or parsed.authority is not None
+        )
