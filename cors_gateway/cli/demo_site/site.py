@@ -1,0 +1,33 @@
+"""Where everything of the demo is: the origins that the browser sees, and the addresses behind them.
+
+Values only; ports are chosen and servers started in `cli/demo.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+CONFIGURATION = Path(__file__).parent / "gateway.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Origins as browsers write them, without a trailing slash. The defaults are those of docker-compose.yml."""
+
+    page: str = "http://localhost:8000"
+    stranger: str = "http://localhost:8001"
+    """Serves a page that no policy knows."""
+    gateway: str = "http://localhost:8080"
+    backend: str = "http://localhost:8081"
+    """The backend as browsers reach it, past the gateway."""
+    nobody: str = "http://localhost:8082"
+    """Where nothing listens: a backend that is down."""
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def site_from_environment(environ: Mapping[str, str]) -> Site:
+    """Read the origins from `DEMO_*_ORIGIN`, for a demo whose parts run as separate services."""
+    given = {name: environ.get(f"DEMO_{name.upper()}_ORIGIN") for name in Site().as_dict()}
+    return Site(**{name: origin for name, origin in given.items() if origin})
