@@ -120,8 +120,7 @@ def _route_problems(parts: Parts) -> list[Problem]:
 
 
 def _is_about_stand_in(path: Path, parts: Parts) -> bool:
-    index, key = (path[1], path[-1]) if len(path) > 2 else (None, None)
-    return isinstance(index, int) and key in parts.routes[index].faulty
+    return len(path) > 2 and isinstance(path[1], int) and path[2] in parts.routes[path[1]].faulty
 
 
 def _place(path: Path, parts: Parts) -> tuple[Document, Path]:

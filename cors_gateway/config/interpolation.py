@@ -90,7 +90,7 @@ def _variable(name: str, rest: str, environ: Mapping[str, str]) -> str | Referen
     operator, argument = rest[:2], rest[2:]
     if "${" in argument:
         return ReferenceFault(
-            f'"${{{name}{rest}" puts one reference inside another', "use plain text as the default"
+            f'"${{{name}{rest}}}" puts one reference inside another', "use plain text as the default"
         )
     if rest and operator not in (":-", ":?"):
         return ReferenceFault(

@@ -12,13 +12,12 @@ from typing import Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from cors_gateway.config.models.kinds import MAPPING, TEXT, TYPE
 from cors_gateway.config.models.policy import MAX_AGE_TYPE, NULLABLE
 from cors_gateway.config.problems import Problem, quoted
 from cors_gateway.config.scalars import is_yaml11_number, yaml11_boolean
 from cors_gateway.config.schema import known_keys
 from cors_gateway.config.tree import Broken, Document, Mapping, Node, Path, Scalar, Sequence
-
-TYPE = "schema.type"
 
 _HEADER_CONDITIONS = frozenset({"header", "headers", "match_headers", "cookies", "query"})
 _RETIRED = {
@@ -78,10 +77,10 @@ def check(
     except ValidationError as error:
         faulty: list[Path] = []
         for details in error.errors(include_url=False, include_context=True):
-            place = tuple(step for step in details["loc"] if not str(step).startswith(("<", "[")))
+            place = tuple(step for step in details["loc"] if step not in (TEXT, MAPPING))
             faulty.append(place)
             at_fault = document.node((*path, *place))
-            if not is_unusable(at_fault, place):
+            if details["type"] == "extra_forbidden" or not is_unusable(at_fault, place):
                 problems.append(_problem(document, (*path, *place), at_fault, details))
         return Checked(None, problems, faulty)
 
