@@ -28,6 +28,8 @@ def command(address: str, timeout: float) -> None:
         click.echo(f"no answer from {target}: {error}", err=True)
         sys.exit(FAILED)
     if answer.status != http.client.OK:
-        click.echo(f"{target} answered {answer.status}: {answer.body.decode('utf-8', 'replace').strip()}", err=True)
+        click.echo(
+            f"{target} answered {answer.status}: {answer.body.decode('utf-8', 'replace').strip()}", err=True
+        )
         sys.exit(FAILED)
     click.echo("ready")

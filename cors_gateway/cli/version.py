@@ -19,7 +19,9 @@ def command(as_json: bool) -> None:
 
         click.echo(json.dumps({"version": __version__, **libraries}))
         return
-    click.echo(f"cors-gateway {__version__} ({', '.join(f'{name} {value}' for name, value in libraries.items())})")
+    click.echo(
+        f"cors-gateway {__version__} ({', '.join(f'{name} {value}' for name, value in libraries.items())})"
+    )
 
 
 def parts() -> dict[str, str]:

@@ -31,6 +31,9 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Break off whatever is left."""
 
+    async def failure(self) -> str:
+        """Returns if there is no point in going on, with the reason."""
+
     async def status(self) -> list[dict[str, object]]:
         """For people: one entry for each worker."""
 

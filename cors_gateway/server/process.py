@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from cors_gateway.server.open_files import files_needed, raise_file_limit
 from cors_gateway.server.reload import ReloadCounts, Reloader, ReloadResult, Target, report_problems
 from cors_gateway.server.signals import Signals, reap_orphans
 from cors_gateway.server.startup_error import StartupError
+from cors_gateway.server.supervisor import Supervisor
 from cors_gateway.server.watch import Watcher
 from cors_gateway.server.worker import Worker
 
@@ -66,6 +67,8 @@ async def _serve(path: Path, environ: Mapping[str, str], open_admin: OpenAdmin) 
 
 def _make_engine(snapshot: Snapshot, workers: int) -> Engine:
     instance_id = secrets.token_hex(8)
+    if workers > 1:
+        return Supervisor(snapshot, workers=workers, instance_id=instance_id)
     reap_orphans()
     return Worker(snapshot, instance_id=instance_id)
 
@@ -157,15 +160,27 @@ class Process:
             return CANNOT_START
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self.reloader.run()), tasks.create_task(watcher.run())]
-            await self._signals.stop.wait()
+            failure = await self._wait_for_end()
             self._lifecycle.enter(Phase.DRAINING)
             for task in background:
                 task.cancel()
         code = await self._drain()
         await self._clean_up()
         self._lifecycle.enter(Phase.STOPPED)
-        emit("stop", exit_code=code)
+        if failure is not None:
+            code = CANNOT_START
+        emit("stop", exit_code=code, message=failure)
         return code
+
+    async def _wait_for_end(self) -> str | None:
+        """Returns None after a signal, or the reason why going on is pointless."""
+        stopping = asyncio.ensure_future(self._signals.stop.wait())
+        failing = asyncio.ensure_future(self._engine.failure())
+        await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+        failure = failing.result() if failing.done() else None
+        stopping.cancel()
+        failing.cancel()
+        return failure
 
     async def _start(self) -> None:
         snapshot = self._snapshot
@@ -175,11 +190,14 @@ class Process:
         if admin is not None:
             self._admin_site = await self._open_admin(self, admin.socket)
             emit("listening", address=admin.address, purpose="admin")
-        for one in self._bound:
-            emit("listening", address=one.address, purpose="traffic", tls=one.listener.tls is not None)
+        self._report_listening(self._bound)
         self._signals.on_reload = lambda: self.reloader.trigger("signal")
         self._lifecycle.enter(Phase.READY)
         emit("ready", generation=self._generation, seconds=round(time.time() - self._began, 3))
+
+    def _report_listening(self, bound: Iterable[Bound]) -> None:
+        for one in bound:
+            emit("listening", address=one.address, purpose="traffic", tls=one.listener.tls is not None)
 
     async def _drain(self) -> int:
         shutdown = self._snapshot.server.shutdown
@@ -226,10 +244,12 @@ class Process:
             self._listeners.close_except(old.server.listen)
             self._admin_listeners.close_except([old.admin.listen] if old.admin else [])
             raise
+        self._report_listening([one for one in bound if one not in self._bound])
         self._snapshot = snapshot
         self._bound = bound
         self._generation += 1
-        self._listeners.close_except(snapshot.server.listen)
+        for address in self._listeners.close_except(snapshot.server.listen):
+            emit("listening_ended", address=address)
         await self._move_admin(old.admin, snapshot.admin, admin)
 
     async def _move_admin(self, old: Admin | None, new: Admin | None, bound: Bound | None) -> None:

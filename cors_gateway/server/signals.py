@@ -1,8 +1,10 @@
 """The signals of the process as things to wait for: SIGTERM and SIGINT stop, a second one at once; SIGHUP reloads."""
 
 import asyncio
+import contextlib
 import os
 import signal
+from collections.abc import Callable
 
 from cors_gateway.server.events import emit
 
@@ -33,13 +35,27 @@ class Signals:
         self.on_reload()
 
 
+def on_child_end(react: Callable[[], object]) -> None:
+    """Call `react` in the running loop whenever a child has ended.
+
+    Not by `add_signal_handler`: uvloop keeps SIGCHLD for its own subprocesses, of which there are none here.
+    """
+    loop = asyncio.get_running_loop()
+
+    def tell_loop(number: int, frame: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(react)
+
+    signal.signal(signal.SIGCHLD, tell_loop)
+
+
 def reap_orphans() -> None:
     """Take care of processes that were left to us, if we are the first process of a container.
 
     Only for a process without children of its own, whose exit codes this would swallow.
     """
     if os.getpid() == INIT:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, reap)
+        on_child_end(reap)
 
 
 def reap() -> list[tuple[int, int]]:

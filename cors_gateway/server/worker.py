@@ -122,6 +122,11 @@ class Worker:
         self._gateway.close()
         await asyncio.sleep(0)
 
+    async def failure(self) -> str:
+        """Never returns: what ends this worker ends the process."""
+        never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        return await never
+
     async def status(self) -> list[dict[str, object]]:
         """What this process is busy with."""
         return [{"pid": os.getpid(), **self._gateway.status()}]

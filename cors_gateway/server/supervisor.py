@@ -1,0 +1,215 @@
+"""Several worker processes on the same sockets: started together, replaced when they die, reloaded all or none.
+
+The parent carries no traffic. It holds the listening sockets, so that connections which wait to be accepted outlive
+any worker, and it hands new workers the configuration that it has checked itself.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+
+from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.observe.metrics import Metrics
+from cors_gateway.server.channel import ChannelClosedError
+from cors_gateway.server.events import emit
+from cors_gateway.server.listeners import Bound
+from cors_gateway.server.metrics_transfer import add_metrics, export_metrics
+from cors_gateway.server.signals import on_child_end, reap
+from cors_gateway.server.startup_error import StartupError
+from cors_gateway.server.worker_handle import WorkerHandle, exit_text
+
+START_ATTEMPTS = 5
+"""A worker that failed to start so often in a row would fail for ever."""
+STEADY_SECONDS = 1.0
+"""A worker that lived so long is replaced without delay."""
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 5.0
+HEARTBEAT_SECONDS = 5.0
+
+
+class Supervisor:
+    """An `Engine` of several processes. To be made in the running loop, whose SIGCHLD it handles."""
+
+    def __init__(self, snapshot: Snapshot, *, workers: int, instance_id: str) -> None:
+        self._snapshot = snapshot
+        self._instance_id = instance_id
+        self._generation = 1
+        self._bound: tuple[Bound, ...] = ()
+        self._numbers = range(1, workers + 1)
+        self._workers: dict[int, WorkerHandle] = {}
+        self._is_stopping = False
+        self._turn = asyncio.Lock()
+        """A worker must not start in the middle of a reload: it would miss half of it."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._past = Metrics()
+        """Counters of workers that have ended."""
+        on_child_end(self._on_child)
+
+    async def start(self, bound: Sequence[Bound]) -> None:
+        """Start all workers; raises StartupError if one of them cannot."""
+        self._bound = tuple(bound)
+        try:
+            async with asyncio.TaskGroup() as starts:
+                for number in self._numbers:
+                    starts.create_task(self._start_worker(number))
+        except ExceptionGroup as group:
+            self._is_stopping = True
+            raise StartupError(str(group.exceptions[0])) from group
+        for number in self._numbers:
+            self._spawn(self._keep_alive(number))
+        self._spawn(self._watch_pulse())
+
+    async def replace(self, snapshot: Snapshot, bound: Sequence[Bound], generation: int) -> None:
+        """Have all workers prepare, and commit if all could. A worker that dies meanwhile comes back with the new."""
+        async with self._turn:
+            workers = self._serving()
+            outcomes = await _of_all(workers, lambda worker: worker.prepare(snapshot, bound, generation))
+            for outcome in outcomes:
+                if isinstance(outcome, StartupError | TimeoutError):
+                    await self._of_serving(lambda worker: worker.tell("abandon"))
+                    raise StartupError(str(outcome) or "a worker did not answer")
+            self._snapshot, self._bound, self._generation = snapshot, tuple(bound), generation
+            await self._of_serving(lambda worker: worker.tell("commit"))
+
+    async def stop_accepting(self) -> None:
+        """Leave the sockets alone; a worker that dies from now on is not replaced."""
+        self._is_stopping = True
+        await self._of_serving(lambda worker: worker.tell("stop_accepting"))
+
+    async def finish(self) -> None:
+        """Returns when the last request of the last worker has ended."""
+        await _of_all(self._serving(), lambda worker: worker.tell("finish", timeout=None))
+
+    async def close(self) -> None:
+        """End all workers."""
+        self._is_stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await _of_all(list(self._workers.values()), lambda worker: worker.quit())
+
+    async def failure(self) -> str:
+        """Returns when there is no point in going on, with the reason."""
+        return await asyncio.shield(self._failure)
+
+    async def status(self) -> list[dict[str, object]]:
+        """One entry for each worker, also if it is just being replaced."""
+
+        async def describe(number: int) -> dict[str, object]:
+            worker = self._workers[number]
+            described: dict[str, object] = {"worker": number, "pid": worker.pid, "serving": worker.is_serving}
+            if worker.is_serving:
+                try:
+                    described |= await worker.status()
+                except (ChannelClosedError, TimeoutError):
+                    described["serving"] = False
+            return described
+
+        return list(await asyncio.gather(*map(describe, self._workers)))
+
+    async def metrics(self) -> Metrics:
+        """The sum over all workers there have ever been. One that does not answer counts as last heard."""
+        await self._of_serving(lambda worker: worker.count())
+        total = Metrics()
+        add_metrics(total, export_metrics(self._past))
+        for worker in self._workers.values():
+            if worker.counted is not None:
+                add_metrics(total, worker.counted)
+        return total
+
+    # -- keeping workers alive -------------------------------------------------------------------------------------
+
+    def _serving(self) -> list[WorkerHandle]:
+        return [worker for worker in self._workers.values() if worker.is_serving]
+
+    async def _start_worker(self, number: int) -> None:
+        worker = self._workers[number] = WorkerHandle(number)
+        try:
+            await worker.start(self._snapshot, self._bound, self._instance_id, self._generation)
+        except StartupError:
+            worker.kill()
+            raise
+        emit("worker_started", worker=number, worker_pid=worker.pid)
+
+    async def _keep_alive(self, number: int) -> None:
+        """Replace the worker of this number whenever it dies."""
+        deaths = 0
+        while True:
+            worker = self._workers[number]
+            code = await worker.wait()
+            if self._is_stopping:
+                return
+            if worker.counted is not None:
+                add_metrics(self._past, worker.counted)
+                worker.counted = None
+            emit(
+                "worker_died",
+                level=logging.ERROR,
+                worker=number,
+                worker_pid=worker.pid,
+                cause=exit_text(code),
+            )
+            deaths = 0 if worker.age >= STEADY_SECONDS else deaths + 1
+            if not await self._restart(number, deaths):
+                return
+
+    async def _restart(self, number: int, deaths: int) -> bool:
+        """Try until it serves; False if that is hopeless or not wanted any more."""
+        for failures in range(START_ATTEMPTS):
+            tries = deaths + failures
+            await asyncio.sleep(min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (tries - 1)) if tries else 0.0)
+            async with self._turn:
+                if self._is_stopping:
+                    return False
+                try:
+                    await self._start_worker(number)
+                except StartupError as error:
+                    reason = str(error)
+                else:
+                    return True
+            emit("worker_failed", level=logging.ERROR, worker=number, message=reason)
+            if not self._serving() or failures == START_ATTEMPTS - 1:
+                break
+        if not self._failure.done():
+            self._failure.set_result(f"worker {number} cannot be replaced")
+        return False
+
+    async def _watch_pulse(self) -> None:
+        """End workers that are stuck; remember the counters of the others, who may die without notice."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await self._of_serving(lambda worker: worker.count())
+
+    async def _of_serving(self, ask: Callable[[WorkerHandle], Awaitable[None]]) -> None:
+        """Ask all at once; a worker that does not answer in time is ended, to be replaced."""
+        workers = self._serving()
+        for worker, outcome in zip(workers, await _of_all(workers, ask), strict=True):
+            if isinstance(outcome, TimeoutError):
+                emit("worker_stuck", level=logging.ERROR, worker=worker.number, worker_pid=worker.pid)
+                worker.kill()
+
+    def _on_child(self) -> None:
+        for pid, code in reap():
+            for worker in self._workers.values():
+                if worker.pid == pid:
+                    worker.ended(code)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _of_all(
+    workers: Iterable[WorkerHandle], ask: Callable[[WorkerHandle], Awaitable[None]]
+) -> list[Exception | None]:
+    """Ask all at once; a worker's failure is its outcome."""
+
+    async def outcome(worker: WorkerHandle) -> Exception | None:
+        try:
+            await ask(worker)
+        except (StartupError, ChannelClosedError, TimeoutError) as error:
+            return error
+        return None
+
+    return list(await asyncio.gather(*map(outcome, workers)))
