@@ -13,6 +13,7 @@ from cors_gateway.policy.origin import DEFAULT_PORTS, canonical_ipv6, ends_in_nu
 _DEVIATIONS = frozenset("ßς\u200c\u200d")
 """Letters that browsers keep and the older mapping behind the `idna` codec loses (UTS 46 section 2.3)."""
 _UNPRINTABLE = frozenset(("Cc", "Cs", "Co", "Zs", "Zl", "Zp"))
+_LEADING_STARS = re.compile(r"[.*]*\*[.*]*(?=[^.*])")
 _LOCAL = ("localhost", "127.", "[::1]")
 
 
@@ -28,7 +29,9 @@ def repair(text: str) -> str:
         rest = rest.rpartition("://")[2]
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
     host, port = split_port(authority)
-    return f"{scheme}://{_repair_host(host.lower())}{_repair_port(scheme, port)}"
+    stars = _LEADING_STARS.match(host)
+    star, base = ("*.", host[stars.end() :]) if stars else ("", host)
+    return f"{scheme}://{star}{_repair_host(base.lower())}{_repair_port(scheme, port)}"
 
 
 def split_port(rest: str) -> tuple[str, str]:
