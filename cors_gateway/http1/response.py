@@ -188,7 +188,10 @@ def _read_status_line(line: bytes) -> tuple[ResponseHead, bool]:
     if not has_only_value_bytes(reason):
         raise ProtocolFault(502, "control character in the reason phrase")
     is_http11 = match[1] == b"1"
-    return ResponseHead(int(match[2]), reason, is_http11), is_http11
+    response = ResponseHead(int(match[2]), reason, is_http11)
+    # RFC 9110 15: no such class of status is defined; whoever sends one is not relied on for a second response.
+    response.closes = response.closes or response.status >= 600
+    return response, is_http11
 
 
 def _frame(response: ResponseHead, framing: list[ResponseField], is_http11: bool) -> None:
@@ -196,7 +199,8 @@ def _frame(response: ResponseHead, framing: list[ResponseField], is_http11: bool
     if not framing:
         return
     status = response.status
-    if status < 200:  # framing fields mean nothing on an interim response
+    if status < 200:  # framing fields mean nothing on an interim response; that they are there does
+        response.closes = True
         return
     lengths = {field.value for field in framing if field.kind == _CONTENT_LENGTH}
     codings = [field.value for field in framing if field.kind == _TRANSFER_ENCODING]

@@ -15,7 +15,7 @@ from cors_gateway.http1.body import ChunkedDecoder, SizedBody
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer
 from cors_gateway.http1.request import CHUNKED, NO_BODY, RequestHead, refuse_hopeless_head
-from cors_gateway.http1.request_line import MAX_REQUEST_LINE
+from cors_gateway.http1.request_line import MAX_REQUEST_LINE, parse_request_line
 from cors_gateway.proxy.answers import problem
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.connect import set_tcp_options
@@ -55,6 +55,7 @@ class ClientConnection(asyncio.Protocol):
         "_is_read_paused",
         "_is_tls",
         "_is_write_paused",
+        "_line_ahead",
         "_phase",
         "_stall_deadline",
         "_stalled_at",
@@ -86,6 +87,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_read_paused = False
         self._is_write_paused = False
         self._is_at_eof = False
+        self._line_ahead = b""
         self._stalled_at = 0
         self._stall_deadline = NEVER
 
@@ -134,11 +136,9 @@ class ClientConnection(asyncio.Protocol):
         """The client sends no more; it may still read (RFC 9112 9.6)."""
         self._is_at_eof = True
         phase = self._phase
-        if phase == _HEAD:
-            self._phase = _CLOSED
-            self.transport.close()
-            return not self._is_tls
-        if phase in {_PARTIAL, _BODY, _DISCARD}:
+        if phase in {_HEAD, _PARTIAL}:
+            self._end_after_eof()
+        elif phase in {_BODY, _DISCARD}:
             self._break_off(400, "request_incomplete", "The connection ended before the request did.")
         elif phase == _LINGER:
             self._close_now()
@@ -175,6 +175,18 @@ class ClientConnection(asyncio.Protocol):
 
     def _take_requests(self, data: bytes) -> None:
         """Handle the requests in `data` until one has to wait for its backend, or for more bytes."""
+        self._take_complete_requests(data)
+        if self._is_at_eof and self._phase in {_HEAD, _PARTIAL}:
+            self._end_after_eof()
+
+    def _end_after_eof(self) -> None:
+        """No more bytes will come, and all requests that did are answered."""
+        if self._phase == _HEAD:
+            self._linger()
+        else:
+            self._break_off(400, "request_incomplete", "The connection ended before the request did.")
+
+    def _take_complete_requests(self, data: bytes) -> None:
         while data:
             if self._is_write_paused:  # a client that sends and does not read
                 self._keep_for_later(data)
@@ -257,6 +269,9 @@ class ClientConnection(asyncio.Protocol):
         if limit and len(data) - max(line_end, 0) > limit + 4:
             raise ProtocolFault(431, "header section too large")
         refuse_hopeless_head(data)
+        if line_end >= 0 and self._line_ahead != data[:line_end]:
+            self._line_ahead = data[:line_end]
+            parse_request_line(self._line_ahead)  # what is no HTTP is told at once, not at the deadline
         self._phase = _PARTIAL
         self._buffer = data
         self.deadline = self.clock.now + self.gateway.active.timeouts.request_head
@@ -349,7 +364,7 @@ class ClientConnection(asyncio.Protocol):
         """The response is complete: the next request, or the end."""
         self._exchange = None
         self.gateway.finish(exchange)
-        if exchange.closes or self._phase == _BODY or self._is_at_eof:
+        if exchange.closes or self._phase == _BODY or (self._is_at_eof and not self._buffer):
             self._linger()
             return
         self._phase = _HEAD

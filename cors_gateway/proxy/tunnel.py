@@ -58,6 +58,10 @@ class Tunnel:
         else:
             self.exchange.bytes_out += size
 
+    def is_at_eof(self) -> bool:
+        """Whether neither side will send any more."""
+        return self._client_end.is_at_eof and self._upstream_end.is_at_eof
+
     def on_deadline(self) -> None:
         self.close()
 
@@ -80,10 +84,11 @@ class Tunnel:
 class TunnelEnd(asyncio.Protocol):
     """What comes from one transport goes to the other, no faster than the other takes it."""
 
-    __slots__ = ("_other", "_tunnel", "transport")
+    __slots__ = ("_other", "_tunnel", "is_at_eof", "transport")
 
     def __init__(self, tunnel: Tunnel, transport: asyncio.Transport, other: asyncio.Transport) -> None:
         self.transport = transport
+        self.is_at_eof = False
         self._tunnel = tunnel
         self._other = other
 
@@ -93,6 +98,10 @@ class TunnelEnd(asyncio.Protocol):
         self._other.write(data)
 
     def eof_received(self) -> bool:
+        self.is_at_eof = True
+        if self._tunnel.is_at_eof():
+            self._tunnel.close()
+            return False
         with contextlib.suppress(NotImplementedError, RuntimeError, OSError):
             self._other.write_eof()
         return self.transport.can_write_eof()

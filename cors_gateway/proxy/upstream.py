@@ -47,6 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_frames_chunks",
         "_interim",
         "_is_paused",
+        "_is_suspect",
         "_last_date",
         "_last_grant",
         "_last_head",
@@ -82,6 +83,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._decoder: ChunkedDecoder | None = None
         self._frames_chunks = False
         self._is_paused = False
+        self._is_suspect = False
+        """An interim response was framed like a final one: what follows the next response is not trusted."""
         self._response: ResponseHead | None = None
         # The last head and what it became: the same head for the same grant is not read twice.
         self._last_head = b""
@@ -282,6 +285,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._switch_protocols(response, rest)
             return
         self._interim += 1
+        self._is_suspect = self._is_suspect or response.closes
         if self._interim > MAX_INTERIM_RESPONSES:
             raise ProtocolFault(502, "too many interim responses")
         if response.status != 100:  # the gateway answers Expect itself
@@ -331,7 +335,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.exchange.respond_more(LAST_CHUNK)
         exchange = self._detach()
         response: ResponseHead = self._response  # type: ignore[assignment]  # its head was read
-        if in_step and not response.closes and exchange.is_request_sent:
+        if in_step and exchange.is_request_sent and not (response.closes or self._is_suspect):
             self.resume()
             self._phase = _IDLE
             self.was_used = True

@@ -1,5 +1,7 @@
 """Bodies of known size and in the chunked coding."""
 
+import itertools
+
 import h11
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ def decode(data: bytes, *cuts: int, is_request: bool = True) -> tuple[bytes, boo
     decoder = ChunkedDecoder(is_request=is_request)
     out = b""
     places = [0, *sorted(cuts), len(data)]
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         if decoder.is_done:
             return out, True, decoder.rest + data[start:]
         out += b"".join(decoder.feed(data[start:end]))
