@@ -29,9 +29,14 @@ def listed(entries: Iterable[str] | None) -> Iterator[tuple[int, str]]:
 
 
 def shown(text: str) -> str:
-    """Quote `text` for a message: on one line, visible, and not longer than a line."""
+    """Quote `text` for a message: on one line, and not longer than a line."""
+    return f'"{visible(text)}"'
+
+
+def visible(text: str) -> str:
+    """Escape what cannot be seen or printed, and cut what is too long to read."""
     cut = text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 1] + "…"
-    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut) + '"'
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 
 def split_hint(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from cors_gateway.config.lint.finding import Finding, Path, PolicyInput
-from cors_gateway.config.lint.names import shown
+from cors_gateway.config.lint.names import shown, visible
 from cors_gateway.config.lint.origin_sets import (
     ANY_ORIGIN,
     INSECURE_ORIGIN,
@@ -176,5 +176,5 @@ def _hint_for_never(subject: RegexSubject) -> str:
     ):
         automaton = automaton_of(parse_regex(repaired))
         if automaton and common_value(automaton, described_by(ANY_ORIGIN)) is not None:
-            return f"write {repaired}"
+            return f"write {visible(repaired)}"
     return r"write scheme, host and port: https://pr-\d+\.example\.com"

@@ -12,9 +12,10 @@ _LABELS = rf"(?:{_LABEL}+\.)*"
 _ANY_PORT = "(?::[1-9][0-9]{0,4})?"
 
 
-def _other_than(word: str, chars: str) -> str:
-    """Describe every text of `chars` except one, by where it departs from it."""
-    departures = (f"{word[:at]}[{chars.replace(char, '')}][{chars}]*" for at, char in enumerate(word))
+def _other_than(word: str, chars: str, first: str = "") -> str:
+    """Describe every text of `chars` (that begins with one of `first`) except one, by where it departs from it."""
+    starts = [first or chars, *[chars] * len(word)]
+    departures = (f"{word[:at]}[{starts[at].replace(char, '')}][{chars}]*" for at, char in enumerate(word))
     return "|".join((*departures, *(word[:at] for at in range(1, len(word))), f"{word}[{chars}]+"))
 
 
@@ -26,7 +27,7 @@ NAMED_ORIGIN = SCHEME + NAME + _ANY_PORT
 
 ANY_ORIGIN = rf"{SCHEME}(?:{_LABELS}{_LABEL}+\.?|\[[0-9a-f:]+\]){_ANY_PORT}"
 
-_NETWORK_NAME = rf"{_LABELS}(?:{_other_than('localhost', _LETTERS + _DIGITS + '-')})"
+_NETWORK_NAME = rf"{_LABELS}(?:{_other_than('localhost', _LETTERS + _DIGITS + '-', _LETTERS)})"
 _NETWORK_ADDRESS = rf"(?:{_other_than('127', _DIGITS)})(?:\.[0-9]{{1,3}}){{3}}"
 
 INSECURE_ORIGIN = rf"http://(?:{_NETWORK_NAME}|{_NETWORK_ADDRESS}){_ANY_PORT}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
-from cors_gateway.config.lint.names import shown
+from cors_gateway.config.lint.names import shown, visible
 from cors_gateway.config.lint.origin_sets import with_port
 from cors_gateway.config.lint.regex_language import common_value, described_by
 from cors_gateway.config.lint.regex_subject import RegexSubject
@@ -58,7 +58,7 @@ def unescaped_dot(subject: RegexSubject) -> Iterator[Finding]:
             "warning",
             "allow_origins.regex_unescaped_dot",
             f"a dot without a backslash in {shown(subject.text)} matches any character",
-            f"write {escaped}",
+            f"write {visible(escaped)}",
             subject.path,
         )
 
@@ -73,7 +73,7 @@ def anchors(subject: RegexSubject) -> Iterator[Finding]:
             "warning",
             "allow_origins.regex_anchors",
             f"the anchors in {shown(subject.text)} are not needed: the whole value has to match anyway",
-            f"write {plain}",
+            f"write {visible(plain)}",
             subject.path,
         )
 

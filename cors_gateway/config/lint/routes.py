@@ -16,7 +16,10 @@ from cors_gateway.http1.paths import PathFault, resolve
 _MODES = ("disabled", "passthrough")
 """What `cors` can say instead of the name of a policy."""
 _COMMON_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-_HOST = re.compile(r"(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?|\[[0-9a-f:.]+\]", re.IGNORECASE)
+_HOST = re.compile(
+    r"(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?|\[[0-9a-f:.]+\]", re.ASCII | re.IGNORECASE
+)
+_URL = re.compile(r"(?:[a-z]+://)?(\[[^\]]*\]|[^/:]*)(?::[0-9]+)?(?:/.*)?")
 
 _Table = Sequence[RouteInput]
 
@@ -43,7 +46,8 @@ def host(at: int, route: RouteInput) -> Iterator[Finding]:
     """A host is a name or an address, or `*.` and a name; ports and schemes take no part."""
     if route.host is None or (_HOST.fullmatch(route.host) and len(route.host) <= 255):
         return
-    bare = re.sub(r"^[a-z]+://|(?<!:):[0-9]+$|/.*$", "", route.host.strip().lower())
+    parts = _URL.fullmatch(route.host.strip().lower())
+    bare = parts[1] if parts else ""
     hint = (
         f'write "{bare}"'
         if _HOST.fullmatch(bare)
@@ -178,16 +182,21 @@ _NAME_RULES = (unknown_policy, unused_policy, reserved_policy)
 
 def _problem_of_path(text: str) -> tuple[str, str] | None:
     if not text.startswith("/"):
-        return "does not begin with a slash", f'write "/{text.lstrip("^")}"' if is_token(
-            text
-        ) else "write /api/"
+        absolute = "/" + text.lstrip("^/")
+        return (
+            "does not begin with a slash",
+            f"write {shown('/api/' if _problem_of_path(absolute) else absolute)}",
+        )
     for char, what in (("?", "has a query, which takes no part in routing"), ("#", "has a fragment")):
         if char in text:
-            return what, f'write "{text.partition(char)[0]}"'
+            return what, f"write {shown(text.partition(char)[0])}"
     if "*" in text:
-        return "has a star; a path is a prefix and covers all below it", f'write "{text.partition("*")[0]}"'
+        return (
+            "has a star; a path is a prefix and covers all below it",
+            f"write {shown(text.partition('*')[0])}",
+        )
     if not text.isascii():
-        return "has characters that are percent-encoded in requests", f'write "{_encoded(text)}"'
+        return "has characters that are percent-encoded in requests", f"write {shown(_encoded(text))}"
     try:
         readings = resolve(text.encode("ascii"))
     except PathFault as fault:
@@ -203,7 +212,7 @@ def _problem_of_path(text: str) -> tuple[str, str] | None:
 
 def _encoded(text: str) -> str:
     return "".join(
-        char if char.isascii() else "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "replace"))
+        char if char.isascii() else "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
         for char in text
     )
 
