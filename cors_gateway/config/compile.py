@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cors_gateway.config.backends import compile_upstream, inline_upstream, named_server, unknown_upstream
 from cors_gateway.config.endpoints import EndpointFault
 from cors_gateway.config.files import Files
-from cors_gateway.config.lint.finding import RouteInput
+from cors_gateway.config.lint.finding import Finding, RouteInput
 from cors_gateway.config.lint.routes import lint_routes
 from cors_gateway.config.listeners import compile_admin, compile_server
 from cors_gateway.config.models.route import ExpectationSection, RouteSection
@@ -21,8 +21,6 @@ from cors_gateway.http1.paths import resolve
 from cors_gateway.policy.policy import DISABLED, PASSTHROUGH, Policy
 
 _RESERVED: dict[str | None, Policy] = {"disabled": DISABLED, "passthrough": PASSTHROUGH}
-_NAMES_OF_OTHER_FILES = frozenset({"policy.unknown", "upstream.unknown"})
-"""Findings that may only say that another file could not be read."""
 
 
 @dataclass(slots=True)
@@ -35,13 +33,8 @@ class _Resolved:
     used_upstreams: set[str] = field(default_factory=set)
 
 
-def compile_parts(
-    parts: Parts, files: Files, problems: list[Problem], *, is_complete: bool
-) -> Snapshot | None:
-    """Build the snapshot. Adds to `problems`; None if there is any error among them.
-
-    Without `is_complete` some file could not be read, and names that nobody defines may be defined there.
-    """
+def compile_parts(parts: Parts, files: Files, problems: list[Problem]) -> Snapshot | None:
+    """Build the snapshot. Adds to `problems`; None if there is any error among them."""
     resolved = _Resolved()
     for place in (*parts.policies.values(), *parts.inline_policies):
         policy = read_policy(place.document, place.path, problems)
@@ -49,15 +42,15 @@ def compile_parts(
             resolved.policies[place] = policy
     for name, upstream in parts.upstreams.items():
         resolved.upstreams[name] = compile_upstream(name, upstream, files, problems)
-    found = [*_resolve_upstreams(parts, resolved), *_route_problems(parts)]
-    problems += [problem for problem in found if is_complete or problem.code not in _NAMES_OF_OTHER_FILES]
+    problems += _resolve_upstreams(parts, resolved)
+    problems += _route_problems(parts)
     server = compile_server(parts.main, parts.server, files, problems) if parts.server else None
     admin = (
         compile_admin(parts.main, parts.admin, server.listen if server else (), problems)
         if parts.admin
         else None
     )
-    if is_complete and not parts.routes and parts.has_all_routes and parts.main.node(("routes",)):
+    if not parts.routes and parts.has_all_routes and parts.main.node(("routes",)):
         message = "there is no route: nothing would be served"
         problems.append(parts.main.problem("routes.empty", message, path=("routes",)))
     if server is None or any(problem.is_error for problem in problems):
@@ -95,32 +88,31 @@ def _resolve_upstreams(parts: Parts, resolved: _Resolved) -> list[Problem]:
             resolved.upstreams.setdefault(str(server), inline_upstream(server))
         elif text in parts.upstream_names:
             resolved.used_upstreams.add(text)
-        else:
+        elif parts.has_all_files:
             problems.append(unknown_upstream(route.document, path, text, parts.upstream_names))
     return problems
 
 
 def _route_problems(parts: Parts) -> list[Problem]:
-    """Apply the rules for the routing table. If routes are missing from it, what warnings say may not be true.
-
-    Equal names are reported with the place of the first by `sections.py`.
-    """
+    """Apply the rules for the routing table, as far as their findings can be trusted."""
     findings = lint_routes([_route_input(route) for route in parts.routes], list(parts.policies))
+    is_unsure = not parts.has_all_routes or any(finding.code == "policy.unknown" for finding in findings)
     problems = []
     for finding in findings:
-        if finding.path[-1] == "name":
+        if is_unsure and finding.severity == "warning":
             continue
-        if not parts.has_all_routes and (
-            finding.severity == "warning" or _is_about_stand_in(finding.path, parts)
-        ):
-            continue
-        document, path = _place(finding.path, parts)
-        problems.append(finding_problem(document, path, finding))
+        if not _is_known_already(finding, parts):
+            document, path = _place(finding.path, parts)
+            problems.append(finding_problem(document, path, finding))
     return problems
 
 
-def _is_about_stand_in(path: Path, parts: Parts) -> bool:
-    return len(path) > 2 and isinstance(path[1], int) and path[2] in parts.routes[path[1]].faulty
+def _is_known_already(finding: Finding, parts: Parts) -> bool:
+    """True for what only says that a value or a file could not be read, and for equal names: see `sections.py`."""
+    if finding.code == "policy.unknown" and not parts.has_all_files:
+        return True
+    index, key = (*finding.path[1:], None, None)[:2]
+    return key == "name" or (isinstance(index, int) and key in parts.routes[index].faulty)
 
 
 def _place(path: Path, parts: Parts) -> tuple[Document, Path]:

@@ -67,6 +67,9 @@ def parse_server(text: str) -> ServerAddress | EndpointFault:
             guess or "write http://host:port, https://host:port or unix:/path",
         )
     scheme, written_host, written_port, rest = match.groups()
+    host = parse_address(written_host) or _name(written_host)
+    if host is None:
+        return EndpointFault(f"{quoted(written_host)} is not a host", _host_hint(written_host))
     if rest:
         base = text[: len(text) - len(rest)]
         if "@" in rest:
@@ -77,9 +80,6 @@ def parse_server(text: str) -> ServerAddress | EndpointFault:
             f"{quoted(text)} has more than scheme, host and port",
             f"write {quoted(base)}; use strip_prefix to change paths",
         )
-    host = parse_address(written_host) or _name(written_host)
-    if host is None:
-        return EndpointFault(f"{quoted(written_host)} is not a host", _host_hint(written_host))
     if written_port is None:
         return ServerAddress(host, 443 if scheme == "https" else 80, scheme == "https")
     if not written_port or not 0 < int(written_port[:6]) <= 65535:
@@ -160,7 +160,7 @@ def _socket_path_fault(text: str) -> EndpointFault | None:
 def _listener_hint(text: str) -> str:
     if re.fullmatch(r":?[0-9]{1,5}", text):
         return f'write "0.0.0.0:{text.lstrip(":")}"'
-    if text.count(":") > 1 and "[" not in text:
+    if text.count(":") > 1 and not {"[", "/"} & set(text):
         return "an IPv6 address stands in brackets: [::]:8080"
     return "write address:port or unix:/path"
 

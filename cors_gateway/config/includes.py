@@ -19,11 +19,13 @@ MAX_INCLUDED = 10_000
 _WILDCARDS = frozenset("*?[")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sources:
     """The documents that could be read, the main one first."""
 
     documents: list[Document]
+    names: list[str]
+    """All files in the order of reading, as shown to people."""
     is_complete: bool
     """False if some file could not be read: what it holds is unknown."""
 
@@ -34,19 +36,20 @@ def read_sources(path: Path, environ: Mapping[str, str], files: Files, problems:
     main = _read(main_path, environ, files)
     problems += main.problems
     if main.document is None:
-        return Sources([], False)
-    documents, is_complete = [main.document], True
+        return Sources([], [str(main_path)], is_complete=False)
+    sources = Sources([main.document], [str(main_path)], is_complete=True)
     for included_path in _included(main.document, main_path, problems):
         if included_path is None:
-            is_complete = False
+            sources.is_complete = False
             continue
+        sources.names.append(str(included_path))
         included = _read(included_path, environ, files)
         problems += included.problems
         if included.document is None:
-            is_complete = False
+            sources.is_complete = False
         else:
-            documents.append(included.document)
-    return Sources(documents, is_complete)
+            sources.documents.append(included.document)
+    return sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def _included(main: Document, main_path: Path, problems: list[Problem]) -> Itera
         return
     seen = {os.path.realpath(main_path)}
     for index, item in enumerate(patterns.items):
-        if not isinstance(item, Scalar) or not isinstance(item.value, str) or not item.value:
+        if not isinstance(item, Scalar) or not isinstance(item.value, str):
             continue
         place: NodePath = ("include", index)
         names = _matches(main_path.parent, item.value)

@@ -37,9 +37,9 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     snapshot = None
     sources = read_sources(path, environ, files, problems)
     if sources.documents:
-        parts = read_parts(sources.documents, problems)
-        snapshot = compile_parts(parts, files, problems, is_complete=sources.is_complete)
-    order = {document.file: index for index, document in enumerate(sources.documents)}
+        parts = read_parts(sources, problems)
+        snapshot = compile_parts(parts, files, problems)
+    order = {name: index for index, name in enumerate(sources.names)}
     unique = dict.fromkeys(problems)
-    ordered = sorted(unique, key=lambda found: (order.get(found.file, -1), found.line, found.column))
+    ordered = sorted(unique, key=lambda found: (order[found.file], found.line, found.column))
     return Loaded(snapshot, tuple(ordered), files.fingerprint, files.names)

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from cors_gateway.config.includes import Sources
 from cors_gateway.config.models.file import VERSION, IncludedFile, MainFile
 from cors_gateway.config.models.kinds import name_fault
 from cors_gateway.config.models.policy import PolicySection
@@ -62,6 +63,10 @@ class Parts:
     """Everything that the files hold."""
 
     main: Document
+    has_all_files: bool
+    """False if some file could not be read: names that nobody defines may be defined there."""
+    has_all_routes: bool
+    """False if a route is missing from `routes`, or has stand-ins in it: warnings about the whole may be wrong."""
     server: ServerSection | None = None
     admin: str | AdminSection | None = None
     upstream_names: dict[str, Place] = field(default_factory=dict)
@@ -71,15 +76,13 @@ class Parts:
     inline_policies: list[Place] = field(default_factory=list)
     """Policies written in a route; not checked yet either."""
     routes: list[Placed[RouteSection]] = field(default_factory=list)
-    has_all_routes: bool = True
-    """False if a route is missing from `routes`, or has stand-ins in it."""
     tests: list[Placed[ExpectationSection]] = field(default_factory=list)
 
 
-def read_parts(documents: list[Document], problems: list[Problem]) -> Parts:
-    """Check every part of every document, the main one first. Adds to `problems`."""
-    parts = Parts(documents[0])
-    for document in documents:
+def read_parts(sources: Sources, problems: list[Problem]) -> Parts:
+    """Check every part of every document. Adds to `problems`."""
+    parts = Parts(sources.documents[0], sources.is_complete, has_all_routes=sources.is_complete)
+    for document in sources.documents:
         _check_keys(document, document is parts.main, problems)
         _check_version(document, problems)
         _read_upstreams(document, parts, problems)
