@@ -34,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen_servers = _choose(servers.ALL, options.servers or (_QUICK_SERVERS if options.quick else ()))
     run = Run(options.rounds, options.seconds)
     found = _locate(chosen_servers, run)
-    _say(f"about {_estimate(chosen_rows, len(found), run):.0f} minutes\n")
+    _say(
+        f"about {_estimate(chosen_rows, len(found), run):.0f} seconds, if the machine has nothing else to do\n"
+    )
     interrupted = False
     try:
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
@@ -78,6 +80,8 @@ def _measure_site(run: Run, group: Sequence[Row], found: dict[Server, Program], 
                 run.skipped[server.name] = str(error)
                 _say(f"skipping {server.name}: {error}\n")
         for row in group:
+            if not sys.stderr.isatty():
+                _say(f"{row.name}\n")
             run.results += measure(
                 row, targets, proxy_cores=cores.proxy, rounds=run.rounds, seconds=run.seconds, say=_say
             )
@@ -136,10 +140,8 @@ def _choose(available: Sequence[Named], names: Sequence[str]) -> list[Named]:
 
 
 def _estimate(chosen: Sequence[Row], count: int, run: Run) -> float:
-    """Minutes, with a second of probe and warm-up for each row and server."""
-    return (
-        sum(count * (1.5 + (1 if row.is_fresh else run.rounds) * (run.seconds + 0.2)) for row in chosen) / 60
-    )
+    """Seconds, with some for probe and warm-up of each row and server."""
+    return sum(count * (1.5 + (1 if row.is_fresh else run.rounds) * (run.seconds + 0.2)) for row in chosen)
 
 
 def _say(text: str) -> None:

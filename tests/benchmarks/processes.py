@@ -82,7 +82,8 @@ def prepare_child(cores: frozenset[int]) -> None:
     os.sched_setaffinity(0, cores)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    # Not SIGKILL: a master that is killed leaves its workers behind.
+    _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def stop(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
