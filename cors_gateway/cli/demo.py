@@ -85,7 +85,7 @@ async def _serve_everything(host: str, port: int | None) -> None:
         site = Site(*(_origin(host, part) for part in (page, stranger, gateway, backend, nobody)))
         snapshot = _snapshot(
             {
-                "DEMO_LISTEN": _authority(host, gateway),
+                "DEMO_LISTEN": _authority(gateway.getsockname()[0], gateway),
                 "DEMO_BACKEND": site.backend,
                 "DEMO_NOBODY": site.nobody,
                 "DEMO_PAGE_ORIGIN": site.page,

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from cors_gateway.cli.demo_site.journal import Journal, Record
 
-SLOW_SECONDS = 1.5
+SLOW_SECONDS = 2.5
 """How long `/api/slow` takes; longer than the gateway waits for it (see `gateway.yaml`)."""
 
 JOURNAL = web.AppKey("journal", Journal)

@@ -87,7 +87,7 @@ export function map(site) {
       element("text", { class: "faint", x: x + 16, y: y + 75 }, text),
     );
   }
-  const tips = [["tip", tip(824, 131, 1)], ["", tip(398, 170, 1)], ["", tip(717, 170, 1)], ["stopped", cross(392, 200)]];
+  const tips = [["tip", element("path", { d: "M824 117 V130 H811" })], ["", tip(398, 170, 1)], ["", tip(717, 170, 1)], ["stopped", cross(392, 200)]];
   for (const [name, path] of tips) path.setAttribute("class", `way ${name}`);
   svg.append(...tips.map(([, path]) => path));
   return svg;

@@ -25,14 +25,9 @@ present(null, welcome(site, scenarios.length));
 document.body.dataset.state = "ready";
 
 async function show(scenario) {
-  present(scenario, stage(scenario));
+  present(scenario, stage(scenario, (way) => baseOf(way, scenario)));
   const result = await run(scenario);
   if (shown !== scenario) return;
-  for (const way of Object.keys(ways)) {
-    const article = document.getElementById(`lane-${way}`);
-    article.replaceChildren(...lane(way, baseOf(way, scenario), scenario, result[way]));
-    article.dataset.right = result[way].right;
-  }
   announce(Object.keys(ways).map((way) => `${ways[way].title}: ${result[way].outcome.readable ? "readable" : "blocked"}.`));
 }
 
@@ -67,7 +62,15 @@ async function runOneWay(way, scenario) {
   const right = scenario.right(outcome);
   const why = await explain(way, scenario, id, outcome);
   setMark(button, way, right);
-  return { outcome, why, right };
+  const leg = { outcome, why, right };
+  if (shown === scenario) fillLane(way, scenario, leg);
+  return leg;
+}
+
+function fillLane(way, scenario, leg) {
+  const article = document.getElementById(`lane-${way}`);
+  article.replaceChildren(...lane(way, baseOf(way, scenario), scenario, leg));
+  article.dataset.right = leg.right;
 }
 
 async function explain(way, scenario, id, outcome) {

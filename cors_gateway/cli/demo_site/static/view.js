@@ -59,7 +59,7 @@ export function score(scenarios, results) {
   ];
 }
 
-export function stage(scenario) {
+export function stage(scenario, baseOf) {
   const { before, call } = scenario;
   const code = [before && source(before), source(call)].filter(Boolean).join("\n");
   return [
@@ -71,17 +71,14 @@ export function stage(scenario) {
       ]),
       h("pre", { class: "script" }, [h("code", {}, code)]),
     ]),
-    h("div", { class: "lanes" }, Object.keys(ways).map((way) => h("article", { class: "lane", id: `lane-${way}` }))),
+    h("div", { class: "lanes" }, Object.keys(ways).map((way) => h("article", { class: "lane", id: `lane-${way}` }, laneHeader(way, baseOf(way), "calling …", "pill")))),
   ];
 }
 
 export function lane(way, base, scenario, { outcome, why, right }) {
   const steps = why === null ? [] : [h("ol", { class: "steps" }, why.steps.map((step) => stepItem(step, why)))];
   return [
-    h("header", {}, [
-      h("div", {}, [h("h2", {}, ways[way].title), h("code", {}, base)]),
-      h("span", { class: right ? "pill good" : "pill bad" }, outcome.readable ? "readable" : "blocked"),
-    ]),
+    laneHeader(way, base, outcome.readable ? "readable" : "blocked", right ? "pill good" : "pill bad"),
     ...(why === null ? [] : [draw(ways[way].places, messages(why, scenario.call.method))]),
     h("div", { class: "seen" }, [
       h("h3", {}, "The script sees"),
@@ -103,6 +100,13 @@ export function setMark(button, way, right) {
   node.className = `mark ${way} ${right === null ? "waiting" : right ? "good" : "bad"}`;
   node.textContent = right === null ? "…" : right ? "✓" : "✗";
   node.title = right === null ? "" : `${ways[way].title}: ${right ? "as it should be" : "not as it should be"}`;
+}
+
+function laneHeader(way, base, state, look) {
+  return h("header", {}, [
+    h("div", {}, [h("h2", {}, ways[way].title), h("code", {}, base)]),
+    h("span", { class: look }, state),
+  ]);
 }
 
 function verdict({ readable, status, statusText, error }) {
