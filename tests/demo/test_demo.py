@@ -146,3 +146,14 @@ def test_only_a_whole_description_is_explained(described: bytes, status: int, de
 
 def test_a_description_that_a_foreign_form_could_send_is_refused(demo: Demo) -> None:
     assert _ask(f"{demo.page}/why", "POST", {"Content-Type": "text/plain"}, b"{}")[0] == 415
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("localhost", "localhost"), ("0.0.0.0", "localhost"), ("127.0.0.2", "127.0.0.2")]
+)
+def test_the_page_is_named_as_a_browser_on_this_machine_finds_it(
+    host: str, shown: str, tmp_path: Path
+) -> None:
+    with running_demo(tmp_path, "--host", host) as demo:
+        assert demo.page.startswith(f"http://{shown}:")
+        assert _ask(f"{demo.gateway}/api/broken", headers={"Origin": demo.page})[0] == 500

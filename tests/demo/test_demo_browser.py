@@ -56,7 +56,8 @@ class Stage:
     def press(self, scenario: str) -> dict[str, dict[str, object]]:
         """Press a scenario's button and read both columns when they are there."""
         self.page.click(f"#run-{scenario}")
-        self.page.wait_for_selector("#lane-gateway[data-right]")
+        for way in ("backend", "gateway"):
+            self.page.wait_for_selector(f"#lane-{way}[data-right]")
         return {way: self.page.eval_on_selector(f"#lane-{way}", READ_LANE) for way in ("backend", "gateway")}
 
     def arrived(self, origin: str) -> list[str]:
