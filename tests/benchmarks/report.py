@@ -92,6 +92,10 @@ def _summary(results: Sequence[Result]) -> str:
     for name, group in by_row(results):
         measured = {result.server: in_ratio(ratio(result, results, "cpu")) for result in group}
         lines.append(_cells([TITLES[name], *(measured.get(server, "-") for server in servers)]))
+    held = [result for result in results if not result.fault and result.median("held")]
+    if held:
+        figures = ", ".join(f"{result.server} {result.median('held') / 1024:.1f} KiB" for result in held)
+        lines.append(f"\nMemory for each idle connection: {figures}.")
     return "\n".join(lines) + "\n\n"
 
 

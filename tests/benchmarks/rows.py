@@ -93,7 +93,7 @@ ALL = (
         WebSockets(),
         Expectation(messages.upgrade("/sink/echo"), body_bytes=0, kind="upgrade", statuses=frozenset({101})),
     ),
-    Row("idle", "10,000 idle connections", Idle(), _GET, is_fresh=True),
+    Row("idle", "10,000 connections with one GET each, then idle", Idle(), _GET, is_fresh=True),
     Row("many-get", f"GET 100 B, repeated fields, {_MANY}", _wrk_get("many-get"), _GET, Shape(many=True)),
     Row(
         "many-spread",

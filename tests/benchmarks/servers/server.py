@@ -1,5 +1,6 @@
 """What a proxy under measurement is, whatever program it is."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.benchmarks.site import Site
+
+_VERSION = re.compile(r"\d+\.\d+[^\s/]*")
 
 
 class MissingError(Exception):
@@ -42,11 +45,11 @@ class Server:
 
 
 def find_program(name: str, *version_command: str) -> Program:
-    """Look `name` up on PATH; the first line its version command prints is the version. Raises MissingError."""
+    """Look `name` up on PATH; its version command must print the version in the first line. Raises MissingError."""
     found = shutil.which(name)
     if not found:
         raise MissingError(f"{name} is not installed")
-    return Program(Path(found), first_line([found, *version_command]))
+    return Program(Path(found), version_in(first_line([found, *version_command])))
 
 
 def first_line(command: Sequence[str]) -> str:
@@ -57,3 +60,9 @@ def first_line(command: Sequence[str]) -> str:
         raise MissingError(f"{command[0]}: {error}") from error
     lines = (done.stdout + done.stderr).strip().splitlines()
     return lines[0].strip() if lines else "unknown version"
+
+
+def version_in(line: str) -> str:
+    """`2.6.12-1+deb12u4` of a line that says more; the whole line if no version is in it."""
+    found = _VERSION.search(line)
+    return found.group() if found else line
