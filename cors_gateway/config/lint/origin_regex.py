@@ -158,7 +158,8 @@ def _witness(subject: RegexSubject, end: str) -> str | None:
     """Return an origin that ends so and gets through; preferably one that reads like what it is."""
     readable = [f"https://attacker{end}", f"http://attacker{end}"]
     for shown_end in (end,) if end else (".attacker.example", "attacker", ""):
-        shortest = common_value(subject.automaton, described_by(ending_in(shown_end)))
+        shape = automaton_of(parse_regex(ending_in(shown_end)))
+        shortest = common_value(subject.automaton, shape) if shape else None
         if shortest is not None:
             readable.append(shortest)
     return next(filter(subject.matches, readable), None)

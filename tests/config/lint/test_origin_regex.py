@@ -43,6 +43,8 @@ CASES: list[tuple[str, dict[str, tuple[str | None, str | None]]]] = [
     (r"https://app\.example\.com(\..+)?", {"regex_too_broad": BOTH}),
     (r"https://app\.example\.[a-z]+", {"regex_too_broad": BOTH}),
     (r"https://(app\.example\.com|.*)", {"regex_too_broad": BOTH}),
+    (r"https://[a-z]+" + "a" * 900 + r"\.com", {}),  # longer than any host
+    (r"https://[a-z]+" + "a" * 960 + r"\.com", {}),
     # A name that continues to the left.
     (r"https://.*example\.com", {"regex_too_broad": BOTH}),
     (r"https://[a-z.-]*example\.com", {"regex_too_broad": BOTH}),
@@ -69,6 +71,7 @@ CASES: list[tuple[str, dict[str, tuple[str | None, str | None]]]] = [
     (r"https://App\.example\.com", {"regex_never": REFUSED}),
     (r"https://app\.example\.com/", {"regex_never": REFUSED}),
     (r"https://app\.example\.com/.*", {"regex_never": REFUSED}),
+    ("https://app\\.example\\.com\\n", {"regex_never": REFUSED}),
     (r"https://bücher\.example", {"regex_never": REFUSED}),
     (r"https://app example\.com", {"regex_never": REFUSED}),
     (r"https:///[a-z]+", {"regex_never": REFUSED}),
