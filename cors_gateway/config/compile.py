@@ -16,7 +16,7 @@ from cors_gateway.config.policies import PlacedPolicy, finding_problem, read_pol
 from cors_gateway.config.problems import Problem, Severity, quoted
 from cors_gateway.config.sections import Parts, Place, Placed
 from cors_gateway.config.snapshot import PolicyTest, Route, Snapshot, Upstream
-from cors_gateway.config.tree import Document, Path
+from cors_gateway.config.tree import Document, Path, Sequence
 from cors_gateway.http1.paths import resolve
 from cors_gateway.policy.policy import DISABLED, PASSTHROUGH, Policy
 
@@ -50,7 +50,8 @@ def compile_parts(parts: Parts, files: Files, problems: list[Problem]) -> Snapsh
         if parts.admin
         else None
     )
-    if not parts.routes and parts.has_all_routes and parts.main.node(("routes",)):
+    written = parts.main.node(("routes",))
+    if isinstance(written, Sequence) and not parts.routes and parts.has_all_routes:
         message = "there is no route: nothing would be served"
         problems.append(parts.main.problem("routes.empty", message, path=("routes",)))
     if server is None or any(problem.is_error for problem in problems):

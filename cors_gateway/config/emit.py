@@ -29,7 +29,7 @@ def to_yaml(value: object) -> str:
 def _lines(value: object, indent: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _entry(f"{indent}{_scalar(key)}:", item, indent)
+            yield from _entry(f"{indent}{_key(key)}:", item, indent)
     elif isinstance(value, list):
         for item in value:
             yield from _item(item, indent)
@@ -51,6 +51,11 @@ def _item(item: object, indent: str) -> Iterator[str]:
         yield from rest
     else:
         yield f"{indent}- {_scalar(item)}"
+
+
+def _key(text: str) -> str:
+    """References are not looked for in keys."""
+    return _scalar(Raw(text))
 
 
 def _scalar(value: object) -> str:
