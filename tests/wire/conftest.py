@@ -78,7 +78,13 @@ def _configuration(sockets: dict[str, socket.socket]) -> dict[str, object]:
             "open": {"allow_origins": [ORIGIN], "allow_methods": ["GET", "PUT"], "allow_credentials": True}
         },
         "routes": [
-            {"host": host, "path": "/", "upstream": host.partition(".")[0], "cors": "open"}
+            {
+                "name": host.partition(".")[0],
+                "host": host,
+                "path": "/",
+                "upstream": host.partition(".")[0],
+                "cors": "open",
+            }
             for host in sockets
         ],
     }

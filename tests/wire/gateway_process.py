@@ -1,6 +1,7 @@
 """The real gateway as a subprocess: configuration written, readiness awaited, exit and stderr checked."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -10,8 +11,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 START_DEADLINE = 30.0  # seconds; the machine may be busy
 STOP_DEADLINE = 20.0
@@ -83,7 +82,7 @@ def start_gateway(directory: Path, configuration: dict[str, object]) -> GatewayP
     server = {"listen": [f"127.0.0.1:{address[1]}"], "access_log": "off", "shutdown": {"grace": "5s"}}
     server |= configuration.get("server", {})  # type: ignore[operator]
     document = {"version": 1, "admin": "off"} | configuration | {"server": server}
-    (directory / "gateway.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    (directory / "gateway.yaml").write_text(json.dumps(document, indent=1))  # JSON is YAML without anchors
     with (directory / "gateway.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "cors_gateway", "run", "-c", str(directory)],

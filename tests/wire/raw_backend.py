@@ -236,6 +236,7 @@ class RawBackend:
         if self._server is not None:
             self._server.close()
             self._server = None
+            self.sock.shutdown(socket.SHUT_RDWR)  # closing the duplicate would leave the original listening
         for connection in self.connections:
             connection.transport.abort()
         await asyncio.sleep(0)
@@ -257,6 +258,11 @@ class RawBackend:
         self.requests.append((connection, request))
         self._news.set()
 
+    def forget(self) -> None:
+        """Drop the record of requests and ended connections, for tests with very many of them."""
+        self.requests.clear()
+        self.connections[:] = [connection for connection in self.connections if not connection.ended]
+
     def mark(self) -> Callable[[], Seen]:
         """A function that returns what has arrived since now."""
         first_request, first_fault = len(self.requests), len(self.faults)
@@ -272,8 +278,12 @@ class RawBackend:
 
 def bound_socket() -> socket.socket:
     """A socket bound to a free loopback port and not listening, so that connections to it are refused."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = probe.getsockname()
     sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(address)  # by number: a port the kernel chose would be given back when listening stops
     return sock
 
 

@@ -47,8 +47,8 @@ def configuration(backend: tuple[str, int], timeouts: dict[str, str]) -> dict[st
             }
         },
         "routes": [
-            {"path": "/admin", "upstream": "backend", "cors": "disabled"},
-            {"path": "/", "upstream": "backend", "cors": "open"},
+            {"name": "admin", "path": "/admin", "upstream": "backend", "cors": "disabled"},
+            {"name": "rest", "path": "/", "upstream": "backend", "cors": "open"},
         ],
     }
 

@@ -50,7 +50,7 @@ def configuration(backend: tuple[str, int]) -> dict[str, object]:
             }
         },
         "policies": {"open": {"allow_origins": [ORIGIN], "allow_credentials": True}},
-        "routes": [{"path": "/", "upstream": "backend", "cors": "open"}],
+        "routes": [{"name": "all", "path": "/", "upstream": "backend", "cors": "open"}],
     }
 
 

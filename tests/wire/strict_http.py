@@ -149,25 +149,29 @@ def is_last(request: Request) -> bool:
 
 
 def parse_response(
-    data: bytes, method: str = "GET", *, start: int = 0, at_end: bool = False
+    data: bytes, method: str = "GET", *, start: int = 0, at_end: bool = False, is_lenient: bool = False
 ) -> tuple[Response, int]:
     """The response that begins at `start` and answers `method`, and where it ends.
 
-    With `at_end` no more bytes will come: an unfinished body is returned with `complete` false.
+    With `at_end` no more bytes will come: an unfinished body is returned with `complete` false. `is_lenient` lets a
+    backend do what real ones do: leave out the space after the status, repeat Content-Length, frame messages that
+    have no body.
     """
     lines, position = _head_lines(data, start)
-    match = _STATUS_LINE.fullmatch(lines[0])
+    line = lines[0] + b" " if is_lenient and len(lines[0]) == len("HTTP/1.1 200") else lines[0]
+    match = _STATUS_LINE.fullmatch(line)
     if match is None:
         raise MalformedError(f"status line {lines[0][:80]!r}")
     minor, status, reason = match[1].decode(), int(match[2]), match[3].decode("latin-1")
     fields = _fields(lines[1:])
+    has_no_body = method == "HEAD" or status < 200 or status in (204, 304)
+    if has_no_body and is_lenient:
+        return Response(status, reason, minor, fields), position
     is_chunked = _is_chunked(fields, minor)
-    length = content_length(fields)
-    if is_chunked and (status < 200 or status == 204):
-        raise MalformedError(f"Transfer-Encoding in a {status} response (RFC 9112, 6.1)")
-    if length is not None and (status < 200 or status == 204):
-        raise MalformedError(f"Content-Length in a {status} response (RFC 9110, 8.6)")
-    if method == "HEAD" or status < 200 or status in (204, 304):
+    length = content_length(fields, may_repeat=is_lenient)
+    if (is_chunked or length is not None) and (status < 200 or status == 204):
+        raise MalformedError(f"a {status} response with framing (RFC 9110, 8.6; RFC 9112, 6.1)")
+    if has_no_body:
         return Response(status, reason, minor, fields), position
     if is_chunked:
         chunks = read_chunks(data, position)
@@ -224,11 +228,13 @@ def read_chunks(data: bytes, position: int) -> Chunks:
     return chunks
 
 
-def content_length(fields: Fields) -> int | None:
+def content_length(fields: Fields, *, may_repeat: bool = False) -> int | None:
     """The one Content-Length, None when there is none. Raises MalformedError."""
     lengths = values_of(fields, "content-length")
     if not lengths:
         return None
+    if may_repeat:
+        lengths = list(dict.fromkeys(lengths))
     if len(lengths) > 1 or re.fullmatch("[0-9]{1,19}", lengths[0]) is None:
         raise MalformedError(f"Content-Length {lengths}")
     return int(lengths[0])

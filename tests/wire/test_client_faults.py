@@ -179,7 +179,7 @@ async def test_an_endless_head_is_refused_after_a_bounded_read(
             "Transfer-Encoding: chunked\r\n",
             b"27\r\nGET /smuggled HTTP/1.1\r\nHost: gw.te\r\n\r\n\r\n0\r\n\r\n",
         ),
-        ("Content-Length: 37\r\n", b"GET /smuggled HTTP/1.1\r\nHost: gw.t\r\n\r\n"),
+        ("Content-Length: 38\r\n", b"GET /smuggled HTTP/1.1\r\nHost: gw.t\r\n\r\n"),
     ],
     ids=["large", "chunked", "small"],
 )

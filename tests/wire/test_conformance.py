@@ -2,6 +2,7 @@
 of its own."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,13 @@ def configuration(
         "routes": [
             {
                 **route,
+                "name": f"{case['id'].lower()}-{number}",
                 "host": host_of(case),
                 "upstream": _upstream(case),
                 "cors": route["cors"] if route["cors"] in policies else CORPUS["policies"][route["cors"]],
             }
             for case in cases
-            for route in _routes(case)
+            for number, route in enumerate(_routes(case))
         ],
     }
 
@@ -119,14 +121,14 @@ async def _ask_all(
 
 
 @pytest.fixture(scope="module")
-def exchanges(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exchange]:
+def exchanges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Exchange]]:
     """Every case that the configuration does not refuse, asked once."""
     scratch = tmp_path_factory.mktemp("refused")
     cases = [case for case in CASES if not (_may_be_refused(case) and _is_refused(case, scratch))]
     with bound_socket() as sock, bound_socket() as closed:
         settings = configuration(cases, sock.getsockname(), closed.getsockname())
         with running_gateway(tmp_path_factory.mktemp("conformance"), settings) as gateway:
-            return asyncio.run(_ask_all(cases, gateway.address, RawBackend(sock, script=_answer)))
+            yield asyncio.run(_ask_all(cases, gateway.address, RawBackend(sock, script=_answer)))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])

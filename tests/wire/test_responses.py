@@ -1,5 +1,7 @@
 """Raw upstream responses over a socket: what the client gets, and that the next client is not harmed."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.wire.corpus import Case, response_cases, selected
@@ -17,11 +19,11 @@ TOLERATED: dict[str, str] = {}
 @pytest.fixture(scope="module")
 def observations(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Observation]:
+) -> Iterator[dict[str, Observation]]:
     """Every selected case, run once."""
     cases = selected(request, response_cases())
     with gateway_lanes(tmp_path_factory.mktemp("responses"), min(LANES, len(cases)), configuration) as lanes:
-        return run_cases(lanes, cases, run_case)
+        yield run_cases(lanes, cases, run_case)
 
 
 @pytest.mark.parametrize("case", response_cases(), ids=lambda case: case.id)
