@@ -88,10 +88,7 @@ def _events(text: str) -> Iterator[Event]:
     try:
         yield from yaml.parse(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
-        message, hint = explain(error.problem or "not YAML")
-        raise _AbandonError(message, hint, place) from None
+        raise _AbandonError(*explain(error)) from None
     except yaml.YAMLError as error:
         raise _AbandonError(f"not YAML: {error}", "", Mark(1, 1)) from None
 
@@ -167,7 +164,7 @@ class _Builder:
         what = (
             f"&{event.anchor} is an anchor; anchors"
             if event.anchor is not None
-            else f"{event.tag} is a tag; tags"
+            else f"{(event.tag or '').replace('tag:yaml.org,2002:', '!!')} is a tag; tags"
         )
         self._report(
             f"{what} are not supported", "put the value in quotes if the first character is part of it", mark
@@ -250,10 +247,10 @@ class _Builder:
 
     def _path(self) -> tuple[str | int, ...]:
         """The path of the value being read."""
-        return tuple(
-            len(level.node.items) if isinstance(level.node, Sequence) else level.key or ""
-            for level in self._open
+        steps = (
+            len(level.node.items) if isinstance(level.node, Sequence) else level.key for level in self._open
         )
+        return tuple(step for step in steps if step is not None)
 
     def _refuse(self, event: Event, message: str, hint: str) -> Broken:
         mark = _mark(event)

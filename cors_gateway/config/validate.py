@@ -36,6 +36,9 @@ _EXPECTED = {
     "model_type": "a mapping is expected",
 }
 
+_NUMERIC = frozenset({"int_type", TYPE, MAX_AGE_TYPE})
+"""Findings about values that should have been numbers, among others."""
+
 _MISSING = {
     "cors": "name a policy, or write disabled or passthrough: silence is not a policy",
     "version": "start the file with version: 1",
@@ -116,7 +119,7 @@ def unknown_key(document: Document, path: Path, known: Iterable[str]) -> Problem
         hint = "a preflight does not carry them; use host, path and methods"
         return document.problem("routes.header_condition", message, hint, path=path, mark=mark)
     names = sorted(known)
-    hint = suggestion(key, names) or _RETIRED.get(key) or f"known keys: {', '.join(names)}"
+    hint = _RETIRED.get(key) or suggestion(key, names) or f"known keys: {', '.join(names)}"
     return document.problem("schema.unknown_key", f"unknown key {quoted(key)}", hint, path=path, mark=mark)
 
 
@@ -167,6 +170,11 @@ def _problem(document: Document, path: Path, node: Node | None, details: ErrorDe
             return document.problem(
                 "schema.yaml11_boolean", message, f"write {str(meant).lower()}", path=path
             )
+    if kind in _NUMERIC and isinstance(node, Scalar) and node.is_plain and is_yaml11_number(node.text):
+        message = f"{node.text} is text: only YAML 1.1 reads it as a number"
+        return document.problem(
+            TYPE, message, "write it without leading zeros, colons and underscores", path=path
+        )
     if kind in _EXPECTED:
         return document.problem(
             TYPE, f"{_EXPECTED[kind]}, not {_describe(node)}", _type_hint(kind, node), path=path
@@ -187,12 +195,8 @@ def _own_problem(document: Document, path: Path, node: Node | None, details: Err
     """A problem found by one of the types in `models/kinds.py`, which bring their own words."""
     kind, context = details["type"], details.get("ctx", {})
     message, hint = details["msg"], str(context.get("hint", ""))
-    if kind in (TYPE, MAX_AGE_TYPE):
-        if not isinstance(node, Scalar):
-            message = f"{message}, not {_describe(node)}" if message.endswith("expected") else message
-        elif node.is_plain and is_yaml11_number(node.text):
-            kind = TYPE
-            message = f"{node.text} is text: only YAML 1.1 reads it as a number"
+    if message.endswith(" is expected"):
+        message = f"{message}, not {_describe(node)}"
     return document.problem(kind, message, hint, path=path)
 
 

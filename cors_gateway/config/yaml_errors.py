@@ -1,8 +1,18 @@
 """What libyaml says when it cannot read a file, in words that help the person who wrote it."""
 
+from yaml import MarkedYAMLError
+
+from cors_gateway.config.tree import Mark
+
+_SEEN_TOO_LATE = ("scanning an alias", "scanning an anchor", "scanning a quoted scalar")
+"""What is better shown where it begins than where the parser gave up."""
+
 _EXPLANATIONS: tuple[tuple[str, str, str], ...] = (
-    ("alphabetic or numeric character", "* and & have a meaning in YAML", 'put the value in quotes: "*"'),
-    ("undefined alias", "* and & have a meaning in YAML", 'put the value in quotes: "*"'),
+    (
+        "alphabetic or numeric character",
+        "a value that starts with * or & is an alias or an anchor in YAML",
+        'put it in quotes: "*"',
+    ),
     (
         "expected ',' or ']'",
         "the list in [...] is not closed, or a value in it has a bracket or brace of its own",
@@ -36,9 +46,14 @@ _EXPLANATIONS: tuple[tuple[str, str, str], ...] = (
 """What libyaml says, what that means here, and what to do."""
 
 
-def explain(problem: str) -> tuple[str, str]:
-    """Message and hint."""
+def explain(error: MarkedYAMLError) -> tuple[str, str, Mark]:
+    """Message, hint and place."""
+    problem, context = error.problem or "not YAML", error.context or ""
+    mark = error.problem_mark
+    if mark is None or any(start in context for start in _SEEN_TOO_LATE):
+        mark = error.context_mark or mark
+    place = Mark(mark.line + 1, mark.column + 1) if mark is not None else Mark(1, 1)
     for fragment, meaning, hint in _EXPLANATIONS:
         if fragment in problem:
-            return f"{meaning} ({problem})", hint
-    return problem, ""
+            return f"{meaning} ({problem})", hint, place
+    return problem, "", place

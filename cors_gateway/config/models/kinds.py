@@ -136,7 +136,12 @@ def _parsed_by(code: str, parse: Callable[[str], object]) -> Callable[[str], str
 
 
 def _admin_listener(text: str) -> object:
-    return OFF if text == OFF else parse_listener(text)
+    if text == OFF:
+        return OFF
+    parsed = parse_listener(text)
+    if isinstance(parsed, EndpointFault) and text.lower() in ("no", "none", "false", "disabled"):
+        return EndpointFault(parsed.message, f"write {OFF}")
+    return parsed
 
 
 def _file_path(text: str) -> str:

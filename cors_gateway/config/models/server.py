@@ -52,7 +52,8 @@ class WorkerCount:
         if value == "auto":
             return 0
         if not isinstance(value, int) or isinstance(value, bool):
-            raise fault(TYPE, "a number of processes, or auto, is expected")
+            hint = f"write {value} without quotes" if isinstance(value, str) and value.isdecimal() else ""
+            raise fault(TYPE, "a number of processes, or auto, is expected", hint)
         if not 1 <= value <= MAX_WORKERS:
             raise fault(RANGE, f"{value} is not between 1 and {MAX_WORKERS}", "auto is one per CPU")
         return value
