@@ -26,6 +26,7 @@ from cors_gateway.config.lint.regex_parser import parse_regex
 from cors_gateway.config.lint.regex_style import anchors, default_port, dotstar, redos, unescaped_dot
 from cors_gateway.config.lint.regex_subject import RegexSubject
 from cors_gateway.policy.matcher import OriginMatcher
+from cors_gateway.policy.origin import MAX_HOST_LENGTH
 from cors_gateway.policy.pattern import OriginPattern
 
 _CANARIES = (
@@ -94,7 +95,7 @@ def strangers(subject: RegexSubject) -> Iterator[Finding]:
     found: Finding | None = None
     for end in sorted(open_ends(subject.automaton)):
         name, _, base = end.partition(".")
-        if base and not is_open_to_registration(base):
+        if len(end) > MAX_HOST_LENGTH or (base and not is_open_to_registration(base)):
             continue
         witness = _witness(subject, end)
         if witness is None:
@@ -156,13 +157,15 @@ def _public_suffix(subject: RegexSubject, base: str, witness: str) -> Finding:
 
 def _witness(subject: RegexSubject, end: str) -> str | None:
     """Return an origin that ends so and gets through; preferably one that reads like what it is."""
-    readable = [f"https://attacker{end}", f"http://attacker{end}"]
+    readable = next(filter(subject.matches, (f"https://attacker{end}", f"http://attacker{end}")), None)
+    if readable is not None:
+        return readable
     for shown_end in (end,) if end else (".attacker.example", "attacker", ""):
         shape = automaton_of(parse_regex(ending_in(shown_end)))
         shortest = common_value(subject.automaton, shape) if shape else None
-        if shortest is not None:
-            readable.append(shortest)
-    return next(filter(subject.matches, readable), None)
+        if shortest is not None and subject.matches(shortest):
+            return shortest
+    return None
 
 
 def _hint_for_never(subject: RegexSubject) -> str:
