@@ -91,7 +91,7 @@ def test_required_keys_are_required() -> None:
 def test_every_reference_inside_leads_somewhere() -> None:
     text = str(SCHEMA)
 
-    assert {name for name in re.findall(r"#/\$defs/(\w+)", text)} <= set(SCHEMA["$defs"])
+    assert set(re.findall(r"#/\$defs/(\w+)", text)) <= set(SCHEMA["$defs"])
 
 
 @pytest.mark.parametrize(
