@@ -11,6 +11,9 @@ from urllib.parse import unquote_to_bytes
 _PLAIN = re.compile(rb"/|(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)+/?")
 """No escape, no `;`, no empty segment, none that begins with a dot: there is only one reading."""
 
+_TEXT = re.compile(rb"(?:/(?!\.)(?:[!$&-.0-:=@-\[\]-~]|%(?:2[023]|3[CEFcef]|[89A-Fa-f][0-9A-Fa-f]))+)+/?")
+"""The same with escapes of what cannot stand unescaped and separates nothing, such as blanks and non-ASCII text."""
+
 _WELL_FORMED = re.compile(rb"/(?:[!$&-;=@-\[\]-~]|%[0-9A-Fa-f]{2})*")
 _ESCAPED_OR_ODD = re.compile(rb"%[0-9A-Fa-f]{2}|[^!$&-;=@-~]")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -32,6 +35,8 @@ def resolve(path: bytes) -> tuple[bytes, ...]:
     """
     if _PLAIN.fullmatch(path):
         return (path,)
+    if _TEXT.fullmatch(path):
+        return (_canonical(path),)
     if not _WELL_FORMED.fullmatch(path):
         raise PathFault("malformed path")
     canonical = _canonical(path)

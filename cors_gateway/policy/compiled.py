@@ -6,7 +6,7 @@ the same with one origin and with a hundred thousand. The values handed out are 
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from itertools import chain
 
 from cors_gateway.policy.grant import ActualDecision, Grant, Grants
 from cors_gateway.policy.matcher import OriginMatcher
@@ -88,11 +88,11 @@ class CompiledPolicy:
         decision = self.actual(origin)
         is_stranger = decision.reason in (Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_MALFORMED)
         if not (is_stranger and self.policy.websocket_origin_check):
-            return replace(decision, kind=Kind.WEBSOCKET, rejected=False)
+            return decision._replace(kind=Kind.WEBSOCKET, rejected=False)
         if tuple(sec_fetch_site) == _SAME_ORIGIN:
-            return replace(self._same_origin, kind=Kind.WEBSOCKET)
+            return self._same_origin._replace(kind=Kind.WEBSOCKET)
         rejected, grant = not self.policy.report_only, self._grants.refused_socket
-        return replace(decision, kind=Kind.WEBSOCKET, rejected=rejected, grant=grant)
+        return decision._replace(kind=Kind.WEBSOCKET, rejected=rejected, grant=grant)
 
     def preflight(
         self,
@@ -106,7 +106,7 @@ class CompiledPolicy:
         decision = self._preflights.get(key)
         if decision is None:
             decision = self._decide_preflight(key)
-            if sum(len(value) for values in key for value in values) <= MAX_REMEMBERED_LENGTH:
+            if sum(map(len, chain(*key))) <= MAX_REMEMBERED_LENGTH:
                 if len(self._preflights) >= MAX_REMEMBERED:
                     self._preflights.clear()
                 self._preflights[key] = decision

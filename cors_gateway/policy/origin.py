@@ -6,8 +6,8 @@ how look-alike origins get in. Patterns are in `pattern.py`, matching is in `mat
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
+from typing import NamedTuple
 
 MAX_ORIGIN_LENGTH = 326
 """Scheme of 64 bytes, `://`, host of 253, `:` and a port of five digits."""
@@ -25,11 +25,10 @@ _ORIGIN = re.compile(
 )
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """A tuple origin. The host of an IPv6 origin keeps its brackets; no port means the default port of the scheme."""
 
     scheme: str
@@ -61,7 +60,7 @@ def parse_origin(value: bytes) -> Origin | None:
 
 def ends_in_number(host: str) -> bool:
     """Whether a browser would read the host as an IPv4 address (URL, "ends in a number checker")."""
-    return _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]) is not None
+    return _ENDS_IN_NUMBER.fullmatch(host) is not None
 
 
 def is_ipv4(host: str) -> bool:

@@ -5,9 +5,16 @@ cache; only where a star has no meaning for browsers (with credentials) are the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from cors_gateway.policy.decide import asked_headers, asked_method, first_uncovered_header, is_method_covered
+from cors_gateway.policy.decide import (
+    MAX_HEADER_LIST,
+    SAFELISTED_METHODS,
+    asked_headers,
+    asked_method,
+    first_uncovered_header,
+    is_method_covered,
+)
 from cors_gateway.policy.grant import origin_parts, vary_line
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.reason import Reason
@@ -17,8 +24,7 @@ REFUSED_STATUS = 403
 _ALLOW_PRIVATE_NETWORK = b"Access-Control-Allow-Private-Network: true\r\n"
 
 
-@dataclass(frozen=True, slots=True)
-class PreflightDecision:
+class PreflightDecision(NamedTuple):
     """What to answer to a preflight."""
 
     reason: Reason
@@ -38,7 +44,17 @@ class PreflightDecision:
 class Preflights:
     """Decides on preflights of one policy whose origin has been decided on."""
 
-    __slots__ = ("_after_origin", "_before_origin", "_headers", "_max_age", "_methods", "_policy", "_vary")
+    __slots__ = (
+        "_after_origin",
+        "_before_origin",
+        "_endings",
+        "_headers",
+        "_listed_headers",
+        "_max_age",
+        "_methods",
+        "_policy",
+        "_vary",
+    )
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -47,6 +63,8 @@ class Preflights:
         self._before_origin, self._after_origin = origin_parts(policy)
         self._max_age = b"" if policy.max_age is None else _line(b"Max-Age", b"%d" % policy.max_age)
         self._vary = vary_line(_vary_tokens(policy))
+        self._listed_headers = frozenset(self._headers)
+        self._endings = self._constant_endings()
 
     def decide(
         self,
@@ -62,6 +80,10 @@ class Preflights:
         `origin` is what Allow-Origin would say, `standing` and `entry` what was decided about it.
         """
         policy = self._policy
+        if standing is Reason.ALLOWED and len(method) == 1 and not private_network:
+            ending = self._endings.get(method[0])
+            if ending is not None and self._are_listed(headers):
+                return self._allow(origin, entry, ending)
         if policy.mode is Mode.PASSTHROUGH:
             return PreflightDecision(Reason.PASSTHROUGH, False, 0, b"", forward=True)
         if policy.mode is Mode.DISABLED:
@@ -79,19 +101,16 @@ class Preflights:
         if refused is not None:
             diagnosis = self._lists(asked, ())
             return self._refuse(Reason.HEADER_NOT_ALLOWED, refused, origin, entry, diagnosis)
-        may_reach_private = policy.allow_private_network and tuple(private_network) == (b"true",)
-        lines = (
-            self._before_origin,
-            origin,
-            self._after_origin,
-            self._lists(asked, names),
-            self._max_age,
-            _ALLOW_PRIVATE_NETWORK if may_reach_private else b"",
-            self._vary,
-        )
-        status = policy.preflight_status
+        ending = self._lists(asked, names) + self._max_age
+        if policy.allow_private_network and tuple(private_network) == (b"true",):
+            ending += _ALLOW_PRIVATE_NETWORK
+        return self._allow(origin, entry, ending + self._vary)
+
+    def _allow(self, origin: bytes, entry: int | None, ending: bytes) -> PreflightDecision:
+        lines = b"".join((self._before_origin, origin, self._after_origin, ending))
+        policy = self._policy
         return PreflightDecision(
-            Reason.ALLOWED, True, status, b"".join(lines), entry=entry, forward=policy.report_only
+            Reason.ALLOWED, True, policy.preflight_status, lines, entry=entry, forward=policy.report_only
         )
 
     def _refuse(
@@ -109,6 +128,22 @@ class Preflights:
             lines = b"".join((self._before_origin, origin, self._after_origin, diagnosis, self._vary))
         detail, forward = refused.decode("ascii"), self._policy.report_only
         return PreflightDecision(reason, False, status, lines, detail, entry, forward)
+
+    def _constant_endings(self) -> dict[bytes, bytes]:
+        """What follows the origin in the answer to each method, where that does not depend on what else is asked."""
+        policy = self._policy
+        is_echo = policy.allow_credentials and (policy.any_method or policy.any_header)
+        if policy.mode is not Mode.ENFORCE or is_echo:
+            return {}
+        methods = {*self._methods, *SAFELISTED_METHODS}
+        return {method: self._lists(method, ()) + self._max_age + self._vary for method in methods}
+
+    def _are_listed(self, headers: Sequence[bytes]) -> bool:
+        """Whether all asked headers are listed, told at a glance from the form in which browsers ask."""
+        if len(headers) != 1:
+            return not headers
+        line = headers[0]
+        return len(line) <= MAX_HEADER_LIST and self._listed_headers.issuperset(line.split(b","))
 
     def _lists(self, asked: bytes, names: tuple[bytes, ...]) -> bytes:
         return _line(b"Allow-Methods", self._method_list(asked)) + _line(

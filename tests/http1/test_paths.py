@@ -1,6 +1,8 @@
 """The readings of a request path."""
 
 import re
+from collections.abc import Callable
+from itertools import product
 from urllib.parse import quote_from_bytes
 
 import pytest
@@ -26,6 +28,8 @@ ONE_READING = [
     (b"/a%3fb%23c", b"/a%3Fb%23c"),
     (b"/100%25", b"/100%25"),
     (b"/a[1]/{x}|^`'", b"/a[1]/{x}|^`'"),
+    (b"/.a%20b/%e2%82%ac", b"/.a%20b/%E2%82%AC"),
+    (b"/%41%20", b"/A%20"),
 ]
 
 SEVERAL_READINGS = [
@@ -128,9 +132,51 @@ def test_no_spelling_hides_the_protected_prefix(path: bytes) -> None:
     assert "strict" in selected
 
 
-pieces = st.sampled_from(
-    [b"/", b"//", b"a", b"admin", b".", b"..", b";", b"%2f", b"%2F", b"%5c", b"%2e", b"%25", b"%61", b"%3b"]
-)
+def naive_decode(path: bytes) -> bytes:
+    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda escape: bytes.fromhex(escape[1].decode()), path)
+
+
+def naive_canonical(path: bytes) -> bytes:
+    """Split into escapes and single bytes, and write each in its one spelling."""
+    result = b""
+    for unit in re.findall(rb"%[0-9A-Fa-f]{2}|.", path, re.DOTALL):
+        byte = unit if len(unit) == 1 else bytes.fromhex(unit[1:].decode())
+        is_kept = byte not in b'"#%;<>?' or byte == b";"
+        if re.fullmatch(rb"[A-Za-z0-9._~-]", byte) or (len(unit) == 1 and is_kept and b"!" <= byte <= b"~"):
+            result += byte
+        else:
+            result += b"%%%02X" % byte[0]
+    return result
+
+
+def naive_cut(path: bytes) -> bytes:
+    return re.sub(rb";[^/]*", b"", path)
+
+
+def naive_readings(path: bytes) -> set[bytes] | None:
+    """Every combination of what backends may do, one after the other; None where any of them meets a dot segment."""
+    acts: list[Callable[[bytes], bytes]] = [
+        naive_cut,
+        naive_decode,
+        naive_decode,
+        lambda text: text.replace(b"\\", b"/"),
+        naive_cut,
+        lambda text: re.sub(rb"/+", b"/", text),
+    ]
+    raw = set()
+    for choice in product([False, True], repeat=len(acts)):
+        reading = naive_canonical(path)
+        for is_done, act in zip(choice, acts, strict=True):
+            reading = act(reading) if is_done else reading
+        raw.add(reading)
+    if any({b".", b".."} & set(reading.split(b"/")) for reading in raw):
+        return None
+    return {naive_canonical(reading) for reading in raw}
+
+
+structure = [b"/", b"//", b".", b"..", b";", b"%2f", b"%2F", b"%5c", b"%2e", b"%25", b"%3b"]
+text = [b"a", b"admin", b"%61", b"%20", b"%c3%A9", b"%40", b"[", b"~", b"=", b"-.", b"%3F"]
+pieces = st.sampled_from([*structure, *text])
 odd_paths = st.lists(pieces, max_size=8).map(lambda parts: b"/" + b"".join(parts))
 
 
@@ -145,6 +191,18 @@ def test_readings_are_clean_or_there_are_none(path: bytes) -> None:
     for reading in readings:
         assert re.fullmatch(rb"/[!-~]*", reading)
         assert not {b".", b".."} & set(reading.split(b"/"))
+
+
+@given(odd_paths)
+def test_readings_agree_with_the_naive_ones(path: bytes) -> None:
+    expected = naive_readings(path)
+    if expected is None:
+        with pytest.raises(PathFault):
+            resolve(path)
+        return
+    readings = resolve(path)
+    assert readings[0] == naive_canonical(path)
+    assert set(readings) == expected
 
 
 @given(st.lists(st.text(min_size=1).filter(lambda text: not set("/\\;%.") & set(text)), min_size=1))

@@ -548,6 +548,23 @@ def test_preflights_never_get_more_than_they_may(
         assert ACAPN not in answer
 
 
+asked_lists = st.lists(st.sampled_from([b"x-a", b"X-A", b"authorization", b"x-b", b"", b" "]), max_size=4)
+
+
+@given(
+    policies(), st.sampled_from([b"GET", b"PUT", b"PURGE", b"put"]), asked_lists.map(b",".join), st.booleans()
+)
+def test_the_form_of_the_question_does_not_change_the_answer(
+    policy: Policy, method: bytes, headers: bytes, is_null: bool
+) -> None:
+    """A list as browsers send it, in capitals with blanks, and over several lines ask the same."""
+    compiled = CompiledPolicy(policy)
+    origin = [b"null" if is_null or policy.any_origin else policy.allow_origins[0].text.encode()]
+    forms = [[headers], [headers.replace(b",", b" ,\t").upper()], [*headers.split(b","), b""]]
+    first, *others = [compiled.preflight(origin, [method], form, ()) for form in forms]
+    assert others == [first, first]
+
+
 def test_what_clients_choose_is_remembered_within_bounds() -> None:
     compiled = CompiledPolicy(policy(BASIC))
     for number in range(MAX_REMEMBERED + 10):
