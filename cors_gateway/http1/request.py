@@ -8,11 +8,11 @@ import base64
 import binascii
 
 from cors_gateway.http1 import request_fields as kind
+from cors_gateway.http1.body import ChunkedDecoder, SizedBody
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import is_token
 from cors_gateway.http1.request_fields import RequestField, RequestFieldMemo
 
-_HEAD_BYTES = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)])
 # Options that are no field names.
 _CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
 
@@ -74,6 +74,10 @@ class RequestHead:
             return [field.line for field in self.fields if field.is_kept and field.name != b"origin"]
         return [field.line for field in self.fields if field.is_kept]
 
+    def body(self) -> SizedBody | ChunkedDecoder:
+        """A reader for the body that follows."""
+        return ChunkedDecoder(is_request=True) if self.framing == CHUNKED else SizedBody(self.content_length)
+
     def value_of(self, name: bytes) -> bytes | None:
         """The first value of a field by its lower-case name (for logs; not for decisions)."""
         return next((field.value for field in self.fields if field.name == name), None)
@@ -109,22 +113,6 @@ class RequestReader:
         head = RequestHead(fields)
         _interpret(head, [field for field in fields if field.kind > kind.DROP])
         return head
-
-
-def refuse_hopeless_head(data: bytes) -> None:
-    """Refuse the beginning of a head that can no longer become a good one, instead of waiting for its end.
-
-    Raises ProtocolFault(400) for a control byte or a bare CR or LF.
-    """
-    ends = data.count(b"\r\n")
-    if (
-        data.translate(None, _HEAD_BYTES)
-        or data.count(b"\n") != ends
-        or data.count(b"\r") - ends > data.endswith(b"\r")
-    ):
-        raise ProtocolFault(400, "control character or bare line end in a request head")
-    if not data[:1].translate(None, b" \t"):
-        raise ProtocolFault(400, "white space before the request line")
 
 
 def check_version(head: RequestHead, is_http11: bool) -> None:

@@ -12,7 +12,10 @@ from cors_gateway.http1.paths import PathFault, resolve
 
 MAX_REQUEST_LINE = 8192
 MAX_METHOD = 32
+MAX_EMPTY_LINES = 4
+"""Empty lines before a request line that are overlooked (RFC 9112 2.2)."""
 
+_HEAD_BYTES = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _TARGET = re.compile(rb"[\x21-\x7e]+\Z")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)([/?].*)?\Z", re.IGNORECASE)
 
@@ -86,6 +89,39 @@ def parse_request_line(line: bytes) -> RequestLine:
     except PathFault as fault:
         raise ProtocolFault(400, f"ambiguous path: {fault}") from None
     return RequestLine(method, target, path, readings, authority, is_http11)
+
+
+def skip_empty_lines(data: bytes) -> bytes:
+    """What follows the empty lines at the beginning. Raises ProtocolFault(400) for too many of them."""
+    for _ in range(MAX_EMPTY_LINES):
+        data = data.removeprefix(b"\r\n")
+    if data[:2] == b"\r\n":
+        raise ProtocolFault(400, "too many empty lines before a request")
+    return data
+
+
+def check_beginning(data: bytes, max_block: int) -> None:
+    """Refuse the beginning of a head that can no longer become a good one, instead of waiting for its end.
+
+    `max_block` bounds the header section in bytes, 0 for no limit. Raises ProtocolFault: 400 for control bytes, bare
+    line ends or a bad request line, 414 or 431 for too long a beginning.
+    """
+    line_end = data.find(b"\r\n")
+    if line_end < 0 and len(data) > MAX_REQUEST_LINE:
+        raise ProtocolFault(414, "request line too long")
+    if max_block and line_end >= 0 and len(data) - line_end > max_block + 4:
+        raise ProtocolFault(431, "header section too large")
+    ends = data.count(b"\r\n")
+    if (
+        data.translate(None, _HEAD_BYTES)
+        or data.count(b"\n") != ends
+        or data.count(b"\r") - ends > data.endswith(b"\r")
+    ):
+        raise ProtocolFault(400, "control character or bare line end in a request head")
+    if not data[:1].translate(None, b" \t"):
+        raise ProtocolFault(400, "white space before the request line")
+    if ends == 1:
+        parse_request_line(data[:line_end])
 
 
 def _split_absolute_form(target: bytes) -> tuple[bytes, bytes]:

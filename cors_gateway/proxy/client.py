@@ -7,27 +7,23 @@ connection goes on, and how it ends so that the client still reads the last answ
 
 import asyncio
 import contextlib
-import socket
 import time
 from typing import TYPE_CHECKING, cast
 
-from cors_gateway.http1.body import ChunkedDecoder, SizedBody
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer
-from cors_gateway.http1.request import CHUNKED, NO_BODY, RequestHead, refuse_hopeless_head
-from cors_gateway.http1.request_line import MAX_REQUEST_LINE, parse_request_line
+from cors_gateway.http1.request import NO_BODY
+from cors_gateway.http1.request_line import check_beginning, skip_empty_lines
 from cors_gateway.proxy.answers import problem
 from cors_gateway.proxy.clock import NEVER
-from cors_gateway.proxy.connect import set_tcp_options
 from cors_gateway.proxy.exchange import Exchange
+from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.intake import Answer, Context, admit
-from cors_gateway.proxy.upstream import WRITE_HIGH_WATER, WRITE_LOW_WATER
 
 if TYPE_CHECKING:
+    from cors_gateway.http1.body import ChunkedDecoder, SizedBody
     from cors_gateway.proxy.gateway import Gateway
 
-MAX_EMPTY_LINES = 4
-"""Empty lines before a request line that are overlooked (RFC 9112 2.2)."""
 MAX_AHEAD = 64 * 1024
 """Bytes read ahead of the request in progress before reading pauses."""
 MAX_DISCARDED = 256 * 1024
@@ -47,32 +43,15 @@ class ClientConnection(asyncio.Protocol):
     """Server side of HTTP/1.1 on one transport."""
 
     __slots__ = (
-        "_body",
-        "_buffer",
-        "_discarded",
-        "_exchange",
-        "_is_at_eof",
-        "_is_read_paused",
-        "_is_tls",
-        "_is_write_paused",
-        "_line_ahead",
-        "_phase",
-        "_stall_deadline",
-        "_stalled_at",
-        "clock",
-        "context",
-        "deadline",
-        "gateway",
-        "peer",
-        "request_bytes",
-        "transport",
+        *("_body", "_buffer", "_discarded", "_exchange", "_flow", "_is_at_eof", "_is_tls", "_phase"),
+        *("clock", "context", "deadline", "gateway", "peer", "request_bytes", "transport"),
     )
 
     def __init__(self, gateway: "Gateway", *, is_tls: bool) -> None:
         self.gateway = gateway
         self.clock = gateway.clock
-        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else happens
-        self.peer: Peer = None  # type: ignore[assignment]  # likewise
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before all else, as are these two
+        self.peer: Peer = None  # type: ignore[assignment]
         self.context: Context | None = None
         """What the last header section came to; see `intake`."""
         self.request_bytes = b""
@@ -84,17 +63,13 @@ class ClientConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._body: SizedBody | ChunkedDecoder | None = None
         self._discarded = 0
-        self._is_read_paused = False
-        self._is_write_paused = False
+        self._flow: Flow = None  # type: ignore[assignment]
         self._is_at_eof = False
-        self._line_ahead = b""
-        self._stalled_at = 0
-        self._stall_deadline = NEVER
 
     @property
     def is_idle(self) -> bool:
         """Whether the connection waits for a request of which no byte has come, and nothing is left to send."""
-        return self._phase == _HEAD and not self._buffer and not self.transport.get_write_buffer_size()
+        return self._phase == _HEAD and not self._buffer and self._flow.is_flushed
 
     is_tunnel = False
 
@@ -102,17 +77,13 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.set_write_buffer_limits(WRITE_HIGH_WATER, WRITE_LOW_WATER)
-        sock = transport.get_extra_info("socket")
-        address = ""
-        if sock is not None and sock.family != socket.AF_UNIX:
-            set_tcp_options(sock)
-            name = transport.get_extra_info("peername")
-            address = name[0] if name else ""
-        self.peer = Peer(address, self.gateway.active.trusted, is_tls=self._is_tls)
+        self._flow = Flow(self.transport, self.clock)
+        self.peer = Peer(self._flow.peer_address(), self.gateway.active.trusted, is_tls=self._is_tls)
         self.deadline = self.clock.now + self.gateway.active.timeouts.request_head
         if not self.gateway.admit_connection(self):
-            self._turn_away()
+            self._last_answer(
+                503, "too_many_connections", "The gateway is at its connection limit.", b"Retry-After: 1\r\n"
+            )
 
     def data_received(self, data: bytes) -> None:
         phase = self._phase
@@ -130,18 +101,12 @@ class ClientConnection(asyncio.Protocol):
         elif phase == _LINGER:
             self._discarded += len(data)
             if self._discarded > MAX_DISCARDED:
-                self._close_now()
+                self.abort()
 
     def eof_received(self) -> bool:
         """The client sends no more; it may still read (RFC 9112 9.6)."""
         self._is_at_eof = True
-        phase = self._phase
-        if phase in {_HEAD, _PARTIAL}:
-            self._end_after_eof()
-        elif phase in {_BODY, _DISCARD}:
-            self._break_off(400, "request_incomplete", "The connection ended before the request did.")
-        elif phase == _LINGER:
-            self._close_now()
+        self._end_after_eof()
         return not self._is_tls  # TLS transports cannot stay half open
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -154,41 +119,38 @@ class ClientConnection(asyncio.Protocol):
             self.gateway.finish(exchange)
 
     def pause_writing(self) -> None:
-        self._is_write_paused = True
-        self._stalled_at = self.transport.get_write_buffer_size()
-        self._stall_deadline = self.clock.now + self.gateway.active.timeouts.send
-        self.deadline = min(self.deadline, self._stall_deadline)
+        self._flow.writing_paused(self.gateway.active.timeouts.send)
+        self.deadline = min(self.deadline, self._flow.stall_deadline)
         if self._exchange is not None:
             self._exchange.pause_upstream()
 
     def resume_writing(self) -> None:
-        self._is_write_paused = False
-        self._stall_deadline = NEVER
+        self._flow.writing_resumed()
         if self._exchange is not None:
             self._exchange.resume_upstream()
-        elif self._phase == _HEAD and self._buffer:
-            data, self._buffer = self._buffer, b""
-            self._resume_reading()
-            self._take_requests(data)
+        elif self._phase == _HEAD:
+            self._take_what_is_here()
 
     # -- requests --------------------------------------------------------------------------------------------------
 
     def _take_requests(self, data: bytes) -> None:
         """Handle the requests in `data` until one has to wait for its backend, or for more bytes."""
         self._take_complete_requests(data)
-        if self._is_at_eof and self._phase in {_HEAD, _PARTIAL}:
+        if self._is_at_eof:
             self._end_after_eof()
 
     def _end_after_eof(self) -> None:
-        """No more bytes will come, and all requests that did are answered."""
+        """No more bytes will come: end, unless a complete request still waits for its response."""
         if self._phase == _HEAD:
             self._linger()
-        else:
+        elif self._phase in {_PARTIAL, _BODY, _DISCARD}:
             self._break_off(400, "request_incomplete", "The connection ended before the request did.")
+        elif self._phase == _LINGER:
+            self._end()
 
     def _take_complete_requests(self, data: bytes) -> None:
         while data:
-            if self._is_write_paused:  # a client that sends and does not read
+            if self._flow.is_writing_paused:  # a client that sends and does not read
                 self._keep_for_later(data)
                 return
             data = self._take_request(data)
@@ -209,7 +171,7 @@ class ClientConnection(asyncio.Protocol):
         end = data.find(b"\r\n\r\n")
         try:
             if data[:2] == b"\r\n":
-                return self._skip_empty_lines(data)
+                return skip_empty_lines(data)
             if end < 0:
                 self._await_head(data)
                 return b""
@@ -234,7 +196,7 @@ class ClientConnection(asyncio.Protocol):
             exchange.start()
             return rest
         self._phase = _BODY
-        self._body = _body_of(exchange.head)
+        self._body = exchange.head.body()
         self.deadline = self.clock.now + self.gateway.active.timeouts.request_body
         # What is here goes out together with the head, in one write.
         self._read_body(rest)
@@ -246,7 +208,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _answer(self, answer: Answer, rest: bytes) -> bytes:
         self.gateway.count_answer(self, answer)
-        self.write(answer.data)
+        self.transport.write(answer.data)
         head = answer.head
         if answer.closes or head.expects_continue or head.content_length > MAX_DISCARDED:
             self._linger()
@@ -256,22 +218,13 @@ class ClientConnection(asyncio.Protocol):
             return rest
         self._phase = _DISCARD
         self._discarded = 0
-        self._body = _body_of(head)
+        self._body = head.body()
         self._discard_body(rest)
         return b""
 
     def _await_head(self, data: bytes) -> None:
         """Keep the beginning of a head, unless it can no longer become a good one."""
-        line_end = data.find(b"\r\n")
-        if line_end < 0 and len(data) > MAX_REQUEST_LINE:
-            raise ProtocolFault(414, "request line too long")
-        limit = self.gateway.active.reader.max_bytes
-        if limit and len(data) - max(line_end, 0) > limit + 4:
-            raise ProtocolFault(431, "header section too large")
-        refuse_hopeless_head(data)
-        if line_end >= 0 and self._line_ahead != data[:line_end]:
-            self._line_ahead = data[:line_end]
-            parse_request_line(self._line_ahead)  # what is no HTTP is told at once, not at the deadline
+        check_beginning(data, self.gateway.active.reader.max_bytes)
         self._phase = _PARTIAL
         self._buffer = data
         self.deadline = self.clock.now + self.gateway.active.timeouts.request_head
@@ -285,19 +238,16 @@ class ClientConnection(asyncio.Protocol):
         if self._phase == _PARTIAL and len(self._buffer) == len(data):
             self.deadline = deadline  # still the same head: its time is absolute
 
-    def _skip_empty_lines(self, data: bytes) -> bytes:
-        for _ in range(MAX_EMPTY_LINES):
-            if data[:2] != b"\r\n":
-                break
-            data = data[2:]
-        if data[:2] == b"\r\n":
-            raise ProtocolFault(400, "too many empty lines before a request")
-        return data
-
     def _keep_for_later(self, data: bytes) -> None:
         self._buffer += data
-        if len(self._buffer) > MAX_AHEAD or self._is_write_paused:
-            self._pause_reading()
+        if len(self._buffer) > MAX_AHEAD or self._flow.is_writing_paused:
+            self._flow.pause_reading()
+
+    def _take_what_is_here(self) -> None:
+        if self._buffer:
+            data, self._buffer = self._buffer, b""
+            self._flow.resume_reading()
+            self._take_requests(data)
 
     # -- request bodies --------------------------------------------------------------------------------------------
 
@@ -316,7 +266,7 @@ class ClientConnection(asyncio.Protocol):
         if body.is_done and self._exchange is exchange:
             self._phase = _WAIT
             self._body = None
-            self.deadline = self._stall_deadline
+            self.deadline = self._flow.stall_deadline
             exchange.end_of_request()
             if body.rest:
                 self._keep_for_later(body.rest)
@@ -341,24 +291,20 @@ class ClientConnection(asyncio.Protocol):
         """The backend is connected and waits for the body (RFC 9110 10.1.1: now the client may be told to go on)."""
         exchange = cast("Exchange", self._exchange)
         if exchange.head.expects_continue and not exchange.bytes_in and exchange.is_http11:
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.resume_body()
 
     def pause_body(self) -> None:
         """The backend does not take more: its own deadline counts now."""
         if self._phase == _BODY:
-            self._pause_reading()
-            self.deadline = self._stall_deadline
+            self._flow.pause_reading()
+            self.deadline = self._flow.stall_deadline
 
     def resume_body(self) -> None:
-        if self._is_read_paused and self._phase == _BODY:
-            self._resume_reading()
+        if self._phase == _BODY and self._flow.resume_reading():
             self.deadline = self.clock.now + self.gateway.active.timeouts.request_body
 
     # -- responses -------------------------------------------------------------------------------------------------
-
-    def write(self, data: bytes) -> None:
-        self.transport.write(data)
 
     def exchange_done(self, exchange: Exchange) -> None:
         """The response is complete: the next request, or the end."""
@@ -368,28 +314,23 @@ class ClientConnection(asyncio.Protocol):
             self._linger()
             return
         self._phase = _HEAD
-        self.deadline = min(self.clock.now + self.gateway.active.timeouts.keep_alive, self._stall_deadline)
-        if self._buffer:
-            data, self._buffer = self._buffer, b""
-            self._resume_reading()
-            self._take_requests(data)
+        self.deadline = min(
+            self.clock.now + self.gateway.active.timeouts.keep_alive, self._flow.stall_deadline
+        )
+        self._take_what_is_here()
 
     def truncate(self, exchange: Exchange) -> None:
         """The response cannot be completed: break off so that the client sees it (never a complete-looking message)."""
         self._exchange = None
         self.gateway.finish(exchange)
-        self._phase = _CLOSED
         if not exchange.is_http11:
-            # To HTTP/1.0 the close is the end of the body; only a reset says that it was cut.
-            sock = self.transport.get_extra_info("socket")
-            with contextlib.suppress(OSError, AttributeError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        self.transport.close()
+            self._flow.reset_on_close()  # to HTTP/1.0 a close is the end of the body, not a cut
+        self._end()
 
     def leave_transport(self) -> tuple[asyncio.Transport, bytes]:
         """Hand over the transport, and what was read ahead, to a tunnel."""
         early, self._buffer = self._buffer, b""
-        self._resume_reading()
+        self._flow.resume_reading()
         self._phase = _CLOSED
         self._exchange = None
         self.gateway.connection_closed(self)
@@ -398,29 +339,28 @@ class ClientConnection(asyncio.Protocol):
     # -- endings ---------------------------------------------------------------------------------------------------
 
     def on_deadline(self) -> None:
-        if self._stall_deadline <= self.clock.now:
-            left = self.transport.get_write_buffer_size()
-            if left >= self._stalled_at:
-                self._close_now()
-                return
-            self._stalled_at = left
-            self._stall_deadline = self.deadline = self.clock.now + self.gateway.active.timeouts.send
-            return
-        phase = self._phase
-        if phase == _PARTIAL:
+        flow = self._flow
+        is_ending = self._phase in {_LINGER, _CLOSED}
+        if is_ending and flow.is_flushed:
+            self.abort()
+        elif is_ending or flow.stall_deadline <= self.clock.now:
+            if flow.stall_deadline <= self.clock.now and flow.is_stalled():
+                self.abort()
+            else:
+                flow.watch(self.gateway.active.timeouts.send)
+                self.deadline = flow.stall_deadline
+        elif self._phase == _PARTIAL:
             self._break_off(408, "request_timeout", "The request head did not arrive in time.")
-        elif phase in (_BODY, _DISCARD):
+        elif self._phase in {_BODY, _DISCARD}:
             self._break_off(408, "request_timeout", "The request body did not arrive in time.")
-        else:  # idle or lingering
-            self._close_now()
-
-    def close_if_idle(self) -> None:
-        """Close unless a request, or a byte of one, is here (for draining)."""
-        if self.is_idle:
-            self._close_now()
+        else:  # idle
+            self.abort()
 
     def abort(self) -> None:
-        self._close_now()
+        """Close at once; what is not sent yet is lost."""
+        self._phase = _CLOSED
+        self.deadline = NEVER
+        self.transport.abort()
 
     def _refuse(self, fault: ProtocolFault) -> None:
         """Answer a request that must not be forwarded, and close: what follows it cannot be trusted."""
@@ -440,44 +380,24 @@ class ClientConnection(asyncio.Protocol):
     def _last_answer(self, status: int, reason: str, detail: str, lines: bytes = b"") -> None:
         data = problem(status, reason, detail, lines=lines, date_line=self.clock.date_line, closes=True)
         self.gateway.count_refusal(self, status, len(data))
-        self.write(data)
+        self.transport.write(data)
         self._linger()
-
-    def _turn_away(self) -> None:
-        """Too many connections: say so, cheaply (RFC 9110 15.6.4)."""
-        self._last_answer(
-            503, "too_many_connections", "The gateway is at its connection limit.", b"Retry-After: 1\r\n"
-        )
 
     def _linger(self) -> None:
         """Stop sending, go on reading for a moment: closing at once could reset the connection and lose the answer."""
         self._buffer = b""
-        if self._is_at_eof:
-            self._phase = _CLOSED
-            self.transport.close()
-            return
-        self._phase = _LINGER
         self._discarded = 0
         self.deadline = self.clock.now + LINGER
-        self._resume_reading()
+        if self._is_at_eof:
+            self._end()
+            return
+        self._phase = _LINGER
+        self._flow.resume_reading()
         with contextlib.suppress(NotImplementedError, RuntimeError):
             self.transport.write_eof()
 
-    def _close_now(self) -> None:
+    def _end(self) -> None:
+        """Close when all is sent; the deadline sees to it that this comes to an end."""
         self._phase = _CLOSED
-        self.deadline = NEVER
-        self.transport.abort()
-
-    def _pause_reading(self) -> None:
-        if not self._is_read_paused:
-            self._is_read_paused = True
-            self.transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if self._is_read_paused:
-            self._is_read_paused = False
-            self.transport.resume_reading()
-
-
-def _body_of(head: RequestHead) -> SizedBody | ChunkedDecoder:
-    return ChunkedDecoder(is_request=True) if head.framing == CHUNKED else SizedBody(head.content_length)
+        self.deadline = self.clock.now + LINGER
+        self.transport.close()

@@ -154,17 +154,17 @@ class Exchange(RequestRecord):
 
     def respond_interim(self, response: ResponseHead) -> None:
         if self.is_http11:
-            self._client.write(interim_head(response, self.grant))
+            self._client.transport.write(interim_head(response, self.grant))
 
     def respond(self, status: int, data: bytes) -> None:
         """Send the head of the response, with what there is of its body."""
         self.status = status
         self.bytes_out = len(data)
-        self._client.write(data)
+        self._client.transport.write(data)
 
     def respond_more(self, data: bytes) -> None:
         self.bytes_out += len(data)
-        self._client.write(data)
+        self._client.transport.write(data)
 
     def response_done(self) -> None:
         """The response is complete."""

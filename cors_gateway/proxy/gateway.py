@@ -94,7 +94,8 @@ class Gateway:
         """From now on every response ends its connection; connections without a request end at once."""
         self.is_draining = True
         for connection in list(self._connections):
-            connection.close_if_idle()
+            if connection.is_idle:
+                connection.abort()
 
     @property
     def is_idle(self) -> bool:

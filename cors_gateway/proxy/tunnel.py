@@ -65,9 +65,6 @@ class Tunnel:
     def on_deadline(self) -> None:
         self.close()
 
-    def close_if_idle(self) -> None:
-        """A tunnel is never idle: draining waits for it, until the grace is over."""
-
     def abort(self) -> None:
         self.close()
 

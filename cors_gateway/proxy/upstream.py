@@ -17,6 +17,7 @@ from cors_gateway.http1.grammar import list_elements
 from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseReader, has_no_body
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.failure import UpstreamFailure
+from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.rewrite import response_head, stripped_fields
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from cors_gateway.proxy.pool import UpstreamPool, UpstreamServer
 
 MAX_INTERIM_RESPONSES = 16
-# uvloop's own low-water mark is 16 bytes: writing would stop and start for every segment.
-WRITE_HIGH_WATER = 64 * 1024
-WRITE_LOW_WATER = 16 * 1024
 
 _WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _READER = ResponseReader()
@@ -44,9 +42,9 @@ class UpstreamConnection(asyncio.Protocol):
         "_buffer",
         "_clock",
         "_decoder",
+        "_flow",
         "_frames_chunks",
         "_interim",
-        "_is_paused",
         "_is_suspect",
         "_last_date",
         "_last_grant",
@@ -82,7 +80,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._remaining = 0
         self._decoder: ChunkedDecoder | None = None
         self._frames_chunks = False
-        self._is_paused = False
+        self._flow: Flow = None  # type: ignore[assignment]  # with the transport
         self._is_suspect = False
         """An interim response was framed like a final one: what follows the next response is not trusted."""
         self._response: ResponseHead | None = None
@@ -103,7 +101,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.set_write_buffer_limits(WRITE_HIGH_WATER, WRITE_LOW_WATER)
+        self._flow = Flow(self.transport, self._clock)
         self._clock.watched.add(self)
         sock = transport.get_extra_info("socket")
         if sock is not None:
@@ -179,17 +177,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause(self) -> None:
         """The client does not take more: stop reading; its own deadline counts now."""
-        if not self._is_paused and self._phase == _BODY:
-            self._is_paused = True
+        if self._phase == _BODY:
             self.deadline = NEVER
-            self.transport.pause_reading()
+            self._flow.pause_reading()
 
     def resume(self) -> None:
-        if self._is_paused:
-            self._is_paused = False
-            self.transport.resume_reading()
-            if self._phase == _BODY:
-                self.deadline = self._clock.now + self._pool.idle_timeout
+        if self._flow.resume_reading() and self._phase == _BODY:
+            self.deadline = self._clock.now + self._pool.idle_timeout
 
     def abort(self) -> None:
         """The exchange is given up: the backend must see that the request or its response is broken off."""

@@ -81,6 +81,14 @@ def test_bad_syntax_is_refused_however_it_is_cut(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "data", [b"5 \r\nhello\r\n0\r\n\r\n", b"5\nhello\n0\n\n", b"5\t\nhello\r\n0 \nX: y\n\n"]
+)
+def test_padding_and_bare_line_feeds_of_a_backend_are_taken(data: bytes) -> None:
+    assert decode(data, is_request=False) == (b"hello", True, b"")
+    assert decode(data, *range(1, len(data)), is_request=False) == (b"hello", True, b"")
+
+
+@pytest.mark.parametrize(
     "name", [b"Origin", b"Authorization", b"Content-Length", b"Host", b"X-Forwarded-For"]
 )
 def test_trailers_that_belong_in_the_head_are_refused_from_clients_and_dropped_from_backends(

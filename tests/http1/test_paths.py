@@ -1,7 +1,6 @@
 """The readings of a request path."""
 
 import re
-from collections.abc import Callable
 from itertools import product
 from urllib.parse import quote_from_bytes
 
@@ -153,16 +152,17 @@ def naive_cut(path: bytes) -> bytes:
     return re.sub(rb";[^/]*", b"", path)
 
 
+def naive_slash(path: bytes) -> bytes:
+    return path.replace(b"\\", b"/")
+
+
+def naive_merge(path: bytes) -> bytes:
+    return re.sub(rb"/+", b"/", path)
+
+
 def naive_readings(path: bytes) -> set[bytes] | None:
     """Every combination of what backends may do, one after the other; None where any of them meets a dot segment."""
-    acts: list[Callable[[bytes], bytes]] = [
-        naive_cut,
-        naive_decode,
-        naive_decode,
-        lambda text: text.replace(b"\\", b"/"),
-        naive_cut,
-        lambda text: re.sub(rb"/+", b"/", text),
-    ]
+    acts = (naive_cut, naive_decode, naive_decode, naive_slash, naive_cut, naive_merge)
     raw = set()
     for choice in product([False, True], repeat=len(acts)):
         reading = naive_canonical(path)

@@ -13,7 +13,6 @@ from cors_gateway.http1.request import (
     RequestReader,
     check_version,
     is_websocket,
-    refuse_hopeless_head,
 )
 
 HANDSHAKE = (
@@ -211,19 +210,6 @@ def test_a_bad_websocket_handshake_is_refused(method: bytes, block: bytes, statu
     with pytest.raises(ProtocolFault) as caught:
         is_websocket(method, read(block), True)
     assert caught.value.status == status
-
-
-@pytest.mark.parametrize(
-    "data", [b"GET / HTTP/1.1\n", b"\x16\x03\x01", b"GET /\x00", b"GET / HTTP/1.1\rX", b" GET /"]
-)
-def test_a_beginning_that_cannot_become_good_is_refused_at_once(data: bytes) -> None:
-    with pytest.raises(ProtocolFault):
-        refuse_hopeless_head(data)
-
-
-@pytest.mark.parametrize("data", [b"G", b"GET / HTTP/1.1\r", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET /\xe9"])
-def test_a_beginning_that_may_become_good_is_waited_for(data: bytes) -> None:
-    refuse_hopeless_head(data)
 
 
 @given(st.lists(st.binary(max_size=30), max_size=8))

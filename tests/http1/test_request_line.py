@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.request_line import parse_request_line
+from cors_gateway.http1.request_line import check_beginning, parse_request_line
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,32 @@ def test_everything_else_is_refused(line: bytes, status: int) -> None:
 
 def test_eight_thousand_octets_are_served() -> None:
     assert parse_request_line(b"GET /" + b"a" * 7980 + b" HTTP/1.1").path == b"/" + b"a" * 7980
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"GET / HTTP/1.1\n", 400),
+        (b"\x16\x03\x01", 400),
+        (b"GET /\x00", 400),
+        (b"GET / HTTP/1.1\rX", 400),
+        (b" GET /", 400),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", 400),
+        (b"GET /ok\r\nHost", 400),
+        (b"GET /" + b"a" * 8192, 414),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 40000, 431),
+    ],
+)
+def test_a_beginning_that_cannot_become_good_is_refused_at_once(data: bytes, status: int) -> None:
+    with pytest.raises(ProtocolFault) as caught:
+        check_beginning(data, 32768)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("data", [b"G", b"GET / HTTP/1.1\r", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET /\xe9"])
+def test_a_beginning_that_may_become_good_is_waited_for(data: bytes) -> None:
+    check_beginning(data, 32768)
+    check_beginning(data, 0)
 
 
 @given(st.binary(max_size=60))

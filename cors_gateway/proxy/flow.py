@@ -1,0 +1,82 @@
+"""Who waits on a transport: reading paused or not, writing held up or not, and for how long.
+
+A client that takes no byte of its response for `send` seconds is given up; one that takes a byte now and then is not.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+
+from cors_gateway.proxy.clock import NEVER, CoarseClock
+from cors_gateway.proxy.connect import set_tcp_options
+
+# uvloop's own low-water mark is 16 bytes: writing would stop and start for every segment.
+WRITE_HIGH_WATER = 64 * 1024
+WRITE_LOW_WATER = 16 * 1024
+
+
+class Flow:
+    """The state of both directions of one transport."""
+
+    __slots__ = ("_clock", "_is_reading_paused", "_left", "_transport", "is_writing_paused", "stall_deadline")
+
+    def __init__(self, transport: asyncio.Transport, clock: CoarseClock) -> None:
+        transport.set_write_buffer_limits(WRITE_HIGH_WATER, WRITE_LOW_WATER)
+        self._transport = transport
+        self._clock = clock
+        self._is_reading_paused = False
+        self._left = 0
+        self.is_writing_paused = False
+        """More is written than the peer takes."""
+        self.stall_deadline = NEVER
+        """When the peer must have taken something."""
+
+    def peer_address(self) -> str:
+        """The address of the other end without its port; empty for a Unix socket. Sets the options of a TCP socket."""
+        sock = self._transport.get_extra_info("socket")
+        if sock is None or sock.family == socket.AF_UNIX:
+            return ""
+        set_tcp_options(sock)
+        name = self._transport.get_extra_info("peername")
+        return str(name[0]) if name else ""
+
+    def reset_on_close(self) -> None:
+        """Let the close be a reset (RST), so that the peer cannot take it for an end."""
+        sock = self._transport.get_extra_info("socket")
+        with contextlib.suppress(OSError, AttributeError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    @property
+    def is_flushed(self) -> bool:
+        return not self._transport.get_write_buffer_size()
+
+    def pause_reading(self) -> None:
+        if not self._is_reading_paused:
+            self._is_reading_paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> bool:
+        """Read again; False if reading was not paused."""
+        if not self._is_reading_paused:
+            return False
+        self._is_reading_paused = False
+        self._transport.resume_reading()
+        return True
+
+    def writing_paused(self, timeout: float) -> None:
+        self.is_writing_paused = True
+        self.watch(timeout)
+
+    def writing_resumed(self) -> None:
+        self.is_writing_paused = False
+        self.stall_deadline = NEVER
+
+    def watch(self, timeout: float) -> None:
+        """From now on something must leave the buffer within `timeout` seconds."""
+        self._left = self._transport.get_write_buffer_size()
+        self.stall_deadline = self._clock.now + timeout
+
+    def is_stalled(self) -> bool:
+        """Asked at the deadline: whether nothing left the buffer since it was set."""
+        return self._transport.get_write_buffer_size() >= self._left
