@@ -30,8 +30,9 @@ class Connector:
         self._server = server
         self._loop = loop
         self._timeout = upstream.timeouts.connect
-        self._server_name = upstream.tls.server_name or server.host or "localhost"
-        self._ssl = _client_context(upstream) if server.tls else None
+        self.ssl_context = _client_context(upstream) if server.tls else None
+        self.server_name = (upstream.tls.server_name or server.host) if server.tls else None
+        """The name to verify; None without TLS."""
         self._addresses: list[Address] = []
         self._resolved_at = float("-inf")
 
@@ -47,8 +48,8 @@ class Connector:
                 _, protocol = await self._loop.create_connection(
                     factory,
                     sock=sock,
-                    ssl=self._ssl,
-                    server_hostname=self._server_name if self._ssl is not None else None,
+                    ssl=self.ssl_context,
+                    server_hostname=self.server_name,
                 )
             except BaseException:
                 sock.close()

@@ -15,6 +15,7 @@ from cors_gateway.config.snapshot import Snapshot, UnixListener
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.proxy.activation import ActivationError, Active
 from cors_gateway.proxy.gateway import AccessLogSink, Gateway
+from cors_gateway.server.health import HealthChecks
 from cors_gateway.server.listeners import BACKLOG, Bound
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.tls import make_server_context
@@ -59,11 +60,13 @@ class Worker:
         except ActivationError as error:
             raise StartupError(str(error)) from error
         self._gateway.active.generation = generation
+        self._health = HealthChecks()
 
     async def start(self, bound: Sequence[Bound]) -> None:
         """Begin to serve. Raises StartupError."""
         contexts = await asyncio.to_thread(_make_contexts, bound)
         self._gateway.start()
+        self._health.follow(self._gateway.active.pools.values())
         self._servers = await self._serve(bound, contexts)
         # What exists by now lives as long as the process: the collector need not look at it ever again.
         gc.collect()
@@ -93,6 +96,7 @@ class Worker:
         """Finish a replacement. Cannot fail."""
         self._gateway.swap(prepared.active)
         self._gateway.active.generation = prepared.generation
+        self._health.follow(prepared.active.pools.values())
         for address in prepared.removed:
             self._servers.pop(address).close()
         self._servers |= prepared.added
@@ -110,6 +114,7 @@ class Worker:
 
     async def finish(self) -> None:
         """Returns when the last request has ended; connections without one end after a moment."""
+        self._gateway.is_draining = True
         await asyncio.sleep(SETTLE_SECONDS)
         self._gateway.drain()
         # Asked and not told: an event would cost something at the end of every request.
@@ -119,6 +124,7 @@ class Worker:
     async def close(self) -> None:
         """Break off whatever is left."""
         self._close_servers()
+        await self._health.stop()
         self._gateway.close()
         await asyncio.sleep(0)
 
