@@ -42,9 +42,7 @@ class RouteChange:
         lines += [f"{start}: access narrowed, {phrase}" for phrase in self.narrowed]
         if self.remembered:
             times = ", ".join(f"{browser} {seconds} s" for browser, seconds in self.remembered)
-            lines.append(
-                f"{start}: browsers may still go by preflight answers they remember, at most {times}"
-            )
+            lines.append(f"{start}: browsers may go by preflight answers they remember: {times}")
         return tuple(lines)
 
 

@@ -29,6 +29,7 @@ from cors_gateway.server.listeners import Bound, Listeners
 from cors_gateway.server.open_files import files_needed, raise_file_limit
 from cors_gateway.server.reload import ReloadCounts, Reloader, ReloadResult, Target, report_problems
 from cors_gateway.server.signals import Signals, reap_orphans
+from cors_gateway.server.stable_load import load_when_stable
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.supervisor import Supervisor
 from cors_gateway.server.watch import Watcher
@@ -97,7 +98,12 @@ class Process:
         self._bound: tuple[Bound, ...] = ()
         self._admin_listeners = Listeners()
         self._admin_site: AdminSite | None = None
-        target = Target(source, lambda: self._snapshot, lambda: self._generation, self._activate)
+        target = Target(
+            partial(load_when_stable, source),
+            lambda: self._snapshot,
+            lambda: self._generation,
+            self._activate,
+        )
         self.reloader = Reloader(target, self._lifecycle)
 
     # -- Control: for the operators' interface ---------------------------------------------------------------------
@@ -240,7 +246,7 @@ class Process:
             bound = self._listeners.open(snapshot.server.listen)
             admin = self._bind_admin(snapshot.admin)
             await self._engine.replace(snapshot, bound, self._generation + 1)
-        except StartupError:
+        except Exception:
             self._listeners.close_except(old.server.listen)
             self._admin_listeners.close_except([old.admin.listen] if old.admin else [])
             raise

@@ -17,7 +17,6 @@ from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.server.changes import NO_CHANGES, Changes, compare
 from cors_gateway.server.events import emit
 from cors_gateway.server.lifecycle import Lifecycle, Phase
-from cors_gateway.server.stable_load import load_when_stable
 from cors_gateway.server.startup_error import StartupError
 
 DEBOUNCE_SECONDS = 0.2
@@ -87,8 +86,7 @@ class ReloadCounts:
 class Target:
     """What is reloaded: how to read, what is served now, and how to serve something else."""
 
-    load: Callable[[], Loaded]
-    """Blocks; called in a thread."""
+    load: Callable[[], Awaitable[Loaded]]
     snapshot: Callable[[], Snapshot]
     generation: Callable[[], int]
     activate: Callable[[Snapshot], Awaitable[None]]
@@ -141,6 +139,10 @@ class Reloader:
         self._lifecycle.enter(Phase.RELOADING)
         try:
             result = await self._attempt(began)
+        except Exception as error:
+            # A mistake of this program must not end it while it serves well.
+            logging.getLogger(__name__).exception("reload failed")
+            result = self._result(Outcome.FAILED, _not_replaced(f"internal error: {error!r}"), began)
         finally:
             self._lifecycle.enter(Phase.READY)
         self.counts.count(result)
@@ -148,23 +150,28 @@ class Reloader:
         return result
 
     async def _attempt(self, began: float) -> ReloadResult:
-        loaded = self.last_loaded = await load_when_stable(self._target.load)
+        loaded = self.last_loaded = await self._target.load()
         serving = self._target.snapshot()
         if loaded.snapshot is None:
-            message = f"the configuration was not replaced: {summary(loaded.problems)}"
-            return self._result(Outcome.REJECTED, message, began, loaded)
+            message = _not_replaced(summary(loaded.problems))
+            return self._result(Outcome.REJECTED, message, began, loaded.problems)
         if loaded.fingerprint == serving.fingerprint:
-            return self._result(Outcome.UNCHANGED, "nothing has changed", began, loaded)
+            return self._result(Outcome.UNCHANGED, "nothing has changed", began, loaded.problems)
         try:
             await self._target.activate(loaded.snapshot)
         except StartupError as error:
-            message = f"the configuration was not replaced: {error}"
-            return self._result(Outcome.FAILED, message, began, loaded)
+            return self._result(Outcome.FAILED, _not_replaced(str(error)), began, loaded.problems)
         message = f"the configuration was replaced by generation {self._target.generation()}"
-        return self._result(Outcome.APPLIED, message, began, loaded, compare(serving, loaded.snapshot))
+        changes = compare(serving, loaded.snapshot)
+        return self._result(Outcome.APPLIED, message, began, loaded.problems, changes)
 
     def _result(
-        self, outcome: Outcome, message: str, began: float, loaded: Loaded, changes: Changes = NO_CHANGES
+        self,
+        outcome: Outcome,
+        message: str,
+        began: float,
+        problems: tuple[Problem, ...] = (),
+        changes: Changes = NO_CHANGES,
     ) -> ReloadResult:
         return ReloadResult(
             outcome=outcome,
@@ -172,7 +179,7 @@ class Reloader:
             generation=self._target.generation(),
             time=time.time(),
             seconds=time.monotonic() - began,
-            problems=loaded.problems,
+            problems=problems,
             changes=changes,
         )
 
@@ -206,6 +213,10 @@ def _report(result: ReloadResult, source: str) -> None:
         seconds=round(result.seconds, 3),
         changes=list(result.changes.lines) or None,
     )
+
+
+def _not_replaced(reason: str) -> str:
+    return f"the configuration was not replaced: {reason}"
 
 
 def _answer(waiting: list[asyncio.Future[ReloadResult]], result: ReloadResult) -> None:

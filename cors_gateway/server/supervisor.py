@@ -16,7 +16,7 @@ from cors_gateway.server.listeners import Bound
 from cors_gateway.server.metrics_transfer import add_metrics, export_metrics
 from cors_gateway.server.signals import on_child_end, reap
 from cors_gateway.server.startup_error import StartupError
-from cors_gateway.server.worker_handle import WorkerHandle, exit_text
+from cors_gateway.server.worker_handle import PROGRAM, WorkerHandle, exit_text
 
 START_ATTEMPTS = 5
 """A worker that failed to start so often in a row would fail for ever."""
@@ -30,7 +30,10 @@ HEARTBEAT_SECONDS = 5.0
 class Supervisor:
     """An `Engine` of several processes. To be made in the running loop, whose SIGCHLD it handles."""
 
-    def __init__(self, snapshot: Snapshot, *, workers: int, instance_id: str) -> None:
+    def __init__(
+        self, snapshot: Snapshot, *, workers: int, instance_id: str, program: Sequence[str] = PROGRAM
+    ) -> None:
+        self._program = program
         self._snapshot = snapshot
         self._instance_id = instance_id
         self._generation = 1
@@ -123,7 +126,7 @@ class Supervisor:
         return [worker for worker in self._workers.values() if worker.is_serving]
 
     async def _start_worker(self, number: int) -> None:
-        worker = self._workers[number] = WorkerHandle(number)
+        worker = self._workers[number] = WorkerHandle(number, self._program)
         try:
             await worker.start(self._snapshot, self._bound, self._instance_id, self._generation)
         except StartupError:

@@ -20,6 +20,8 @@ from cors_gateway.server.stable_load import fingerprint
 
 POLL_SECONDS = 10.0
 """Between two looks at the contents when no event comes."""
+FIRST_LOOK_SECONDS = 0.5
+"""After the watch was asked for: what happened before it was in place brought no event."""
 GROUP_MILLISECONDS = 200
 YAML_SUFFIXES = {".yaml", ".yml"}
 
@@ -35,69 +37,69 @@ class Watcher:
         self._path = path
         self._reloader = reloader
         self._first = loaded
-        self._stop = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._has_events = True
         self._tried = ""
         self._names: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        self._names = await asyncio.to_thread(_yaml_names, self._directories(self._latest))
-        is_watching = None
-        try:
-            while True:
-                places = await asyncio.to_thread(_places, self._directories(self._latest))
-                try:
-                    is_watching = _report(places, is_watching)
-                    await self._watch(places)
-                except (OSError, RuntimeError) as error:
-                    # No inotify to be had, or a directory that went away just now: look at the clock instead.
-                    if is_watching is not False:
-                        emit("watch_by_time", level=logging.WARNING, seconds=POLL_SECONDS, message=str(error))
-                    is_watching = False
-                    await asyncio.sleep(POLL_SECONDS)
-                    await self._look()
-        finally:
-            self._stop.set()
+        self._names = await asyncio.to_thread(_yaml_names, self._directories())
+        places = await self._places()
+        emit("watch", directories=sorted(path for path, _, _ in places), poll_seconds=POLL_SECONDS)
+        while True:
+            async with asyncio.TaskGroup() as tasks:
+                events = tasks.create_task(self._wait_for_events(places))
+                await self._look_until_moved(places)
+                events.cancel()
+            places = await self._places()
 
     @property
     def _latest(self) -> Loaded:
         return self._reloader.last_loaded or self._first
 
-    async def _watch(self, places: frozenset[Place]) -> None:
-        """Look whenever something happens, until other directories must be watched."""
-        if not places:
-            raise FileNotFoundError("no directory to watch")
-        wake_ups = awatch(
-            *(path for path, _, _ in places),
-            recursive=False,
-            watch_filter=None,
-            rust_timeout=int(POLL_SECONDS * 1000),
-            yield_on_timeout=True,
-            debounce=GROUP_MILLISECONDS,
-            stop_event=self._stop,
-        )
-        async with contextlib.aclosing(wake_ups):
-            # What happened before the watch began brought no event.
+    async def _wait_for_events(self, places: frozenset[Place]) -> None:
+        try:
+            async for _ in awatch(
+                *(path for path, _, _ in places),
+                recursive=False,
+                watch_filter=None,
+                debounce=GROUP_MILLISECONDS,
+            ):
+                self._wake.set()
+        except (OSError, RuntimeError) as error:
+            # No inotify to be had, or a directory that went away just now; the clock has to do.
+            if self._has_events:
+                emit("watch_by_time", level=logging.WARNING, poll_seconds=POLL_SECONDS, message=str(error))
+            self._has_events = False
+
+    async def _look_until_moved(self, places: frozenset[Place]) -> None:
+        """Look after every event and now and then; returns when other directories are to be watched."""
+        patience = FIRST_LOOK_SECONDS
+        while places == await self._places():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), patience)
+            self._wake.clear()
             await self._look()
-            async for _ in wake_ups:
-                await self._look()
-                if places != await asyncio.to_thread(_places, self._directories(self._latest)):
-                    return
+            patience = POLL_SECONDS
 
     async def _look(self) -> None:
         latest = self._latest
         content = await asyncio.to_thread(fingerprint, latest.files)
-        names = await asyncio.to_thread(_yaml_names, self._directories(latest))
+        names = await asyncio.to_thread(_yaml_names, self._directories())
         if content in {latest.fingerprint, self._tried} and names == self._names:
             return
         self._tried = content
         self._names = names
         await self._reloader.request("watch")
 
-    def _directories(self, loaded: Loaded) -> frozenset[Path]:
-        """Where the files of a configuration are, and where more of them may appear."""
+    async def _places(self) -> frozenset[Place]:
+        return await asyncio.to_thread(_identify, self._directories())
+
+    def _directories(self) -> frozenset[Path]:
+        """Where the files of the configuration are, and where more of them may appear."""
         root = self._path.absolute()
-        found = {Path(name).parent for name in loaded.files} | {root.parent}
+        found = {Path(name).parent for name in self._latest.files} | {root.parent}
         if root.is_dir():
             found |= {root, *_subdirectories(root)}
             found.discard(root.parent)
@@ -112,7 +114,7 @@ def _subdirectories(root: Path) -> Iterable[Path]:
         return []
 
 
-def _places(directories: frozenset[Path]) -> frozenset[Place]:
+def _identify(directories: frozenset[Path]) -> frozenset[Place]:
     places = set()
     for directory in directories:
         with contextlib.suppress(OSError):
@@ -128,9 +130,3 @@ def _yaml_names(directories: frozenset[Path]) -> frozenset[str]:
         with contextlib.suppress(OSError):
             names |= {str(entry) for entry in directory.iterdir() if entry.suffix in YAML_SUFFIXES}
     return frozenset(names)
-
-
-def _report(places: frozenset[Place], was_watching: bool | None) -> bool:
-    if was_watching is None:
-        emit("watch", directories=sorted(path for path, _, _ in places), poll_seconds=POLL_SECONDS)
-    return True

@@ -17,6 +17,9 @@ from cors_gateway.server.channel import Channel, ChannelClosedError
 from cors_gateway.server.listeners import Bound
 from cors_gateway.server.startup_error import StartupError
 
+# -P: the current directory is searched only if this process does so, too (PYTHONPATH says that).
+PROGRAM = (sys.executable, "-P", "-m", "cors_gateway.server.worker_process")
+
 START_SECONDS = 60.0
 """To import everything and compile the configuration, on a machine that is busy."""
 PREPARE_SECONDS = 30.0
@@ -28,7 +31,8 @@ QUIT_SECONDS = 2.0
 class WorkerHandle:
     """Starts the process; ask it with the methods below, all of which raise ChannelClosedError once it has died."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, program: Sequence[str]) -> None:
+        """`program` is called with the number of an open socket and with `number`."""
         self.number = number
         self.began = time.monotonic()
         self.is_serving = False
@@ -39,7 +43,7 @@ class WorkerHandle:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this program itself
-                _command(theirs.fileno(), number),
+                [*program, str(theirs.fileno()), str(number)],
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 pass_fds=[theirs.fileno()],
@@ -136,11 +140,6 @@ class WorkerHandle:
 def exit_text(code: int) -> str:
     """`exit code 1`, `SIGKILL`."""
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def _command(descriptor: int, number: int) -> list[str]:
-    # -P: the current directory is searched only if this process does so, too (PYTHONPATH says that).
-    return [sys.executable, "-P", "-m", "cors_gateway.server.worker_process", str(descriptor), str(number)]
 
 
 def _descriptors(bound: Sequence[Bound]) -> list[int]:

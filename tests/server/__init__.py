@@ -1,0 +1,1 @@
+"""The process around the data path: sockets, signals, reloads and workers."""

@@ -1,0 +1,60 @@
+"""A backend that answers when it is told to."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.server.live import DEADLINE
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+class Backend:
+    """Answers every request with `done`, but not before `release` was called."""
+
+    def __init__(self) -> None:
+        self._arrived = threading.Semaphore(0)
+        self._released = threading.Event()
+        backend = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                backend._arrived.release()
+                backend._released.wait(DEADLINE)
+                self.send_response(200)
+                self.send_header("Content-Length", "4")
+                self.end_headers()
+                self.wfile.write(b"done")
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def wait_for_request(self) -> None:
+        """Returns when one more request has arrived."""
+        assert self._arrived.acquire(timeout=DEADLINE)
+
+    def release(self) -> None:
+        """Answer what has arrived and what will."""
+        self._released.set()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Backend"]:
+        """Serve in a thread."""
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.release()
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join(DEADLINE)
