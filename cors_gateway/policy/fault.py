@@ -1,7 +1,7 @@
 """Why a text is not an origin pattern, and what to write instead.
 
 Only ever called for a text that `pattern.py` did not accept; the checks run from the plainest mistake to the rarest,
-and the first that applies names the fault. The hint shows a corrected spelling whenever there is one.
+and only the first that applies counts. The hint shows a corrected spelling whenever there is one.
 """
 
 import json
@@ -40,14 +40,11 @@ class PatternFault:
 
 def find_fault(text: str, is_pattern: Callable[[str], bool]) -> PatternFault:
     """The first thing wrong with a text that is not a pattern; `is_pattern` judges the spellings to suggest."""
-    quote = quoted(text)
-    for code, complaint, advice in _complaints(text):
-        hint = advice
-        if advice is None:
-            repaired = repair(text)
-            hint = f'write "{repaired}"' if is_pattern(repaired) else None
-        return PatternFault(code, f"{quote} {complaint}", hint or _EXAMPLE)
-    return PatternFault("invalid", f"{quote} is not an origin", _EXAMPLE)
+    code, complaint, advice = next(_complaints(text), ("invalid", "is not an origin", None))
+    if advice is None:
+        repaired = repair(text)
+        advice = f'write "{repaired}"' if is_pattern(repaired) else _EXAMPLE
+    return PatternFault(code, f"{quoted(text)} {complaint}", advice)
 
 
 def quoted(text: str) -> str:
@@ -61,7 +58,6 @@ def _complaints(text: str) -> Iterator[_Complaint]:
     scheme, separator, rest = text.partition("://")
     if not separator:
         yield "invalid", "has no scheme", None
-        return
     yield from _of_scheme(scheme, rest)
     yield from _of_delimiters(rest)
     host, port = split_port(rest)
@@ -139,21 +135,20 @@ def _of_spelling(host: str) -> Iterator[_Complaint]:
 
 
 def _of_port(port: str) -> Iterator[_Complaint]:
+    digits = port[1:]
     if port in ("", ":*"):
         return
-    digits = port[1:]
     if not digits:
         yield "invalid", "has a colon without a port", None
-    if "*" in digits:
+    elif "*" in digits:
         yield "invalid", "has a star as part of a port", "write :* for any port, or the whole number"
-    if ":" in digits:
+    elif ":" in digits:
         yield "invalid", "has an IPv6 address without brackets, or two ports", _BRACKETS
-    if not (digits.isascii() and digits.isdigit()):
+    elif not (digits.isascii() and digits.isdigit()):
         yield "invalid", "has a port that is not a number", None
-        return
-    if not 0 < int(digits[:6]) <= 65535:
+    elif not 0 < int(digits[:6]) <= 65535:
         yield "invalid", "has a port outside 1 to 65535", "write a port from 1 to 65535, or :* for any port"
-    if digits.startswith("0"):
+    elif digits.startswith("0"):
         yield "invalid", "has a port with a leading zero", None
 
 
@@ -188,19 +183,22 @@ def _of_ipv6(host: str) -> Iterator[_Complaint]:
     address = host[1:-1]
     if not host.endswith("]"):
         yield "invalid", "has text after the bracket, or no closing bracket", None
-        return
     if "%" in address:
         yield "invalid", "has a zone; browsers send none", None
-        return
-    try:
-        parsed = IPv6Address(address)
-    except AddressValueError:
+    parsed = _ipv6(address)
+    if parsed is None:
         yield "invalid", "has brackets around something that is not an IPv6 address", None
-        return
-    if parsed.ipv4_mapped is not None:
+    elif parsed.ipv4_mapped is not None:
         yield "prohibited", "maps an IPv4 address", f'write the IPv4 address: "{parsed.ipv4_mapped}"'
-    if canonical_ipv6(address) != address:
+    elif canonical_ipv6(address) != address:
         yield "prohibited", "is not the compressed spelling that browsers send", None
+
+
+def _ipv6(address: str) -> IPv6Address | None:
+    try:
+        return IPv6Address(address)
+    except AddressValueError:
+        return None
 
 
 def _of_labels(host: str, base: str) -> Iterator[_Complaint]:

@@ -144,6 +144,11 @@ def test_ipv6_has_one_spelling(number: int) -> None:
     assert is_origin is (expected is not None)
 
 
+@pytest.mark.parametrize("text", ["fe80::1%eth0", "fe80::1%", "1.2.3.4", "example", ""])
+def test_what_is_no_plain_ipv6_address_has_no_spelling(text: str) -> None:
+    assert canonical_ipv6(text) is None
+
+
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=5))
 def test_only_four_octets_make_an_ipv4_origin(octets: list[int]) -> None:
     host = ".".join(map(str, octets))
