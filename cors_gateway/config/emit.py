@@ -6,6 +6,7 @@ PyYAML's writer follows YAML 1.1, where `0o17` needs no quotes and `off` does.
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from cors_gateway.config.interpolation import escape
 from cors_gateway.config.scalars import is_yaml11_number, resolve, yaml11_boolean
@@ -21,16 +22,16 @@ class Raw(str):
     __slots__ = ()
 
 
-def to_yaml(value: object) -> str:
-    """A document in block style: mappings, lists, texts, integers and booleans, nothing else."""
+def to_yaml(value: dict[str, Any]) -> str:
+    """A document in block style: mappings, texts, integers, booleans, and lists of anything but lists."""
     return "\n".join(_lines(value, "")) + "\n"
 
 
-def _lines(value: object, indent: str) -> Iterator[str]:
+def _lines(value: dict[str, Any] | list[Any], indent: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _entry(f"{indent}{_key(key)}:", item, indent)
-    elif isinstance(value, list):
+    else:
         for item in value:
             yield from _item(item, indent)
 

@@ -14,7 +14,6 @@ from cors_gateway.config.tree import Document, Scalar, Sequence
 from cors_gateway.config.tree import Path as NodePath
 
 MAIN_FILE = "gateway.yaml"
-MAX_INCLUDED = 10_000
 
 _WILDCARDS = frozenset("*?[")
 
@@ -91,10 +90,6 @@ def _included(main: Document, main_path: Path, problems: list[Problem]) -> Itera
             if real not in seen:
                 seen.add(real)
                 yield Path(name)
-        if len(seen) > MAX_INCLUDED:
-            message = f"more than {MAX_INCLUDED:,} files"
-            problems.append(main.problem("include.too_many", message, path=place))
-            return
 
 
 def _matches(directory: Path, pattern: str) -> list[str]:

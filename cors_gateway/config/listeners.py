@@ -1,8 +1,11 @@
-"""From the checked `server` and `admin` sections to `Server` and `Admin` values."""
+"""From the checked `server` and `admin` sections to `Server` and `Admin` values.
 
-from ipaddress import IPv4Network, IPv6Network
+The models have made sure that every address parses; the casts below rely on it.
+"""
 
-from cors_gateway.config.endpoints import EndpointFault, overlap, parse_listener, parse_networks
+from typing import cast
+
+from cors_gateway.config.endpoints import Network, overlap, parse_listener, parse_networks
 from cors_gateway.config.files import Files
 from cors_gateway.config.interpolation import absolute_reference
 from cors_gateway.config.models.kinds import OFF
@@ -29,9 +32,8 @@ def compile_server(
 ) -> Server:
     """Build the server. Adds to `problems`."""
     listeners = tuple(
-        listener
+        _listener(document, ("server", "listen", index), entry, files, problems)
         for index, entry in enumerate(section.listen)
-        if (listener := _listener(document, ("server", "listen", index), entry, files, problems)) is not None
     )
     for index, listener in enumerate(listeners):
         if any(overlap(listener, other) for other in listeners[:index]):
@@ -58,9 +60,7 @@ def compile_admin(
     if section == OFF:
         return None
     section = AdminSection(listen=section) if isinstance(section, str) else section
-    listener = parse_listener(section.listen)
-    if isinstance(listener, EndpointFault):
-        return None
+    listener = cast("Listener", parse_listener(section.listen))
     path: Path = ("admin", "listen") if document.node(("admin", "listen")) else ("admin",)
     if any(overlap(listener, other) for other in listeners):
         message = f"{quoted(str(listener))} is a public listener"
@@ -73,13 +73,10 @@ def compile_admin(
 
 def _listener(
     document: Document, path: Path, entry: str | ListenSection, files: Files, problems: list[Problem]
-) -> Listener | None:
+) -> Listener:
     if isinstance(entry, str):
-        listener = parse_listener(entry)
-        return None if isinstance(listener, EndpointFault) else listener
-    listener = parse_listener(entry.address, int(entry.mode, 8))
-    if isinstance(listener, EndpointFault):
-        return None
+        return cast("Listener", parse_listener(entry))
+    listener = cast("Listener", parse_listener(entry.address, int(entry.mode, 8)))
     tls = _tls(document, (*path, "tls"), entry.tls, files, problems) if entry.tls is not None else None
     if isinstance(listener, UnixListener):
         return UnixListener(listener.path, listener.mode, tls)
@@ -101,14 +98,10 @@ def _tls(
     return ServerTls(certificate, key)
 
 
-def _trusted(
-    document: Document, section: ServerSection, problems: list[Problem]
-) -> tuple[IPv4Network | IPv6Network, ...]:
-    networks: list[IPv4Network | IPv6Network] = []
+def _trusted(document: Document, section: ServerSection, problems: list[Problem]) -> tuple[Network, ...]:
+    networks: list[Network] = []
     for index, text in enumerate(section.trusted_proxies):
-        found = parse_networks(text)
-        if isinstance(found, EndpointFault):
-            continue
+        found = cast("tuple[Network, ...]", parse_networks(text))
         networks += [network for network in found if network not in networks]
         if any(network.prefixlen == 0 for network in found):
             message = "every client may claim any address for itself"

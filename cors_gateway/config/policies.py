@@ -4,7 +4,7 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from cors_gateway.config.lint.finding import Finding, PolicyInput, RegexEntry
 from cors_gateway.config.lint.policy import build_policy, lint_policy
@@ -67,10 +67,7 @@ def _salvaged_problems(document: Document, path: Path, faulty: list[Path]) -> li
     if not isinstance(value, dict):
         return []
     rest, kept = _without(value, faulty)
-    try:
-        section = _POLICY.validate_python(rest)
-    except ValidationError:
-        return []
+    section = _POLICY.validate_python(rest)
     return [
         finding_problem(document, (*path, *_original(finding.path, kept)), finding)
         for finding in lint_policy(policy_input(section))

@@ -8,7 +8,7 @@ from collections.abc import Mapping as Mapping_
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 
 from cors_gateway.config.includes import Sources
 from cors_gateway.config.models.file import VERSION, IncludedFile, MainFile
@@ -158,11 +158,7 @@ def _salvaged(document: Document, path: Path, faulty: list[Path]) -> Placed[Rout
     }
     if isinstance(document.node((*path, "cors")), Mapping):
         rest.pop("cors")
-    try:
-        section = RouteSection.model_validate({**stand_ins, **rest})
-    except ValidationError:
-        return None
-    return Placed(document, path, section, keys)
+    return Placed(document, path, RouteSection.model_validate({**stand_ins, **rest}), keys)
 
 
 def _check_keys(document: Document, is_main: bool, problems: list[Problem]) -> None:

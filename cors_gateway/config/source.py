@@ -8,6 +8,7 @@ Anything that has more than one reading is a problem here; what the values mean 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import yaml
 from yaml.events import (
@@ -58,14 +59,16 @@ class _Open:
     is_at_value: bool = False
 
 
-def parse(text: str, *, file: str, directory: str, expand: Expand) -> tuple[Document | None, list[Problem]]:
+def parse(
+    text: str, *, file: str, directory: str, expand: Expand, max_nodes: int = MAX_NODES
+) -> tuple[Document | None, list[Problem]]:
     """Read one file. No document: nothing in it can be used. Never raises, whatever the text."""
     lines = tuple(_LINE_BREAK.split(text))
     empty = Document(file, directory, lines, Mapping({}, Mark(1, 1)))
     unprintable = _UNPRINTABLE.search(text)
     if unprintable:
         return None, [_unprintable(empty, text, unprintable)]
-    builder = _Builder(empty, expand)
+    builder = _Builder(empty, expand, max_nodes)
     try:
         root = builder.build(_events(text))
     except _AbandonError as stop:
@@ -89,8 +92,6 @@ def _events(text: str) -> Iterator[Event]:
         yield from yaml.parse(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         raise _AbandonError(*explain(error)) from None
-    except yaml.YAMLError as error:
-        raise _AbandonError(f"not YAML: {error}", "", Mark(1, 1)) from None
 
 
 def _unprintable(document: Document, text: str, match: re.Match[str]) -> Problem:
@@ -108,13 +109,14 @@ def _unprintable(document: Document, text: str, match: re.Match[str]) -> Problem
 class _Builder:
     """Builds one tree, collecting problems on the way."""
 
-    def __init__(self, document: Document, expand: Expand) -> None:
+    def __init__(self, document: Document, expand: Expand, max_nodes: int) -> None:
         self.problems: list[Problem] = []
         self._document = document
         self._expand = expand
         self._open: list[_Open] = []
         self._root: Node | None = None
         self._nodes = 0
+        self._max_nodes = max_nodes
 
     def build(self, events: Iterator[Event]) -> Node | None:
         documents = 0
@@ -197,8 +199,8 @@ class _Builder:
 
     def _add(self, node: Node) -> None:
         self._nodes += 1
-        if self._nodes > MAX_NODES:
-            raise _AbandonError(f"more than {MAX_NODES:,} values in one file", "", node.mark)
+        if self._nodes > self._max_nodes:
+            raise _AbandonError(f"more than {self._max_nodes:,} values in one file", "", node.mark)
         if not self._open:
             self._root = node
             return
@@ -262,8 +264,6 @@ class _Builder:
 
 
 def _mark(event: Event) -> Mark:
-    start, end = event.start_mark, event.end_mark
-    if start is None or end is None:  # only events that nobody parsed have none
-        return Mark(1, 1)
+    start, end = cast("yaml.Mark", event.start_mark), cast("yaml.Mark", event.end_mark)
     width = end.column - start.column if end.line == start.line else WHOLE_LINE
     return Mark(start.line + 1, start.column + 1, max(1, width))

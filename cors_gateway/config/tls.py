@@ -37,13 +37,12 @@ def check_pair(files: Files, certificate: str, key: str) -> list[TlsFault]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, key, password="")
-    except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
+    except OSError as error:
+        reason = _reason(error)
+        if reason == "key values mismatch":
             message = "the key does not belong to the certificate"
             return [TlsFault("tls.key", "key", message, "write the two files that were issued together")]
-        return [TlsFault("tls.certificate", "certificate", f"cannot be used: {_reason(error)}")]
-    except OSError as error:
-        return [TlsFault("tls.certificate", "certificate", f"cannot be used: {error.strerror}")]
+        return [TlsFault("tls.certificate", "certificate", f"cannot be used: {reason}")]
     return []
 
 
@@ -54,10 +53,8 @@ def check_authorities(files: Files, ca: str) -> list[TlsFault]:
         return faults
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca)
-    except ssl.SSLError as error:
-        return [TlsFault("tls.ca", "ca", f"cannot be used: {_reason(error)}")]
     except OSError as error:
-        return [TlsFault("tls.ca", "ca", f"cannot be used: {error.strerror}")]
+        return [TlsFault("tls.ca", "ca", f"cannot be used: {_reason(error)}")]
     return []
 
 
@@ -74,5 +71,6 @@ def _content_faults(files: Files, key: str, path: str, marker: bytes) -> list[Tl
     return []
 
 
-def _reason(error: ssl.SSLError) -> str:
-    return (error.reason or str(error)).lower().replace("_", " ")
+def _reason(error: OSError) -> str:
+    """What OpenSSL says, or the system if a file has changed since it was read."""
+    return str(getattr(error, "reason", None) or error).lower().replace("_", " ")

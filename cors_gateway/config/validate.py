@@ -202,8 +202,6 @@ def _own_problem(document: Document, path: Path, node: Node | None, details: Err
 
 def _not_one_of(document: Document, path: Path, node: Node | None, expected: str) -> Problem:
     words = re.findall(r"'([^']*)'", expected)
-    if not words:
-        return document.problem(TYPE, f"{expected} is expected, not {_describe(node)}", path=path)
     if isinstance(node, Scalar) and node.value is False and "off" in words:
         hint = 'write the word "off"'
     else:
@@ -213,12 +211,8 @@ def _not_one_of(document: Document, path: Path, node: Node | None, expected: str
 
 
 def _describe(node: Node | None) -> str:
-    if isinstance(node, Mapping):
-        return "a mapping"
-    if isinstance(node, Sequence):
-        return "a list"
     if not isinstance(node, Scalar):
-        return "this"
+        return "a mapping" if isinstance(node, Mapping) else "a list"
     kind = {bool: "the boolean", int: "the number", float: "the number"}.get(type(node.value))
     return f"{kind} {node.text}" if kind else f"the text {quoted(node.text)}"
 

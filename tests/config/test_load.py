@@ -241,7 +241,7 @@ test_of.__test__ = False  # type: ignore[attr-defined]
         (MINIMAL + "server: {limits: {request_head: 100B, header_fields: -1, request_body: 1.5, connections: 2000000}}\n", ["schema.range server.limits.request_head", "schema.range server.limits.header_fields", "schema.type server.limits.request_body", "schema.range server.limits.connections"]),
         (MINIMAL + "server: {limits: {request_body: 9KB}}\n", ["schema.type server.limits.request_body"]),
         (MINIMAL + "server: {limits: {request_body: 1048576}}\n", []),
-        (MINIMAL + "server: {timeouts: {send: 10, keep_alive: 0s, request_head: 2d, request_body: 12:30}}\n", ["schema.type server.timeouts.send", "schema.range server.timeouts.keep_alive", "schema.range server.timeouts.request_head", "schema.type server.timeouts.request_body"]),
+        (MINIMAL + "server: {timeouts: {send: true, keep_alive: 0s, request_head: 2d, request_body: 12:30}}\n", ["schema.type server.timeouts.send", "schema.range server.timeouts.keep_alive", "schema.range server.timeouts.request_head", "schema.type server.timeouts.request_body"]),
         (MINIMAL + "server: {shutdown: {drain_delay: 0s, grace: 0s}}\n", []),
         # admin
         (MINIMAL + "admin: false\n", ["schema.type admin"]),

@@ -124,7 +124,17 @@ def test_depth_is_bounded_before_anything_is_built() -> None:
 
 
 def test_the_number_of_values_is_bounded() -> None:
-    assert problems("a: [" + "1," * MAX_NODES + "]") == [("schema.syntax", 1, 2 * MAX_NODES + 3)]
+    """Keys count, and the mapping or list itself."""
+    outcomes = [
+        [
+            problem.message
+            for problem in parse("a: [1, 2, 3]", file="f", directory="/", expand=EXPAND, max_nodes=limit)[1]
+        ]
+        for limit in (6, 5)
+    ]
+
+    assert outcomes == [[], ["more than 5 values in one file"]]
+    assert MAX_NODES > 4 * 100_000
 
 
 def test_a_hundred_thousand_origins_are_within_the_bounds() -> None:
@@ -206,6 +216,17 @@ def test_a_path_leads_to_its_place(path: tuple[str | int, ...], place: tuple[int
 
     assert document is not None
     assert document.mark(path)[:2] == place
+
+
+def test_keys_and_items_have_places_of_their_own() -> None:
+    document, _ = read(POSITIONS)
+
+    assert document is not None
+    assert document.key_mark(("policies", "app", "max_age"))[:2] == (6, 5)
+    assert document.key_mark(("routes", 1))[:2] == (10, 5)
+    items = document.item_locations(("policies", "app", "allow_origins"))
+    assert [str(location) for location in items] == ["f.yaml:4:21", "f.yaml:5:7"]
+    assert list(document.item_locations(("version",))) == []
 
 
 def test_places_are_the_same_with_windows_line_ends_and_a_byte_order_mark(tmp_path: Path) -> None:

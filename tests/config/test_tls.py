@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from cors_gateway.config.effective import effective
 from cors_gateway.config.snapshot import ServerTls, UpstreamTls
 from tests.config.written import load_text
 
@@ -94,6 +95,15 @@ def test_a_pair_that_cannot_be_used(
         (code, f"server.listen[0].tls.{at}") for code, at, _ in found
     ]
     assert all(text in problem.message for problem, (_, _, text) in zip(problems, found, strict=True))
+
+
+def test_what_is_printed_names_the_same_files_from_anywhere(material: Path, tmp_path: Path) -> None:
+    listener = load_text(material, LISTENER % ("one.pem", "one.key")).snapshot
+    upstream = load_text(material, UPSTREAM % "{ca: ca.pem, server_name: b.example.com}").snapshot
+
+    for snapshot in (listener, upstream):
+        assert snapshot is not None
+        assert load_text(tmp_path, effective(snapshot)).snapshot == snapshot
 
 
 def test_an_upstream_gets_absolute_paths(material: Path) -> None:
