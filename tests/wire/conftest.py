@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
@@ -12,9 +13,17 @@ from tests.wire.raw_backend import EarlyScript, RawBackend, Script, bound_socket
 
 UPSTREAMS = 80
 
+RELEASE_DEADLINE = 10.0  # seconds
+
 ORIGIN = "https://app.example"
 
-STALL = 1.5  # seconds after which the gateway gives up on a silent or stuck upstream
+# Seconds after which the gateway gives up:
+STALL = 1.5  # on an upstream that is silent or stuck
+REQUEST_HEAD = 3.0
+REQUEST_BODY = 2.0  # on the next bytes of a body
+KEEP_ALIVE = 3.0
+
+PAIR = "pair"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Place]]:
         sockets = {f"place{number}.test": stack.enter_context(bound_socket()) for number in range(UPSTREAMS)}
         directory = tmp_path_factory.mktemp("gateway")
         gateway = stack.enter_context(running_gateway(directory, _configuration(sockets)))
+        sockets_before = gateway.open_sockets()
         yield [Place(gateway, host, sock) for host, sock in sockets.items()]
+        _wait_until_released(gateway, sockets_before)
 
 
 @pytest.fixture
@@ -60,19 +71,42 @@ def place(places: list[Place]) -> Place:
     return places.pop()
 
 
+@pytest.fixture
+def pair(places: list[Place]) -> tuple[Place, RawBackend]:
+    """A host with two servers, of which only one will listen, and that one."""
+    closed, open_ = places[0], places[1]
+    return Place(closed.gateway, f"{PAIR}.test", closed.sock), RawBackend(open_.sock)
+
+
+def _wait_until_released(gateway: GatewayProcess, expected: int) -> None:
+    """Connections that are over must not be kept, whatever ended them."""
+    deadline = time.monotonic() + RELEASE_DEADLINE
+    while (left := gateway.open_sockets()) > expected:
+        assert time.monotonic() < deadline, f"{left - expected} sockets were not released"
+        time.sleep(0.1)
+
+
 def _configuration(sockets: dict[str, socket.socket]) -> dict[str, object]:
-    timeouts = {"connect": "2s", "response_head": f"{int(STALL * 1000)}ms", "idle": f"{int(STALL * 1000)}ms"}
+    stall = _duration(STALL)
+    timeouts = {"connect": "2s", "response_head": stall, "idle": stall}
+    hosts = {host: [sock] for host, sock in sockets.items()}
+    hosts[f"{PAIR}.test"] = list(sockets.values())[:2]
     return {
         "server": {
-            "timeouts": {"request_head": "10s", "request_body": "10s", "keep_alive": "30s", "send": "3s"}
+            "timeouts": {
+                "request_head": _duration(REQUEST_HEAD),
+                "request_body": _duration(REQUEST_BODY),
+                "keep_alive": _duration(KEEP_ALIVE),
+                "send": "3s",
+            }
         },
         "upstreams": {
             host.partition(".")[0]: {
-                "servers": ["http://{}:{}".format(*sock.getsockname())],
+                "servers": ["http://{}:{}".format(*sock.getsockname()) for sock in listeners],
                 "timeouts": timeouts,
                 "keep_alive": {"idle": "30s"},
             }
-            for host, sock in sockets.items()
+            for host, listeners in hosts.items()
         },
         "policies": {
             "open": {"allow_origins": [ORIGIN], "allow_methods": ["GET", "PUT"], "allow_credentials": True}
@@ -85,6 +119,10 @@ def _configuration(sockets: dict[str, socket.socket]) -> dict[str, object]:
                 "upstream": host.partition(".")[0],
                 "cors": "open",
             }
-            for host in sockets
+            for host in hosts
         ],
     }
+
+
+def _duration(seconds: float) -> str:
+    return f"{int(seconds * 1000)}ms"

@@ -38,10 +38,10 @@ class GatewayProcess:
         """Resident memory in bytes, of the process and its workers."""
         return sum(_resident(pid) for pid in (self.process.pid, *_children(self.process.pid)))
 
-    def descriptors(self) -> int:
-        """Open file descriptors, of the process and its workers."""
+    def open_sockets(self) -> int:
+        """Different sockets that the process and its workers hold."""
         pids = (self.process.pid, *_children(self.process.pid))
-        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
+        return len({name for pid in pids for name in _descriptors(pid) if name.startswith("socket:")})
 
     def stop(self) -> int:
         """SIGTERM, and the exit code. Raises GatewayError when it does not end in time."""
@@ -118,6 +118,12 @@ def _resident(pid: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def _descriptors(pid: int) -> Iterator[str]:
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            yield str(descriptor.readlink())
 
 
 def _children(pid: int) -> list[int]:

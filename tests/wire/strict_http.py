@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 MAX_BLANK_LINES = 4
+MAX_LINE = 1 << 16
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/1\.([01])")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2}) ([\t\x20-\x7e\x80-\xff]*)")
@@ -155,7 +156,7 @@ def parse_response(
 
     With `at_end` no more bytes will come: an unfinished body is returned with `complete` false. `is_lenient` lets a
     backend do what real ones do: leave out the space after the status, repeat Content-Length, frame messages that
-    have no body.
+    have no body, end chunk lines with spaces or a bare LF.
     """
     lines, position = _head_lines(data, start)
     line = lines[0] + b" " if is_lenient and len(lines[0]) == len("HTTP/1.1 200") else lines[0]
@@ -174,7 +175,7 @@ def parse_response(
     if has_no_body:
         return Response(status, reason, minor, fields), position
     if is_chunked:
-        chunks = read_chunks(data, position)
+        chunks = read_chunks(data, position, is_lenient=is_lenient)
         if not chunks.is_complete and not at_end:
             raise IncompleteError
         body = bytes(chunks.data)
@@ -193,39 +194,38 @@ def parse_response(
     return Response(status, reason, minor, fields, body, (), "length", len(data) >= end), min(end, len(data))
 
 
-def read_chunks(data: bytes, position: int) -> Chunks:
+def read_chunks(data: bytes, position: int, *, is_lenient: bool = False) -> Chunks:
     """The chunked body at `position`, as far as it goes (RFC 9112, 7.1)."""
     chunks = Chunks(end=position)
     while True:
-        line_end = data.find(b"\r\n", position)
-        if line_end < 0:
-            if len(data) - position > 4096 or b"\n" in data[position:]:
-                raise MalformedError("chunk line")
+        line, position = _line(data, position, is_lenient=is_lenient)
+        if line is None:
             return chunks
-        match = _CHUNK_LINE.fullmatch(data[position:line_end])
+        match = _CHUNK_LINE.fullmatch(line.rstrip(b" \t") if is_lenient else line)
         if match is None or len(match[1]) > 16:
-            raise MalformedError(f"chunk line {bytes(data[position:line_end][:80])!r}")
+            raise MalformedError(f"chunk line {line[:80]!r}")
         size = int(match[1], 16)
-        position = line_end + 2
         if size == 0:
             break
         chunks.data += data[position : position + size]
-        if len(data) < position + size + 2:
-            if len(data) == position + size + 1 and data[-1:] != b"\r":
-                raise MalformedError("chunk data is not followed by CRLF")
+        position += size
+        if data[position : position + 1] not in (b"", b"\r", b"\n"):
+            raise MalformedError("chunk data is longer than its size")
+        line, position = _line(data, position, is_lenient=is_lenient)
+        if line is None:
             return chunks
-        if data[position + size : position + size + 2] != b"\r\n":
-            raise MalformedError("chunk data is not followed by CRLF")
-        position = chunks.end = position + size + 2
-    if data[position : position + 2] == b"\r\n":
-        chunks.end, chunks.is_complete = position + 2, True
-        return chunks
-    block_end = data.find(b"\r\n\r\n", position)
-    if block_end < 0:
-        return chunks
-    chunks.trailers = _fields(data[position:block_end].split(b"\r\n"))
-    chunks.end, chunks.is_complete = block_end + 4, True
-    return chunks
+        if line:
+            raise MalformedError("chunk data is longer than its size")
+        chunks.end = position
+    trailers = []
+    while True:
+        line, position = _line(data, position, is_lenient=is_lenient)
+        if line is None:
+            return chunks
+        if not line:
+            chunks.trailers, chunks.end, chunks.is_complete = _fields(trailers), position, True
+            return chunks
+        trailers.append(line)
 
 
 def content_length(fields: Fields, *, may_repeat: bool = False) -> int | None:
@@ -238,6 +238,21 @@ def content_length(fields: Fields, *, may_repeat: bool = False) -> int | None:
     if len(lengths) > 1 or re.fullmatch("[0-9]{1,19}", lengths[0]) is None:
         raise MalformedError(f"Content-Length {lengths}")
     return int(lengths[0])
+
+
+def _line(data: bytes, position: int, *, is_lenient: bool) -> tuple[bytes | None, int]:
+    """The line at `position` without its end, and where the next begins; None while its end is missing."""
+    end = data.find(b"\n", position)
+    if end < 0:
+        if len(data) - position > MAX_LINE:
+            raise MalformedError("endless line")
+        return None, position
+    line = bytes(data[position:end])
+    if line.endswith(b"\r"):
+        return line[:-1], end + 1
+    if not is_lenient:
+        raise MalformedError("bare LF")
+    return line, end + 1
 
 
 def _head_lines(data: bytes, start: int) -> tuple[list[bytes], int]:
