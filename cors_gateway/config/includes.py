@@ -31,7 +31,7 @@ class Sources:
 
 def read_sources(path: Path, environ: Mapping[str, str], files: Files, problems: list[Problem]) -> Sources:
     """Read the main file and everything it includes. Adds to `problems`."""
-    main_path = path / MAIN_FILE if path.is_dir() else path
+    main_path = path / MAIN_FILE if _is_directory(path) else path
     main = _read(main_path, environ, files)
     problems += main.problems
     if main.document is None:
@@ -61,7 +61,7 @@ def _read(path: Path, environ: Mapping[str, str], files: Files) -> _Read:
     text = files.read_text(path)
     if isinstance(text, FileFault):
         hint = text.hint
-        if path.name == MAIN_FILE and text.code == "file.missing" and path.parent.is_dir():
+        if path.name == MAIN_FILE and text.code == "file.missing" and _is_directory(path.parent):
             hint = f"a configuration directory holds {MAIN_FILE}"
         return _Read(None, [Problem(code=text.code, message=text.message, hint=hint, file=str(path))])
     directory = os.path.abspath(path.parent)  # noqa: PTH100 - links below it must stay visible to the watcher
@@ -90,6 +90,11 @@ def _included(main: Document, main_path: Path, problems: list[Problem]) -> Itera
             if real not in seen:
                 seen.add(real)
                 yield Path(name)
+
+
+def _is_directory(path: Path) -> bool:
+    """Whatever stands in the way of looking is reported when the file is read; `Path.is_dir` would raise."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _matches(directory: Path, pattern: str) -> list[str]:

@@ -205,6 +205,7 @@ def test_what_is_not_a_regular_file_does_not_block(tmp_path: Path) -> None:
     assert [problem.message for problem in load(tmp_path, {}).problems] == ["not a regular file"]
     assert codes(load(Path("/dev/zero"), {})) == ["file.unreadable"]
     assert codes(load(Path("a\0b"), {})) == ["file.unreadable"]
+    assert codes(load(Path("a" * 300), {})) == ["file.unreadable"]
 
 
 def test_the_fingerprint_follows_every_byte_that_was_read(tmp_path: Path) -> None:
