@@ -2,12 +2,12 @@
 
 import pytest
 
-from cors_gateway.cli.demo_site.browser import Call
 from cors_gateway.cli.demo_site.journal import Record
 from cors_gateway.cli.demo_site.site import CONFIGURATION, Site, site_from_environment
 from cors_gateway.cli.demo_site.story import Seen, Story
 from cors_gateway.cli.demo_site.why import Engine
 from cors_gateway.config.load import load
+from cors_gateway.policy.browser import Call
 from cors_gateway.policy.reason import Reason
 
 PAGE = "http://localhost:8000"

@@ -6,8 +6,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cors_gateway.cli.demo_site.browser import Call, Lines
 from cors_gateway.cli.demo_site.journal import Record
+from cors_gateway.policy.browser import Call, Lines
 from cors_gateway.policy.reason import Reason
 
 UNINTERESTING = frozenset({"content-length", "date", "server"})

@@ -1,20 +1,12 @@
 """Finds out why a call of the demo page ended as it did.
 
 The gateway's part is asked from the same policy engine that answers the traffic; the backend's part is what its journal
-recorded; the verdict is the browser's own rule (`browser.py`). No outcome is written down here.
+recorded; the verdict is the browser's own rule (`policy.browser`). No outcome is written down here.
 """
 
 from collections.abc import Sequence
 
 from cors_gateway.cli.demo_site import words
-from cors_gateway.cli.demo_site.browser import (
-    Call,
-    Lines,
-    cors_fault,
-    preflight_causes,
-    preflight_fault,
-    readable_headers,
-)
 from cors_gateway.cli.demo_site.journal import Record
 from cors_gateway.cli.demo_site.story import (
     Seen,
@@ -27,6 +19,14 @@ from cors_gateway.cli.demo_site.story import (
     preflight_lines,
 )
 from cors_gateway.config.snapshot import Route, Snapshot
+from cors_gateway.policy.browser import (
+    Call,
+    Lines,
+    cors_fault,
+    preflight_causes,
+    preflight_fault,
+    readable_headers,
+)
 from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.reason import Reason
 from cors_gateway.routing import RouteKey, RouteTable

@@ -6,8 +6,8 @@ Text only. Which sentence is true of a call is found out in `why.py`.
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from cors_gateway.cli.demo_site.browser import Call
 from cors_gateway.config.snapshot import Route
+from cors_gateway.policy.browser import Call
 from cors_gateway.policy.reason import Reason
 
 NOTHING_ANSWERS = (
