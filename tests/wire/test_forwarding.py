@@ -178,3 +178,37 @@ async def test_a_second_gateway_in_the_chain_sees_one_via_of_the_first(place: Pl
 
     assert via.startswith("1.1 ")
     assert (looped.status, len(backend.requests)) == (508, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("HEAD /", ""),
+        ("HEAD /a/../b", ""),
+        ("HEAD /", "Host: twice.test\r\n"),
+        ("HEAD /", "X-Folded: a\r\n b\r\n"),
+        ("HEAD /", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
+        ("HEAD /", f"X-Long: {'x' * 40_000}\r\n"),
+        ("HEAD /", "Expect: the-unexpected\r\n"),
+        ("HEAD /", "Via: 1.1 elsewhere\r\nMax-Forwards: 0\r\n"),
+    ],
+)
+async def test_no_answer_to_head_has_a_body(place: Place, line: str, fields: str) -> None:
+    """Whoever makes it, the backend or the gateway (RFC 9110, 9.3.2)."""
+    async with place.backend(), await RawClient.connect(place.address) as client:
+        await client.send(place.request(line, fields))
+        await client.read_response("HEAD")
+        client.half_close()
+        await client.wait_closed()
+
+    assert client.received[client.position :] == b""
+
+
+async def test_an_outage_answered_to_head_has_no_body(place: Place) -> None:
+    async with await RawClient.connect(place.address) as client:
+        await client.send(place.request("HEAD /"))
+        response = await client.read_response("HEAD")
+        client.half_close()
+        await client.wait_closed()
+
+    assert (response.status, client.received[client.position :]) == (502, b"")
