@@ -132,7 +132,7 @@ class Preflights:
     def _constant_endings(self) -> dict[bytes, bytes]:
         """What follows the origin in the answer to each method, where that does not depend on what else is asked."""
         policy = self._policy
-        is_echo = policy.allow_credentials and (policy.any_method or policy.any_header)
+        is_echo = policy.allow_credentials and policy.any_header
         if policy.mode is not Mode.ENFORCE or is_echo:
             return {}
         methods = {*self._methods, *SAFELISTED_METHODS}

@@ -350,6 +350,12 @@ PREFLIGHTS = [
         asked=(b"",),
     ),
     Preflight(
+        "star with credentials names what was asked, listed or not",
+        {**CREDENTIAL_STARS, "allow_headers": ["*", "X-A"]},
+        {ACAO: APP_TEXT, ACAC: "true", ACAM: "PUT", ACAH: "x-a"},
+        asked=(b"x-a",),
+    ),
+    Preflight(
         "private network",
         PRIVATE,
         {ACAO: APP_TEXT, ACAM: "PUT", ACAPN: "true"},
@@ -380,6 +386,9 @@ PREFLIGHTS = [
     refused("list of methods", CREDENTIAL_STARS, Reason.REQUEST_MALFORMED, method=(b"GET, PUT",)),
     refused("header that is no token", CREDENTIAL_STARS, Reason.REQUEST_MALFORMED, asked=(b"a;b",)),
     refused("comma bomb", BASIC, Reason.REQUEST_MALFORMED, asked=(b"," * 7900,)),
+    refused(
+        "endless list of listed names", BASIC, Reason.REQUEST_MALFORMED, asked=(b"x-a," * 1100 + b"x-a",)
+    ),
     refused("form before origin", BASIC, Reason.REQUEST_MALFORMED, origin=(STRANGER,), method=(b"",)),
     refused("origin before method", BASIC, Reason.ORIGIN_NOT_ALLOWED, origin=(STRANGER,), method=(b"PURGE",)),
     refused(
@@ -567,6 +576,9 @@ def test_the_form_of_the_question_does_not_change_the_answer(
 
 def test_what_clients_choose_is_remembered_within_bounds() -> None:
     compiled = CompiledPolicy(policy(BASIC))
+    for number in range(MAX_REMEMBERED + 10):
+        compiled.actual((b"https://b%d.tenant.example.com" % number,))
+    assert 0 < compiled.remembered <= MAX_REMEMBERED
     for number in range(MAX_REMEMBERED + 10):
         origin = (b"https://a%d.tenant.example.com" % number,)
         assert fields(compiled.actual(origin).grant.lines)[ACAO] == origin[0].decode()
