@@ -29,6 +29,7 @@ _COLLECTED = {
     kind.REQUEST_ID: "request_id",
     kind.WEBSOCKET_KEY: "websocket_key",
     kind.WEBSOCKET_VERSION: "websocket_version",
+    kind.TRACEPARENT: "traceparent",
 }
 
 NO_BODY = 0
@@ -64,6 +65,7 @@ class RequestHead:
     request_id: tuple[bytes, ...] = ()
     websocket_key: tuple[bytes, ...] = ()
     websocket_version: tuple[bytes, ...] = ()
+    traceparent: tuple[bytes, ...] = ()
 
     def __init__(self, fields: list[RequestField]) -> None:
         self.fields = fields

@@ -40,6 +40,7 @@ REQUEST_PRIVATE_NETWORK = 19
 SEC_FETCH_SITE = 20
 WEBSOCKET_KEY = 21
 WEBSOCKET_VERSION = 22
+TRACEPARENT = 23
 
 _KINDS = {
     b"host": HOST,
@@ -58,6 +59,7 @@ _KINDS = {
     b"x-request-id": REQUEST_ID,
     b"sec-websocket-key": WEBSOCKET_KEY,
     b"sec-websocket-version": WEBSOCKET_VERSION,
+    b"traceparent": TRACEPARENT,
     # RFC 9110 7.6.1: meant for this hop only. TE and Trailer go with the trailers, which are not forwarded.
     b"keep-alive": DROP,
     b"proxy-connection": DROP,

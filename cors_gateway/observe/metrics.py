@@ -14,12 +14,16 @@ NO_ROUTE = "_none"
 
 
 class Tally:
-    """One counter, to be held by whoever counts."""
+    """The counter of one CORS outcome on one route, to be held by whoever counts; it also names the outcome in logs."""
 
-    __slots__ = ("count",)
+    __slots__ = ("count", "kind", "outcome", "reason")
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str, reason: str, outcome: str) -> None:
         self.count = 0
+        self.kind = kind
+        self.reason = reason
+        self.outcome = outcome
+        """`granted`, `refused`, or `none` where CORS had no say."""
 
 
 class Histogram:
@@ -52,11 +56,11 @@ class RouteStats:
         self.stripped = 0
         """Access-Control fields of the backend that were removed."""
 
-    def decision(self, kind: str, reason: str) -> Tally:
-        """The counter of one outcome, made when first asked for."""
+    def decision(self, kind: str, reason: str, outcome: str) -> Tally:
+        """The counter of one outcome, made when first asked for. The reason decides the outcome."""
         tally = self.decisions.get((kind, reason))
         if tally is None:
-            tally = self.decisions[kind, reason] = Tally()
+            tally = self.decisions[kind, reason] = Tally(kind, reason, outcome)
         return tally
 
     def count(self, method: bytes, status: int, seconds: float) -> None:
@@ -82,12 +86,14 @@ class UpstreamStats:
 class Metrics:
     """All counters of one process."""
 
-    __slots__ = ("connections_refused", "connections_total", "routes", "unrouted", "upstreams")
+    __slots__ = ("connections_refused", "connections_total", "routes", "undecided", "unrouted", "upstreams")
 
     def __init__(self) -> None:
         self.routes: dict[str, RouteStats] = {}
         self.upstreams: dict[str, UpstreamStats] = {}
         self.unrouted = self.route(NO_ROUTE)
+        self.undecided = Tally("not_cors", "not_cors", "none")
+        """Names what CORS came to where a request was refused before anybody asked; not counted."""
         self.connections_total = 0
         self.connections_refused = 0
         """Connections turned away because of `limits.connections`."""

@@ -3,7 +3,7 @@
 The data path fills it in (`proxy.exchange.Exchange` is one); nothing here reads a clock or does I/O.
 """
 
-from cors_gateway.observe.metrics import RouteStats
+from cors_gateway.observe.metrics import RouteStats, Tally
 
 
 class RequestRecord:
@@ -15,22 +15,26 @@ class RequestRecord:
         "client",
         "generation",
         "host",
-        "kind",
         "method",
         "origin",
-        "reason",
         "request_id",
         "seconds",
         "started",
         "stats",
         "status",
+        "tally",
         "target",
+        "traceparent",
         "upstream",
         "upstream_seconds",
     )
 
-    def __init__(self, stats: RouteStats, method: bytes, target: bytes, host: bytes, client: str) -> None:
+    def __init__(
+        self, stats: RouteStats, tally: Tally, method: bytes, target: bytes, host: bytes, client: str
+    ) -> None:
         self.stats = stats
+        self.tally = tally
+        """What CORS came to; counted already."""
         self.method = method
         self.target = target
         self.host = host
@@ -46,9 +50,9 @@ class RequestRecord:
         self.bytes_out = 0
         """Bytes of the response, head included."""
         self.origin: bytes | None = None
-        self.kind = "not_cors"
-        self.reason = "not_cors"
         self.request_id = b""
+        self.traceparent: bytes | None = None
+        """As received (W3C Trace Context)."""
         self.upstream = ""
         """Address of the server that answered or failed; empty if none was asked."""
         self.upstream_seconds = 0.0

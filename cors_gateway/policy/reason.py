@@ -16,6 +16,15 @@ class Kind(StrEnum):
     WEBSOCKET = "websocket"
 
 
+class Outcome(StrEnum):
+    """What a reason comes to, for logs and metrics."""
+
+    GRANTED = "granted"
+    REFUSED = "refused"
+    NONE = "none"
+    """CORS had no say: no origin, the own origin, or the backend's business."""
+
+
 class Reason(StrEnum):
     """Why a request got the CORS answer it got. The first failing check names the reason."""
 
@@ -41,3 +50,10 @@ class Reason(StrEnum):
     """The route says `cors: passthrough`: the gateway leaves CORS to the backend."""
     NO_ROUTE = "no_route"
     """No route serves this host, path and method: there is no policy that could grant anything."""
+
+    @property
+    def outcome(self) -> Outcome:
+        if self is Reason.ALLOWED:
+            return Outcome.GRANTED
+        is_neutral = self in {Reason.NOT_CORS, Reason.SAME_ORIGIN, Reason.PASSTHROUGH}
+        return Outcome.NONE if is_neutral else Outcome.REFUSED

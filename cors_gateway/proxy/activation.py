@@ -58,13 +58,14 @@ class ActiveRoute:
         self.prefix = route.path.encode("ascii") if self.strip_segments else b""
         self.host_field = _host_field(pool.upstream)
         self._last_decision: ActualDecision | None = None
-        self._last_tally = Tally()
+        self._last_tally: Tally = None  # type: ignore[assignment]  # set with the decision
 
     def tally(self, decision: ActualDecision) -> Tally:
         """The counter of a decision; decisions are shared values, and most are the one before."""
         if decision is not self._last_decision:
             self._last_decision = decision
-            self._last_tally = self.stats.decision(decision.kind, decision.reason)
+            reason = decision.reason
+            self._last_tally = self.stats.decision(decision.kind, reason, reason.outcome)
         return self._last_tally
 
 
@@ -135,7 +136,6 @@ class RememberedPreflight:
     requests: list[int]
     """Counters by the first digit of the status."""
     route: ActiveRoute
-    reason: str
     origin: bytes
     target: bytes
     host: bytes

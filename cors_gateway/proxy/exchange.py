@@ -5,6 +5,7 @@ only shown by breaking off (after the first byte of a response no second status 
 whom. The connections know grammar and framing; they do not know each other.
 """
 
+import time
 from typing import TYPE_CHECKING
 
 from cors_gateway.http1.body import LAST_CHUNK, frame_chunk
@@ -43,6 +44,7 @@ class Exchange(RequestRecord):
         "_pending",
         "_request",
         "_retries",
+        "_sent_at",
         "_variant",
         "closes",
         "grant",
@@ -71,6 +73,7 @@ class Exchange(RequestRecord):
         self.bytes_in = 0
         self.bytes_out = 0
         self.upstream = ""
+        self.upstream_seconds = 0.0
         self.route = route
         self.grant = grant
         """What the response gets from the policy."""
@@ -87,6 +90,7 @@ class Exchange(RequestRecord):
         self._pending: list[bytes] = []
         self._connection: UpstreamConnection | None = None
         self._retries = route.pool.upstream.retries
+        self._sent_at = 0.0
         self._variant = self.is_head_request * 4 + self.is_http11 * 2
 
     def field(self, name: bytes) -> bytes | None:
@@ -110,6 +114,7 @@ class Exchange(RequestRecord):
     def connected(self, connection: "UpstreamConnection") -> None:
         """A connection took up this exchange: send what is there."""
         self._connection = connection
+        self._sent_at = time.monotonic()
         self.upstream = connection.server.name
         if self._pending:
             connection.transport.write(b"".join([self._request, *self._pending]))
@@ -159,6 +164,8 @@ class Exchange(RequestRecord):
     def respond(self, status: int, data: bytes) -> None:
         """Send the head of the response, with what there is of its body."""
         self.status = status
+        if self._connection is not None:
+            self.upstream_seconds = time.monotonic() - self._sent_at
         self.bytes_out = len(data)
         self._client.transport.write(data)
 

@@ -14,7 +14,6 @@ from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.http1.forwarded import client_address, via_line
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.record import RequestRecord
-from cors_gateway.policy.reason import Kind
 from cors_gateway.proxy.activation import Active, RememberedPreflight, prepare
 from cors_gateway.proxy.client import ClientConnection
 from cors_gateway.proxy.clock import CoarseClock, tick_for
@@ -52,7 +51,7 @@ class Gateway:
         self.via_line = via_line((), True, self.pseudonym)
         self.is_draining = False
         self._loop = loop
-        self._access_log = access_log
+        self.access_log = access_log
         self._connections: set[ClientConnection | Tunnel] = set()
         prefix = os.urandom(10).hex().encode("ascii")
         self.next_request_id = (b"%b%012x" % (prefix, number) for number in itertools.count(1)).__next__
@@ -167,13 +166,15 @@ class Gateway:
         exchange.stats.count(exchange.method, exchange.status, seconds)
         if exchange.status < 500 and exchange.status != CLIENT_CLOSED_REQUEST:
             exchange.route.pool.stats.outcomes["ok"] += 1
-        if self._access_log is not None:
+        if self.access_log is not None:
+            head = exchange.head
             exchange.seconds = seconds
-            exchange.host = exchange.head.host or b""
+            exchange.host = head.host or b""
             exchange.client = exchange.client_address()
-            exchange.origin = exchange.head.origin[0] if exchange.head.origin else None
+            exchange.origin = head.origin[0] if head.origin else None
+            exchange.traceparent = head.traceparent[0] if head.traceparent else None
             exchange.generation = self.generation
-            self._access_log.record(exchange)
+            self.access_log.record(exchange)
 
     def answer_remembered(self, client: ClientConnection, answer: RememberedPreflight) -> None:
         """Answer a preflight whose bytes were answered before; it is counted and logged like any other."""
@@ -181,46 +182,40 @@ class Gateway:
         answer.requests[answer.status // 100] += 1
         data = answer.head + self.clock.date_line + answer.rest
         client.transport.write(data)
-        if self._access_log is not None:
+        if self.access_log is not None:
+            address = client.peer.address
             record = RequestRecord(
-                answer.route.stats, b"OPTIONS", answer.target, answer.host, client.peer.address
+                answer.route.stats, answer.tally, b"OPTIONS", answer.target, answer.host, address
             )
             record.status = answer.status
             record.bytes_out = len(data)
-            record.kind = Kind.PREFLIGHT
-            record.reason = answer.reason
             record.origin = answer.origin
             record.generation = self.generation
-            self._access_log.record(record)
+            self.access_log.record(record)
 
     def count_answer(self, client: ClientConnection, answer: Answer) -> None:
         """Count and log a request that was answered without a backend."""
         line = answer.line
         stats = answer.route.stats if answer.route is not None else self.metrics.unrouted
         stats.count(line.method, answer.status, 0.0)
-        if self._access_log is not None:
+        if self.access_log is not None:
             head = answer.head
-            record = RequestRecord(
-                stats,
-                line.method,
-                line.target,
-                head.host or b"",
-                client_address(client.peer, head.forwarding, self.active.trusted),
-            )
+            address = client_address(client.peer, head.forwarding, self.active.trusted)
+            record = RequestRecord(stats, answer.tally, line.method, line.target, head.host or b"", address)
             record.status = answer.status
             record.bytes_out = len(answer.data)
-            record.kind = answer.kind
-            record.reason = answer.reason
             record.origin = head.origin[0] if head.origin else None
+            record.traceparent = head.traceparent[0] if head.traceparent else None
             record.generation = self.generation
-            self._access_log.record(record)
+            self.access_log.record(record)
 
     def count_refusal(self, client: ClientConnection, status: int, size: int) -> None:
         """Count and log a request that could not be understood."""
         self.metrics.unrouted.count(b"", status, 0.0)
-        if self._access_log is not None:
-            record = RequestRecord(self.metrics.unrouted, b"-", b"-", b"", client.peer.address)
+        if self.access_log is not None:
+            metrics = self.metrics
+            record = RequestRecord(metrics.unrouted, metrics.undecided, b"-", b"-", b"", client.peer.address)
             record.status = status
             record.bytes_out = size
             record.generation = self.generation
-            self._access_log.record(record)
+            self.access_log.record(record)

@@ -12,6 +12,7 @@ from cors_gateway.http1.forwarded import passed_here_before, via_line
 from cors_gateway.http1.grammar import is_token, without_default_port
 from cors_gateway.http1.request import NO_BODY, RequestHead, check_version, is_websocket
 from cors_gateway.http1.request_line import RequestLine
+from cors_gateway.observe.metrics import Tally
 from cors_gateway.policy.reason import Kind, Reason
 from cors_gateway.proxy.activation import Active, ActiveRoute, RememberedPreflight, RoutedLine
 from cors_gateway.proxy.answers import ALLOWED_METHODS, empty_answer, problem, status_line
@@ -19,7 +20,6 @@ from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.rewrite import request_fields
 
 if TYPE_CHECKING:
-    from cors_gateway.observe.metrics import Tally
     from cors_gateway.policy.grant import ActualDecision
     from cors_gateway.proxy.client import ClientConnection
 
@@ -89,7 +89,7 @@ class Context:
 class Answer:
     """An answer made by the gateway, with what is logged about it."""
 
-    __slots__ = ("closes", "data", "head", "kind", "line", "reason", "route", "status")
+    __slots__ = ("closes", "data", "head", "line", "route", "status", "tally")
 
     def __init__(
         self,
@@ -100,8 +100,7 @@ class Answer:
         line: RequestLine,
         head: RequestHead,
         route: ActiveRoute | None,
-        kind: str = Kind.NOT_CORS,
-        reason: str = Reason.NOT_CORS,
+        tally: Tally,
     ) -> None:
         self.status = status
         self.data = data
@@ -109,8 +108,7 @@ class Answer:
         self.line = line
         self.head = head
         self.route = route
-        self.kind = kind
-        self.reason = reason
+        self.tally = tally
 
 
 def admit(client: "ClientConnection", line: bytes, block: bytes) -> Exchange | Answer:
@@ -178,7 +176,7 @@ def _exchange(client: "ClientConnection", context: Context, routed: RoutedLine) 
     gateway = client.gateway
     limit = context.active.limits.request_body
     if limit and head.framing != NO_BODY and head.content_length > limit:
-        return too_large(client, context, routed)
+        return _too_large(client, context, routed)
     request_id = _received_id(client, head) if head.request_id else None
     if request_id is None:
         request_id = gateway.next_request_id()
@@ -191,8 +189,7 @@ def _exchange(client: "ClientConnection", context: Context, routed: RoutedLine) 
         b"%b%bX-Request-Id: %b\r\n\r\n" % (routed.request_line, context.fields, request_id),
     )
     exchange.request_id = request_id
-    exchange.kind = decision.kind
-    exchange.reason = decision.reason
+    exchange.tally = context.tally
     exchange.websocket_key = context.websocket_key
     return exchange
 
@@ -213,7 +210,7 @@ def _preflight(client: "ClientConnection", context: Context, routed: RoutedLine)
     )
     if decision.forward:
         return route
-    tally = route.stats.decision(Kind.PREFLIGHT, decision.reason)
+    tally = route.stats.decision(Kind.PREFLIGHT, decision.reason, decision.reason.outcome)
     tally.count += 1
     closes = head.closes or not line.is_http11 or client.gateway.is_draining
     status = decision.status
@@ -246,7 +243,6 @@ def _preflight(client: "ClientConnection", context: Context, routed: RoutedLine)
             tally,
             route.stats.requests[b"OPTIONS"],
             route,
-            decision.reason,
             head.origin[0],
             line.target,
             head.host or b"",
@@ -259,47 +255,44 @@ def _preflight(client: "ClientConnection", context: Context, routed: RoutedLine)
         line=routed.line,
         head=context.head,
         route=route,
-        kind=Kind.PREFLIGHT,
-        reason=decision.reason,
+        tally=tally,
     )
 
 
 def _rejection(client: "ClientConnection", context: Context, routed: RoutedLine) -> Answer:
-    decision = context.decision
+    reason = context.decision.reason
     detail = "Requests from this origin are refused on this route."
-    answer = _refusal(client, context, routed, 403, decision.reason, detail, route=context.route)
-    answer.kind = decision.kind
-    answer.reason = decision.reason
-    return answer
+    return _refusal(client, context, routed, 403, reason, detail, route=context.route, tally=context.tally)
 
 
-def too_large(client: "ClientConnection", context: Context, routed: RoutedLine) -> Answer:
+def _too_large(client: "ClientConnection", context: Context, routed: RoutedLine) -> Answer:
     """A request body beyond `limits.request_body`, known from its Content-Length."""
-    route = context.route
-    detail = "The request body is larger than this gateway accepts."
-    answer = _refusal(
-        client, context, routed, 413, "request_body_too_large", detail, route=route, closes=True
+    return _refusal(
+        client,
+        context,
+        routed,
+        413,
+        "request_body_too_large",
+        "The request body is larger than this gateway accepts.",
+        route=context.route,
+        tally=context.tally,
+        closes=True,
     )
-    answer.kind = context.decision.kind
-    answer.reason = context.decision.reason
-    return answer
 
 
 def _no_route(client: "ClientConnection", context: Context, routed: RoutedLine, kind: Kind) -> Answer:
-    client.gateway.metrics.unrouted.decision(kind, Reason.NO_ROUTE).count += 1
-    answer = _refusal(
-        client, context, routed, 404, Reason.NO_ROUTE, "No route serves this host, path and method."
-    )
-    answer.kind = kind
-    answer.reason = Reason.NO_ROUTE
-    return answer
+    tally = client.gateway.metrics.unrouted.decision(kind, Reason.NO_ROUTE, Reason.NO_ROUTE.outcome)
+    tally.count += 1
+    detail = "No route serves this host, path and method."
+    return _refusal(client, context, routed, 404, Reason.NO_ROUTE, detail, tally=tally)
 
 
 def _options_of_gateway(client: "ClientConnection", context: Context, routed: RoutedLine) -> Answer:
     """OPTIONS about the gateway itself: `*`, or Max-Forwards that ends here (RFC 9110 7.6.2, 9.3.7)."""
     closes = context.head.closes or not routed.line.is_http11 or client.gateway.is_draining
     data = empty_answer(204, lines=ALLOWED_METHODS, date_line=client.clock.date_line, closes=closes)
-    return Answer(204, data, closes=closes, line=routed.line, head=context.head, route=None)
+    undecided = client.gateway.metrics.undecided
+    return Answer(204, data, closes=closes, line=routed.line, head=context.head, route=None, tally=undecided)
 
 
 def _refusal(
@@ -312,6 +305,7 @@ def _refusal(
     lines: bytes = b"",
     *,
     route: ActiveRoute | None = None,
+    tally: Tally | None = None,
     closes: bool = False,
 ) -> Answer:
     closes = closes or context.head.closes or not routed.line.is_http11 or client.gateway.is_draining
@@ -326,7 +320,8 @@ def _refusal(
         closes=closes,
         is_head_request=routed.line.method == b"HEAD",
     )
-    return Answer(status, data, closes=closes, line=routed.line, head=context.head, route=route)
+    tally = tally or client.gateway.metrics.undecided
+    return Answer(status, data, closes=closes, line=routed.line, head=context.head, route=route, tally=tally)
 
 
 def _hops_left(head: RequestHead) -> int:

@@ -20,7 +20,8 @@ def export_metrics(metrics: Metrics) -> Exported:
                 "requests": {method.decode(): counts for method, counts in route.requests.items()}
                 | {OTHER: route.other},
                 "decisions": [
-                    [kind, reason, tally.count] for (kind, reason), tally in route.decisions.items()
+                    [tally.kind, tally.reason, tally.outcome, tally.count]
+                    for tally in route.decisions.values()
                 ],
                 "duration": [route.duration.counts, route.duration.sum],
                 "stripped": route.stripped,
@@ -40,8 +41,8 @@ def add_metrics(total: Metrics, exported: Exported) -> None:
         for method in METHODS:
             _add(route.requests[method], counted["requests"][method.decode()])
         _add(route.other, counted["requests"][OTHER])
-        for kind, reason, count in counted["decisions"]:
-            route.decision(kind, reason).count += count
+        for kind, reason, outcome, count in counted["decisions"]:
+            route.decision(kind, reason, outcome).count += count
         _add_histogram(route.duration, *counted["duration"])
         route.stripped += counted["stripped"]
     for name, outcomes in exported["upstreams"].items():

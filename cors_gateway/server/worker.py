@@ -11,10 +11,13 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cors_gateway.config.snapshot import AccessLog as Form
 from cors_gateway.config.snapshot import Snapshot, UnixListener
+from cors_gateway.observe.access_log import AccessLog
+from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.proxy.activation import ActivationError, Active
-from cors_gateway.proxy.gateway import AccessLogSink, Gateway
+from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.server.health import HealthChecks
 from cors_gateway.server.listeners import BACKLOG, Bound
 from cors_gateway.server.startup_error import StartupError
@@ -23,6 +26,7 @@ from cors_gateway.server.tls import make_server_context
 SETTLE_SECONDS = 0.1
 """From the last accept to the end of idle connections: time for the first request of who was accepted last."""
 IDLE_POLL_SECONDS = 0.02
+STANDARD_OUTPUT = 1
 
 
 @dataclass(slots=True)
@@ -44,7 +48,6 @@ class Worker:
         *,
         instance_id: str,
         generation: int = 1,
-        access_log: AccessLogSink | None = None,
     ) -> None:
         """Raises StartupError if the snapshot cannot be served here."""
         self._counters = Metrics()
@@ -55,12 +58,13 @@ class Worker:
                 loop=asyncio.get_running_loop(),
                 instance_id=instance_id,
                 metrics=self._counters,
-                access_log=access_log,
             )
         except ActivationError as error:
             raise StartupError(str(error)) from error
         self._gateway.active.generation = generation
         self._health = HealthChecks()
+        self._log: AccessLog | None = None
+        self._set_access_log(snapshot.server.access_log)
 
     async def start(self, bound: Sequence[Bound]) -> None:
         """Begin to serve. Raises StartupError."""
@@ -97,6 +101,7 @@ class Worker:
         self._gateway.swap(prepared.active)
         self._gateway.active.generation = prepared.generation
         self._health.follow(prepared.active.pools.values())
+        self._set_access_log(prepared.active.snapshot.server.access_log)
         for address in prepared.removed:
             self._servers.pop(address).close()
         self._servers |= prepared.added
@@ -126,6 +131,7 @@ class Worker:
         self._close_servers()
         await self._health.stop()
         self._gateway.close()
+        self._set_access_log(Form.OFF)
         await asyncio.sleep(0)
 
     async def failure(self) -> str:
@@ -140,6 +146,16 @@ class Worker:
     async def metrics(self) -> Metrics:
         """The counters of this process."""
         return self._counters
+
+    def _set_access_log(self, form: Form) -> None:
+        if self._log is not None:
+            if self._log.form is form:
+                return
+            self._log.close()
+        loop = asyncio.get_running_loop()
+        writer = None if form is Form.OFF else BackgroundWriter(STANDARD_OUTPUT, name="access log")
+        self._log = None if writer is None else AccessLog(form, writer, loop)
+        self._gateway.access_log = self._log
 
     def _close_servers(self) -> None:
         for server in self._servers.values():

@@ -14,7 +14,7 @@ def _counted() -> Metrics:
     route.count(b"GET", 200, 0.02)
     route.count(b"GET", 503, 99.0)
     route.count(b"BREW", 418, 0.001)
-    route.decision("actual", "allowed").count = 3
+    route.decision("actual", "allowed", "granted").count = 3
     route.stripped = 4
     metrics.upstream("b").failed("timeout")
     metrics.upstream("b").outcomes["ok"] = 5
@@ -40,7 +40,7 @@ def test_workers_add_up() -> None:
     assert (total.connections_total, total.connections_refused) == (21, 6)
     assert (route.requests[b"GET"][2], route.requests[b"GET"][5], route.other[4]) == (3, 3, 3)
     assert (sum(route.duration.counts), round(route.duration.sum, 3)) == (9, 297.063)
-    assert (route.decision("actual", "allowed").count, route.stripped) == (9, 12)
+    assert (route.decision("actual", "allowed", "granted").count, route.stripped) == (9, 12)
     assert total.upstream("b").outcomes == {"ok": 15, "timeout": 3}
 
 

@@ -1,0 +1,177 @@
+"""The access log: one line for each request on standard output, as JSON or in the combined format.
+
+Formatting happens when the request is over, writing in a thread, a batch at a time. No byte that a client sent can
+end a line or start a field: what is not plain ASCII is escaped. Cookies, Authorization and query strings are never
+written.
+"""
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING
+
+from cors_gateway.config.snapshot import AccessLog as Form
+from cors_gateway.observe.background_writer import BackgroundWriter
+from cors_gateway.observe.metrics import Tally
+from cors_gateway.observe.record import RequestRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BATCH_SECONDS = 0.2
+BATCH_LINES = 512
+MAX_VALUE = 2048
+"""Bytes of one value that are written."""
+MAX_ORIGIN = 256
+MAX_REMEMBERED = 4096
+
+# Printable ASCII but for what JSON escapes: a value of these bytes alone can be written as it is.
+_PLAIN = bytes(set(range(0x20, 0x7F)) - {0x22, 0x5C})
+_UNKNOWN = b"-"
+
+
+class AccessLog:
+    """Writes finished requests down. `record` never blocks and never raises."""
+
+    def __init__(self, form: Form, writer: BackgroundWriter, loop: asyncio.AbstractEventLoop) -> None:
+        self.form = form
+        self._format: Callable[[RequestRecord, float], bytes]
+        self._format = CombinedFormat().line if form is Form.COMBINED else JsonFormat().line
+        self._writer = writer
+        self._loop = loop
+        self._lines: list[bytes] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Lines that could not be written."""
+        return self._writer.dropped
+
+    def record(self, record: RequestRecord) -> None:
+        """Write down one request with the present time."""
+        self._lines.append(self._format(record, time.time()))
+        if self._timer is None:
+            self._timer = self._loop.call_later(BATCH_SECONDS, self.flush)
+        elif len(self._lines) >= BATCH_LINES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what was recorded to the writer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._lines:
+            self._writer.put(b"".join(self._lines), len(self._lines))
+            self._lines.clear()
+
+    def close(self) -> None:
+        self.flush()
+        self._writer.close()
+
+
+class JsonFormat:
+    """One JSON object a line; the names are documented in `docs/operations.md`."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._stamp = b""
+        self._tallies: dict[Tally, bytes] = {}
+        self._values: dict[bytes, bytes] = {}
+
+    def line(self, record: RequestRecord, now: float) -> bytes:
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime('{"ts":"%Y-%m-%dT%H:%M:%S', time.gmtime(second)).encode("ascii")
+        cors = self._tallies.get(record.tally)
+        if cors is None:
+            cors = self._tallies[record.tally] = _cors(record.tally)
+        value = self._value
+        line = (
+            b'%b.%03dZ","level":"info","event":"request","route":%b,"generation":%d,"method":%b,"host":%b,"path":%b,'
+            b'"status":%d,"bytes_in":%d,"bytes_out":%d,"duration_ms":%.1f,"client":%b%b'
+            % (
+                self._stamp,
+                (now - second) * 1000,
+                value(record.stats.name.encode("utf-8")),
+                record.generation,
+                value(record.method),
+                value(record.host),
+                value(record.target.partition(b"?")[0]),
+                record.status,
+                record.bytes_in,
+                record.bytes_out,
+                record.seconds * 1000,
+                value(record.client.encode("ascii", "replace")),
+                cors,
+            )
+        )
+        if record.origin is not None:
+            line += b',"origin":' + value(record.origin[:MAX_ORIGIN])
+        if record.upstream:
+            upstream = value(record.upstream.encode("utf-8"))
+            line += b',"upstream":%b,"upstream_ms":%.1f' % (upstream, record.upstream_seconds * 1000)
+        if record.request_id:
+            line += b',"request_id":' + _json(record.request_id)
+        trace = record.traceparent
+        if trace is not None and len(trace) >= 35:
+            line += b',"trace_id":' + _json(trace[3:35])
+        return line + b"}\n"
+
+    def _value(self, value: bytes) -> bytes:
+        """As `_json`, remembered: hosts, paths and origins come again and again."""
+        known = self._values.get(value)
+        if known is None:
+            known = _json(value)
+            if len(value) <= MAX_ORIGIN:
+                if len(self._values) >= MAX_REMEMBERED:
+                    self._values.clear()
+                self._values[value] = known
+        return known
+
+
+class CombinedFormat:
+    """The format that Apache and nginx call `combined`, without query strings and users."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._stamp = b""
+
+    def line(self, record: RequestRecord, now: float) -> bytes:
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second)).encode("ascii")
+        return b'%b - - [%b] "%b %b HTTP/1.1" %d %d "%b" "%b"\n' % (
+            record.client.encode("ascii") or _UNKNOWN,
+            self._stamp,
+            _escaped(record.method),
+            _escaped(record.target.partition(b"?")[0]),
+            record.status,
+            record.bytes_out,
+            _escaped((record.field(b"referer") or _UNKNOWN).partition(b"?")[0]),
+            _escaped(record.field(b"user-agent") or _UNKNOWN),
+        )
+
+
+def _cors(tally: Tally) -> bytes:
+    names = (tally.kind, tally.outcome, tally.reason)
+    return b',"cors":{"kind":"%b","outcome":"%b","reason":"%b"}' % tuple(
+        name.encode("ascii") for name in names
+    )
+
+
+def _json(value: bytes) -> bytes:
+    """A JSON string of any bytes, in ASCII."""
+    value = value[:MAX_VALUE]
+    if not value.translate(None, _PLAIN):
+        return b'"' + value + b'"'
+    return json.dumps(value.decode("utf-8", "backslashreplace")).encode("ascii")
+
+
+def _escaped(value: bytes) -> bytes:
+    """Any bytes inside quotation marks, as nginx escapes them."""
+    value = value[:MAX_VALUE]
+    if not value.translate(None, _PLAIN):
+        return value
+    return b"".join(b"%c" % byte if byte in _PLAIN else b"\\x%02X" % byte for byte in value)
