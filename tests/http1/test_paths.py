@@ -40,6 +40,7 @@ SEVERAL_READINGS = [
     (b"/admin;x=1/y", {b"/admin/y"}),
     (b"/;/admin/x", {b"//admin/x", b"/admin/x"}),
     (b"/admin%3bx/y", {b"/admin;x/y", b"/admin/y"}),
+    (b"/a;%2fb/c%2fd", {b"/a/c%2Fd", b"/a/c/d", b"/a;/b/c/d", b"/a/b/c/d"}),
     (b"/%5cadmin", {b"/\\admin", b"//admin", b"/admin"}),
     (b"/%2561dmin", {b"/admin"}),
     (b"/a%252fb", {b"/a%2Fb", b"/a/b"}),

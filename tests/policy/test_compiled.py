@@ -352,7 +352,8 @@ PREFLIGHTS = [
     Preflight(
         "star with credentials names what was asked, listed or not",
         {**CREDENTIAL_STARS, "allow_headers": ["*", "X-A"]},
-        {ACAO: APP_TEXT, ACAC: "true", ACAM: "PUT", ACAH: "x-a"},
+        {ACAO: APP_TEXT, ACAC: "true", ACAM: "POST", ACAH: "x-a"},
+        method=(b"POST",),
         asked=(b"x-a",),
     ),
     Preflight(

@@ -189,6 +189,8 @@ def test_generated_patterns_are_accepted_whole(text: str) -> None:
         ("xn--ls8h", True),
         ("xn--e1afmkfd", True),
         ("xn--a", False),
+        ("xn--tda", True),
+        ("xn---tda", False),
         ("xn--", False),
         ("xn--abc-", False),
         ("xn--99999999999", False),
