@@ -53,9 +53,8 @@ class ClientConnection(asyncio.Protocol):
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before all else, as are these two
         self.peer: Peer = None  # type: ignore[assignment]
         self.context: Context | None = None
-        """What the last header section came to; see `intake`."""
         self.request_bytes = b""
-        """The request being handled, whole, while it is an OPTIONS request."""
+        """The request being handled, whole, if it is an OPTIONS request."""
         self.deadline = NEVER
         self._is_tls = is_tls
         self._phase = _HEAD
@@ -230,8 +229,7 @@ class ClientConnection(asyncio.Protocol):
         self.deadline = self.clock.now + self.gateway.active.timeouts.request_head
 
     def _continue_head(self, data: bytes) -> None:
-        deadline = self.deadline
-        data = self._buffer + data
+        deadline, data = self.deadline, self._buffer + data
         self._buffer = b""
         self._phase = _HEAD
         self._take_requests(data)
@@ -314,13 +312,12 @@ class ClientConnection(asyncio.Protocol):
             self._linger()
             return
         self._phase = _HEAD
-        self.deadline = min(
-            self.clock.now + self.gateway.active.timeouts.keep_alive, self._flow.stall_deadline
-        )
+        idle_until = self.clock.now + self.gateway.active.timeouts.keep_alive
+        self.deadline = min(idle_until, self._flow.stall_deadline)
         self._take_what_is_here()
 
     def truncate(self, exchange: Exchange) -> None:
-        """The response cannot be completed: break off so that the client sees it (never a complete-looking message)."""
+        """Break off a response that cannot be completed, so that the client sees it."""
         self._exchange = None
         self.gateway.finish(exchange)
         if not exchange.is_http11:
@@ -346,9 +343,9 @@ class ClientConnection(asyncio.Protocol):
         elif is_ending or flow.stall_deadline <= self.clock.now:
             if flow.stall_deadline <= self.clock.now and flow.is_stalled():
                 self.abort()
-            else:
-                flow.watch(self.gateway.active.timeouts.send)
-                self.deadline = flow.stall_deadline
+                return
+            flow.watch(self.gateway.active.timeouts.send)
+            self.deadline = flow.stall_deadline
         elif self._phase == _PARTIAL:
             self._break_off(408, "request_timeout", "The request head did not arrive in time.")
         elif self._phase in {_BODY, _DISCARD}:
