@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import itertools
+import shutil
 import signal
 import sys
 import tempfile
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen_rows = _choose(rows.ALL, options.rows or (rows.QUICK if options.quick else ()))
     chosen_servers = _choose(servers.ALL, options.servers or (_QUICK_SERVERS if options.quick else ()))
+    for needed in ("nginx", "wrk"):
+        if shutil.which(needed) is None:
+            sys.exit(f"{needed} is not installed: nginx is the backend of all rows, and wrk makes the load")
     run = Run(options.rounds, options.seconds)
     found = _locate(chosen_servers, run)
     _say(

@@ -139,8 +139,8 @@ def _figures(result: Result, results: Sequence[Result]) -> list[str]:
 def _configurations(configurations: dict[str, list[tuple[str, str]]]) -> str:
     lines = [
         "## Configurations\n",
-        "Those of the plain rows; the others differ in workers, log, certificate, routes and origins. The templates are in",
-        "[tests/benchmarks/servers](../tests/benchmarks/servers).\n",
+        "Those of the plain rows; the others differ in workers, log, certificate, routes and origins. The templates, and",
+        "the two proxies written for the comparison, are in [tests/benchmarks/servers](../tests/benchmarks/servers).\n",
     ]
     for server, files in configurations.items():
         for name, text in files:

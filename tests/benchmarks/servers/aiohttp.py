@@ -9,7 +9,6 @@ from tests.benchmarks.servers.server import Launch, Program, Server
 from tests.benchmarks.site import Site
 
 _ROOT = Path(__file__).parents[3]
-_SCRIPT = Path(__file__).with_name("aiohttp_proxy.py")
 
 
 def locate() -> Program:
@@ -20,7 +19,7 @@ def locate() -> Program:
 def configure(program: Program, site: Site, folder: Path) -> Launch:
     path = write_site(site, folder)
     command = [program.path, "-m", "tests.benchmarks.servers.aiohttp_proxy", path]
-    return Launch(command, [_SCRIPT, path], {"PYTHONPATH": str(_ROOT)})
+    return Launch(command, [path], {"PYTHONPATH": str(_ROOT)})
 
 
 SERVER = Server("aiohttp", locate, configure)

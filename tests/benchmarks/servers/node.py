@@ -23,7 +23,7 @@ def locate() -> Program:
 def configure(program: Program, site: Site, folder: Path) -> Launch:
     path = write_site(site, folder)
     environment = {"NODE_PATH": str(_modules()), "NODE_ENV": "production", "NODE_NO_WARNINGS": "1"}
-    return Launch([program.path, _SCRIPT, path], [_SCRIPT, path], environment)
+    return Launch([program.path, _SCRIPT, path], [path], environment)
 
 
 def _modules() -> Path:
