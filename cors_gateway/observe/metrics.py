@@ -6,6 +6,8 @@ snapshot: a reload goes on counting. No key is ever chosen by a client: methods 
 
 from bisect import bisect_left
 
+from cors_gateway.observe.refusals import Refusals
+
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds in seconds; one more bucket counts what is above."""
 
@@ -16,7 +18,7 @@ NO_ROUTE = "_none"
 class Tally:
     """The counter of one CORS outcome on one route, to be held by whoever counts; it also names the outcome in logs."""
 
-    __slots__ = ("count", "kind", "outcome", "reason")
+    __slots__ = ("count", "is_refusal", "kind", "outcome", "reason")
 
     def __init__(self, kind: str, reason: str, outcome: str) -> None:
         self.count = 0
@@ -24,6 +26,8 @@ class Tally:
         self.reason = reason
         self.outcome = outcome
         """`granted`, `refused`, or `none` where CORS had no say."""
+        self.is_refusal = outcome == "refused" and kind != "not_cors"
+        """Whether an origin was refused, and not merely a request that has none."""
 
 
 class Histogram:
@@ -86,7 +90,15 @@ class UpstreamStats:
 class Metrics:
     """All counters of one process."""
 
-    __slots__ = ("connections_refused", "connections_total", "routes", "undecided", "unrouted", "upstreams")
+    __slots__ = (
+        "connections_refused",
+        "connections_total",
+        "refusals",
+        "routes",
+        "undecided",
+        "unrouted",
+        "upstreams",
+    )
 
     def __init__(self) -> None:
         self.routes: dict[str, RouteStats] = {}
@@ -97,6 +109,7 @@ class Metrics:
         self.connections_total = 0
         self.connections_refused = 0
         """Connections turned away because of `limits.connections`."""
+        self.refusals = Refusals()
 
     def route(self, name: str) -> RouteStats:
         return self.routes.setdefault(name, RouteStats(name))

@@ -12,8 +12,11 @@ from typing import Protocol
 
 from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.http1.forwarded import client_address, via_line
-from cors_gateway.observe.metrics import Metrics
+from cors_gateway.http1.request import RequestHead
+from cors_gateway.http1.request_line import RequestLine
+from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
 from cors_gateway.observe.record import RequestRecord
+from cors_gateway.policy.reason import Kind
 from cors_gateway.proxy.activation import Active, RememberedPreflight, prepare
 from cors_gateway.proxy.client import ClientConnection
 from cors_gateway.proxy.clock import CoarseClock, tick_for
@@ -117,7 +120,7 @@ class Gateway:
             "generation": self.generation,
             "connections": len(connections),
             "active_requests": sum(not connection.is_idle for connection in connections),
-            "tunnels": sum(connection.is_tunnel for connection in connections),
+            "tunnels": sum(isinstance(connection, Tunnel) for connection in connections),
             "upstreams": {
                 name: [
                     {
@@ -166,6 +169,8 @@ class Gateway:
         exchange.stats.count(exchange.method, exchange.status, seconds)
         if exchange.status < 500 and exchange.status != CLIENT_CLOSED_REQUEST:
             exchange.route.pool.stats.outcomes["ok"] += 1
+        if exchange.tally.is_refusal:
+            self._note_refused_origin(exchange.stats, exchange.tally, exchange.head, exchange)
         if self.access_log is not None:
             head = exchange.head
             exchange.seconds = seconds
@@ -182,6 +187,9 @@ class Gateway:
         answer.requests[answer.status // 100] += 1
         data = answer.head + self.clock.date_line + answer.rest
         client.transport.write(data)
+        if answer.tally.is_refusal:
+            tally = answer.tally
+            self.metrics.refusals.count(answer.route.stats.name, tally.reason, tally.kind, (answer.origin,))
         if self.access_log is not None:
             address = client.peer.address
             record = RequestRecord(
@@ -198,6 +206,8 @@ class Gateway:
         line = answer.line
         stats = answer.route.stats if answer.route is not None else self.metrics.unrouted
         stats.count(line.method, answer.status, 0.0)
+        if answer.tally.is_refusal:
+            self._note_refused_origin(stats, answer.tally, answer.head, line)
         if self.access_log is not None:
             head = answer.head
             address = client_address(client.peer, head.forwarding, self.active.trusted)
@@ -219,3 +229,18 @@ class Gateway:
             record.bytes_out = size
             record.generation = self.generation
             self.access_log.record(record)
+
+    def _note_refused_origin(
+        self, stats: RouteStats, tally: Tally, head: RequestHead, line: RequestLine | Exchange
+    ) -> None:
+        is_preflight = tally.kind == Kind.PREFLIGHT
+        self.metrics.refusals.count(
+            stats.name,
+            tally.reason,
+            tally.kind,
+            head.origin,
+            method=head.method_asked[0] if is_preflight else line.method,
+            host=head.host or b"",
+            target=line.target,
+            headers=head.headers_asked if is_preflight else (),
+        )
