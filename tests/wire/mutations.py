@@ -25,6 +25,23 @@ REQUESTS = [
     b"GET /smuggled HTTP/1.1\r\nHost: gw.test\r\n\r\n",
 ]
 
+CORS = b"Origin: https://app.example\r\n"
+
+REQUESTS += [
+    b"OPTIONS /preflight HTTP/1.1\r\n" + HEAD + CORS + b"Access-Control-Request-Method: PUT\r\n\r\n",
+    b"OPTIONS /preflight HTTP/1.1\r\n"
+    + HEAD
+    + CORS
+    + b"Access-Control-Request-Method: PUT\r\nContent-Length: 41\r\n\r\n"
+    + b"GET /smuggled HTTP/1.1\r\nHost: gw.test\r\n\r\n",
+    b"GET /ws HTTP/1.1\r\n"
+    + HEAD
+    + CORS
+    + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\n" + HEAD + b"\r\n",
+]
+
 RESPONSES = [
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",

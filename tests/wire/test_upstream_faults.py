@@ -184,6 +184,22 @@ async def test_a_response_cut_anywhere_never_looks_complete(place: Place, whole:
                     assert (response.status, response.complete) == (502, True)
 
 
+@pytest.mark.parametrize("then", ["close", "rst"])
+@pytest.mark.parametrize("pieces", [[], [b"5\r\nhello\r\n"], [b"5\r\nhello\r\n7\r\n,"]], ids=len)
+async def test_a_cut_response_does_not_look_complete_to_an_old_client(
+    place: Place, pieces: list[bytes], then: str
+) -> None:
+    """Its bodies end with the connection: only a reset tells it that this one ended too early."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    script = always(head, *pieces, b"", then=then, gap=0.1)
+    async with place.backend(script), await RawClient.connect(place.address) as client:
+        await client.send(place.request().replace(b"HTTP/1.1", b"HTTP/1.0"))
+        ended = await client.wait_closed()
+
+    assert client.received.startswith((b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 502 "))
+    assert ended == "rst" or b" 502 " in client.received
+
+
 async def test_a_body_that_ends_with_the_connection_is_complete(place: Place) -> None:
     async with place.backend(always(b"HTTP/1.1 200 OK\r\n\r\nhello", b", world", then="close", gap=0.05)):
         response = await exchange(place, place.request())
