@@ -96,6 +96,8 @@ def _admin(admin: Admin | None) -> object:
     section: Section = {"listen": str(admin.listen)}
     if admin.token is not None:
         section["token"] = REDACTED if admin.token_reference is None else Raw(admin.token_reference)
+    if admin.hosts:
+        section["hosts"] = list(admin.hosts)
     return section
 
 

@@ -68,7 +68,12 @@ def compile_admin(
         problems.append(document.problem("admin.listen", message, hint, path=path))
     token = document.node(("admin", "token"))
     reference = token.reference if isinstance(token, Scalar) else None
-    return Admin(listener, section.token, reference and absolute_reference(reference, document.directory))
+    return Admin(
+        listener,
+        section.token,
+        reference and absolute_reference(reference, document.directory),
+        tuple(dict.fromkeys(host.lower().removesuffix(".") for host in section.hosts)),
+    )
 
 
 def _listener(

@@ -110,6 +110,8 @@ class Admin:
     """Bearer token that admin requests must carry, if any."""
     token_reference: str | None = field(default=None, repr=False, compare=False)
     """How the file says it, if by `${...}`: what may be printed in place of the token."""
+    hosts: tuple[str, ...] = ()
+    """Lower-case names and addresses that `Host` may hold, besides the listener's own and loopback ones."""
 
 
 class Balance(StrEnum):

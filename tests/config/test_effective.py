@@ -154,7 +154,7 @@ servers = st.fixed_dictionaries(
     server=servers,
     table=st.lists(routes, min_size=1, max_size=4),
     named=policies,
-    admin=st.sampled_from(["off", "127.0.0.1:7", {"listen": "unix:/a"}]),
+    admin=st.sampled_from(["off", "127.0.0.1:7", {"listen": "unix:/a", "hosts": ["gw", "[::1]"]}]),
 )
 def test_whatever_loads_prints_as_what_it_is(
     tmp_path_factory: pytest.TempPathFactory,

@@ -41,7 +41,7 @@ server:
   limits: {request_head: 16KiB, header_fields: 50, request_body: 1MiB, connections: 0}
   timeouts: {request_head: 1s, request_body: 2s, keep_alive: 3s, send: 500ms}
   shutdown: {drain_delay: 5s, grace: 1m}
-admin: {listen: "unix:/run/admin.sock", token: secret-0123456789}
+admin: {listen: "unix:/run/admin.sock", token: secret-0123456789, hosts: [Gateway., gateway, 10.0.0.1]}
 upstreams:
   b:
     servers: [http://b1:8000, https://b2, "unix:/run/b3.sock"]
@@ -82,7 +82,9 @@ def test_everything_that_can_be_written_arrives_in_the_snapshot(tmp_path: Path) 
         timeouts=ServerTimeouts(1, 2, 3, 0.5),
         shutdown=Shutdown(5, 60),
     )
-    assert snapshot.admin == Admin(UnixListener("/run/admin.sock"), "secret-0123456789")
+    assert snapshot.admin == Admin(
+        UnixListener("/run/admin.sock"), "secret-0123456789", hosts=("gateway", "10.0.0.1")
+    )
     assert snapshot.upstreams == {
         "b": Upstream(
             name="b",
@@ -250,6 +252,7 @@ test_of.__test__ = False  # type: ignore[attr-defined]
         (MINIMAL + "admin: {listen: '127.0.0.1:8080'}\n", ["admin.listen admin.listen"]),
         (MINIMAL + "admin: {token: 12345678}\n", ["admin.token admin.token"]),
         (MINIMAL + "admin: {token: short}\n", ["admin.token admin.token"]),
+        (MINIMAL + "admin: {hosts: ['gw:9090', '*']}\n", ["admin.hosts admin.hosts[0]", "admin.hosts admin.hosts[1]"]),
         (MINIMAL + "admin: {token: 'with a space'}\n", ["admin.token admin.token"]),
         # upstreams
         (MINIMAL + "upstreams: {b: {}}\n", ["schema.missing upstreams.b.servers"]),

@@ -101,7 +101,7 @@ def test_every_reference_inside_leads_somewhere() -> None:
         (("server", "timeouts"), {"request_head", "send"}),
         (("server", "listen", 0), {"address", "tls", "mode"}),
         (("server", "listen", 0, "tls"), {"certificate", "key"}),
-        (("admin",), {"listen", "token"}),
+        (("admin",), {"listen", "token", "hosts"}),
         (("upstreams", "any", "health_check"), {"path", "interval"}),
         (("policies", "any"), {"allow_origins", "max_age"}),
         (("policies", "any", "allow_origins", 3), {"regex"}),

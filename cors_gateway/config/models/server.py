@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
+from cors_gateway.config.endpoints import is_host
 from cors_gateway.config.models.kinds import (
     RANGE,
     TYPE,
@@ -22,6 +23,7 @@ from cors_gateway.config.models.kinds import (
     either,
     fault,
 )
+from cors_gateway.config.problems import quoted
 from cors_gateway.config.snapshot import Limits, ServerTimeouts, Shutdown
 
 MAX_WORKERS = 256
@@ -33,6 +35,14 @@ _LIMITS, _TIMEOUTS, _SHUTDOWN = Limits(), ServerTimeouts(), Shutdown()
 def _socket_mode(text: str) -> str:
     if len(text) not in (3, 4) or not set(text) <= set("01234567"):
         raise fault("listen.mode", f'"{text}" is not a file mode', 'write octal digits: "0660"')
+    return text
+
+
+def _admin_host(text: str) -> str:
+    if not is_host(text):
+        raise fault(
+            "admin.hosts", f"{quoted(text)} is not a host", "write a name or an address, without a port"
+        )
     return text
 
 
@@ -86,6 +96,7 @@ class BearerToken:
 
 
 SocketMode = Annotated[str, AfterValidator(_socket_mode)]
+AdminHost = Annotated[str, AfterValidator(_admin_host)]
 
 
 class TlsSection(Section):
@@ -196,6 +207,10 @@ class AdminSection(Section):
     token: Annotated[str, BearerToken()] | None = Field(
         default=None,
         description="Bearer token that requests must carry; best written as ${file:/run/secrets/token}.",
+    )
+    hosts: list[AdminHost] = Field(
+        default=[],
+        description="Names under which it is called, besides its own address and localhost; others are refused (DNS rebinding).",
     )
 
 
