@@ -7,8 +7,10 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from cors_gateway.config.problems import Problem
 from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.metrics import Metrics
+from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.lifecycle import Phase
 from cors_gateway.server.reload import ReloadCounts, ReloadResult
 
@@ -35,6 +37,10 @@ class Control(Protocol):
     def reloads(self) -> ReloadCounts:
         """How reloads have ended so far, and the last of them."""
 
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What the check has to say about the configuration that is served now."""
+
     async def request_reload(self) -> ReloadResult:
         """Read the configuration again; returns when that has succeeded or failed."""
 
@@ -43,6 +49,9 @@ class Control(Protocol):
 
     async def metrics(self) -> Metrics:
         """The counters of the data path, summed over workers."""
+
+    async def refusals(self) -> list[RefusedOrigin]:
+        """The origins refused lately, summed over workers, the last refused first."""
 
 
 class AdminSite(Protocol):

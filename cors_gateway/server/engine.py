@@ -7,6 +7,7 @@ from typing import Protocol
 
 from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.metrics import Metrics
+from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.listeners import Bound
 
 
@@ -39,3 +40,6 @@ class Engine(Protocol):
 
     async def metrics(self) -> Metrics:
         """The sum of all workers' counters."""
+
+    async def refusals(self) -> list[RefusedOrigin]:
+        """The origins that the workers refused lately, the last refused first."""

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -17,9 +18,10 @@ import uvloop
 
 from cors_gateway import __version__
 from cors_gateway.config.load import Loaded, load
-from cors_gateway.config.problems import summary
+from cors_gateway.config.problems import Problem, summary
 from cors_gateway.config.snapshot import Admin, Snapshot
 from cors_gateway.observe.metrics import Metrics
+from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.control import AdminSite, OpenAdmin
 from cors_gateway.server.cpus import usable_cpus
 from cors_gateway.server.engine import Engine
@@ -39,10 +41,14 @@ FINE = 0
 CANNOT_START = 1
 DRAIN_TIMED_OUT = 3
 
+SWITCH_SECONDS = 0.001
+"""How long a thread that reads a new configuration may keep the interpreter from requests (Python: 5 ms)."""
+
 
 def serve(path: Path, environ: Mapping[str, str], *, open_admin: OpenAdmin) -> int:
     """Serve the configuration at `path` until told to stop; returns the exit code."""
     configure(environ)
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(path, environ, open_admin))
 
@@ -63,6 +69,7 @@ async def _serve(path: Path, environ: Mapping[str, str], open_admin: OpenAdmin) 
         emit("start_failed", level=logging.ERROR, message=str(error))
         return CANNOT_START
     process = Process(path, source, loaded.snapshot, engine, signals, open_admin)
+    process.reloads.warnings = loaded.problems
     return await process.run(Watcher(path, process.reloader, loaded))
 
 
@@ -128,11 +135,18 @@ class Process:
     def reloads(self) -> ReloadCounts:
         return self.reloader.counts
 
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return self.reloads.warnings
+
     async def request_reload(self) -> ReloadResult:
         return await self.reloader.request("admin")
 
     async def metrics(self) -> Metrics:
         return await self._engine.metrics()
+
+    async def refusals(self) -> list[RefusedOrigin]:
+        return await self._engine.refusals()
 
     async def status(self) -> dict[str, object]:
         last = self.reloads.last
@@ -151,6 +165,7 @@ class Process:
             "listen": [one.address for one in self._bound],
             "reloads": {"succeeded": self.reloads.succeeded, "failed": self.reloads.failed},
             "last_reload": last.as_dict() if last is not None else None,
+            "warnings": [problem.as_dict() for problem in self.warnings],
             "workers": await self._engine.status(),
         }
 

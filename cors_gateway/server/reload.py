@@ -21,6 +21,9 @@ from cors_gateway.server.startup_error import StartupError
 
 DEBOUNCE_SECONDS = 0.2
 
+MAX_LOGGED_CHANGES = 50
+"""All of them are in the answer to `POST /reload`."""
+
 
 class Outcome(StrEnum):
     APPLIED = "applied"
@@ -73,12 +76,16 @@ class ReloadCounts:
     succeeded: int = 0
     failed: int = 0
     last: ReloadResult | None = None
+    warnings: tuple[Problem, ...] = ()
+    """About the configuration in service."""
 
     def count(self, result: ReloadResult) -> None:
         if result.outcome is Outcome.APPLIED:
             self.succeeded += 1
         elif not result.ok:
             self.failed += 1
+        if result.ok:
+            self.warnings = result.problems
         self.last = result
 
 
@@ -162,7 +169,7 @@ class Reloader:
         except StartupError as error:
             return self._result(Outcome.FAILED, _not_replaced(str(error)), began, loaded.problems)
         message = f"the configuration was replaced by generation {self._target.generation()}"
-        changes = compare(serving, loaded.snapshot)
+        changes = await asyncio.to_thread(compare, serving, loaded.snapshot)
         return self._result(Outcome.APPLIED, message, began, loaded.problems, changes)
 
     def _result(
@@ -211,12 +218,17 @@ def _report(result: ReloadResult, source: str) -> None:
         message=result.message,
         generation=result.generation,
         seconds=round(result.seconds, 3),
-        changes=list(result.changes.lines) or None,
+        changes=_first(result.changes.lines) or None,
     )
 
 
 def _not_replaced(reason: str) -> str:
     return f"the configuration was not replaced: {reason}"
+
+
+def _first(lines: tuple[str, ...]) -> list[str]:
+    more = len(lines) - MAX_LOGGED_CHANGES
+    return [*lines[:MAX_LOGGED_CHANGES], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _answer(waiting: list[asyncio.Future[ReloadResult]], result: ReloadResult) -> None:

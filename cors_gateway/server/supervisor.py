@@ -7,9 +7,11 @@ any worker, and it hands new workers the configuration that it has checked itsel
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.metrics import Metrics
+from cors_gateway.observe.refusals import RefusedOrigin, merge_refusals
 from cors_gateway.server.channel import ChannelClosedError
 from cors_gateway.server.events import emit
 from cors_gateway.server.listeners import Bound
@@ -119,6 +121,16 @@ class Supervisor:
             if worker.counted is not None:
                 add_metrics(total, worker.counted)
         return total
+
+    async def refusals(self) -> list[RefusedOrigin]:
+        """Those of the workers that serve; what a worker remembered of origins ends with it, unlike its counters."""
+        remembered: list[list[Any]] = []
+
+        async def collect(worker: WorkerHandle) -> None:
+            remembered.append(await worker.refusals())
+
+        await self._of_serving(collect)
+        return merge_refusals(remembered)
 
     # -- keeping workers alive -------------------------------------------------------------------------------------
 

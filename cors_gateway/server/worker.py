@@ -16,6 +16,7 @@ from cors_gateway.config.snapshot import Snapshot, UnixListener
 from cors_gateway.observe.access_log import AccessLog
 from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.metrics import Metrics
+from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.proxy.activation import ActivationError, Active
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.server.health import HealthChecks
@@ -146,6 +147,10 @@ class Worker:
     async def metrics(self) -> Metrics:
         """The counters of this process."""
         return self._counters
+
+    async def refusals(self) -> list[RefusedOrigin]:
+        """The origins that this process refused lately."""
+        return self._counters.refusals.latest()
 
     def _set_access_log(self, form: Form) -> None:
         if self._log is not None:

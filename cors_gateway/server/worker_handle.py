@@ -120,6 +120,11 @@ class WorkerHandle:
         """Bring `counted` up to date. Raises TimeoutError."""
         self.counted = (await self._channel.ask("metrics", timeout=ANSWER_SECONDS))["metrics"]
 
+    async def refusals(self) -> list[Any]:
+        """The origins that it refused lately, as `merge_refusals` takes them. Raises TimeoutError."""
+        exported: list[Any] = (await self._channel.ask("refusals", timeout=ANSWER_SECONDS))["refusals"]
+        return exported
+
     def kill(self) -> None:
         """End it at once."""
         if not self.exit_code.done():

@@ -16,6 +16,7 @@ from typing import Any
 import uvloop
 
 from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.observe.refusals import export_refusals
 from cors_gateway.server.channel import Channel, Question
 from cors_gateway.server.events import configure, emit
 from cors_gateway.server.listeners import Bound
@@ -23,6 +24,8 @@ from cors_gateway.server.metrics_transfer import export_metrics
 from cors_gateway.server.worker import Prepared, Worker
 
 PARENT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+MAX_REFUSALS = 300
+"""Refused origins that are handed to the parent at a time; nobody reads more."""
 
 
 def main(descriptor: int, number: int) -> None:
@@ -101,6 +104,8 @@ class WorkerProcess:
                 return {"status": await worker.status()}
             case "metrics":
                 return {"metrics": export_metrics(await worker.metrics())}
+            case "refusals":
+                return {"refusals": export_refusals((await worker.refusals())[:MAX_REFUSALS])}
         return {}
 
     async def _start(self, question: Question) -> None:
