@@ -111,6 +111,8 @@ class JsonFormat:
         if record.upstream:
             upstream = value(record.upstream.encode("utf-8"))
             line += b',"upstream":%b,"upstream_ms":%.1f' % (upstream, record.upstream_seconds * 1000)
+        if record.failure:
+            line += b',"failure":"%b"' % record.failure.encode("ascii")
         if record.request_id:
             line += b',"request_id":' + _json(record.request_id)
         trace = record.traceparent

@@ -10,9 +10,13 @@ from cors_gateway.observe.refusals import Refusals
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds in seconds; one more bucket counts what is above."""
+OVERHEAD_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0)
 
 METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
 NO_ROUTE = "_none"
+OK = "ok"
+SERVER_ERROR = "server_error"
+"""An upstream answered, with a 5xx."""
 
 
 class Tally:
@@ -33,14 +37,15 @@ class Tally:
 class Histogram:
     """Counts of durations per bucket (not cumulative) and their sum in seconds."""
 
-    __slots__ = ("counts", "sum")
+    __slots__ = ("bounds", "counts", "sum")
 
-    def __init__(self) -> None:
-        self.counts = [0] * (len(DURATION_BUCKETS) + 1)
+    def __init__(self, bounds: tuple[float, ...] = DURATION_BUCKETS) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
     def observe(self, seconds: float) -> None:
-        self.counts[bisect_left(DURATION_BUCKETS, seconds)] += 1
+        self.counts[bisect_left(self.bounds, seconds)] += 1
         self.sum += seconds
 
 
@@ -75,24 +80,31 @@ class RouteStats:
 
 
 class UpstreamStats:
-    """What happened with one upstream. Outcomes are `ok` and the words of `proxy.failure`."""
+    """What happened with one upstream, and how long it took to its response head, or to its failure.
 
-    __slots__ = ("name", "outcomes")
+    Outcomes are OK, SERVER_ERROR, and the words of `proxy.failure`.
+    """
+
+    __slots__ = ("name", "ok", "outcomes")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.outcomes: dict[str, int] = {"ok": 0}
+        self.ok = Histogram()
+        self.outcomes: dict[str, Histogram] = {OK: self.ok}
 
-    def failed(self, outcome: str) -> None:
-        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+    def outcome(self, name: str) -> Histogram:
+        """The durations of one outcome, made when first asked for."""
+        return self.outcomes.setdefault(name, Histogram())
 
 
 class Metrics:
     """All counters of one process."""
 
     __slots__ = (
+        "access_log_dropped",
         "connections_refused",
         "connections_total",
+        "overhead",
         "refusals",
         "routes",
         "undecided",
@@ -109,6 +121,9 @@ class Metrics:
         self.connections_total = 0
         self.connections_refused = 0
         """Connections turned away because of `limits.connections`."""
+        self.overhead = Histogram(OVERHEAD_BUCKETS)
+        """How long requests were here before they went upstream."""
+        self.access_log_dropped = 0
         self.refusals = Refusals()
 
     def route(self, name: str) -> RouteStats:

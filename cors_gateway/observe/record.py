@@ -13,6 +13,7 @@ class RequestRecord:
         "bytes_in",
         "bytes_out",
         "client",
+        "failure",
         "generation",
         "host",
         "method",
@@ -56,6 +57,9 @@ class RequestRecord:
         self.upstream = ""
         """Address of the server that answered or failed; empty if none was asked."""
         self.upstream_seconds = 0.0
+        """From sending the request until the response head came; 0 if none did."""
+        self.failure = ""
+        """Why the upstream could not answer, or not to the end: a word of `proxy.failure`."""
         self.generation = 0
 
     def field(self, name: bytes) -> bytes | None:

@@ -44,7 +44,6 @@ class Exchange(RequestRecord):
         "_pending",
         "_request",
         "_retries",
-        "_sent_at",
         "_variant",
         "closes",
         "grant",
@@ -54,6 +53,7 @@ class Exchange(RequestRecord):
         "is_over",
         "is_request_sent",
         "route",
+        "sent_at",
         "websocket_key",
     )
 
@@ -74,6 +74,9 @@ class Exchange(RequestRecord):
         self.bytes_out = 0
         self.upstream = ""
         self.upstream_seconds = 0.0
+        self.failure = ""
+        self.sent_at = 0.0
+        """When a connection took the request up (monotonic seconds); 0 before that."""
         self.route = route
         self.grant = grant
         """What the response gets from the policy."""
@@ -90,7 +93,6 @@ class Exchange(RequestRecord):
         self._pending: list[bytes] = []
         self._connection: UpstreamConnection | None = None
         self._retries = route.pool.upstream.retries
-        self._sent_at = 0.0
         self._variant = self.is_head_request * 4 + self.is_http11 * 2
 
     def field(self, name: bytes) -> bytes | None:
@@ -114,7 +116,7 @@ class Exchange(RequestRecord):
     def connected(self, connection: "UpstreamConnection") -> None:
         """A connection took up this exchange: send what is there."""
         self._connection = connection
-        self._sent_at = time.monotonic()
+        self.sent_at = time.monotonic()
         self.upstream = connection.server.name
         if self._pending:
             connection.transport.write(b"".join([self._request, *self._pending]))
@@ -165,7 +167,7 @@ class Exchange(RequestRecord):
         """Send the head of the response, with what there is of its body."""
         self.status = status
         if self._connection is not None:
-            self.upstream_seconds = time.monotonic() - self._sent_at
+            self.upstream_seconds = time.monotonic() - self.sent_at
         self.bytes_out = len(data)
         self._client.transport.write(data)
 
@@ -189,7 +191,7 @@ class Exchange(RequestRecord):
         """
         self._connection = None
         if self.status:
-            self.route.pool.stats.failed(failure)
+            self._count_failure(failure)
             self.is_over = True
             self._client.truncate(self)
         elif may_retry and self._retries > 0 and self.method in _RETRIABLE and self.head.framing == NO_BODY:
@@ -200,7 +202,7 @@ class Exchange(RequestRecord):
 
     def failed(self, failure: UpstreamFailure) -> None:
         """Answer that the upstream could not, unless the client is gone."""
-        self.route.pool.stats.failed(failure)
+        self._count_failure(failure)
         if self.is_over:
             return
         self.is_over = True
@@ -208,6 +210,10 @@ class Exchange(RequestRecord):
         lines = b"Retry-After: 1\r\n" if failure is UpstreamFailure.UNAVAILABLE else b""
         self._answer(failure.status, failure, failure.detail, lines)
         self._client.exchange_done(self)
+
+    def _count_failure(self, failure: UpstreamFailure) -> None:
+        self.failure = failure
+        self.route.pool.stats.outcome(failure).observe(time.monotonic() - (self.sent_at or self.started))
 
     def break_off(self, status: int, reason: str, detail: str) -> None:
         """The request cannot be completed: the backend sees it cut, the client an answer if that is still possible."""

@@ -14,13 +14,13 @@ from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.http1.forwarded import client_address, via_line
 from cors_gateway.http1.request import RequestHead
 from cors_gateway.http1.request_line import RequestLine
-from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
+from cors_gateway.observe.metrics import SERVER_ERROR, Metrics, RouteStats, Tally
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.policy.reason import Kind
 from cors_gateway.proxy.activation import Active, RememberedPreflight, prepare
 from cors_gateway.proxy.client import ClientConnection
 from cors_gateway.proxy.clock import CoarseClock, tick_for
-from cors_gateway.proxy.exchange import CLIENT_CLOSED_REQUEST, Exchange
+from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.intake import Answer
 from cors_gateway.proxy.tunnel import Tunnel
 
@@ -167,8 +167,11 @@ class Gateway:
         """Count and log an exchange that is over."""
         seconds = time.monotonic() - exchange.started
         exchange.stats.count(exchange.method, exchange.status, seconds)
-        if exchange.status < 500 and exchange.status != CLIENT_CLOSED_REQUEST:
-            exchange.route.pool.stats.outcomes["ok"] += 1
+        if exchange.upstream_seconds and not exchange.failure:
+            stats = exchange.route.pool.stats
+            answered = stats.ok if exchange.status < 500 else stats.outcome(SERVER_ERROR)
+            answered.observe(exchange.upstream_seconds)
+            self.metrics.overhead.observe(exchange.sent_at - exchange.started)
         if exchange.tally.is_refusal:
             self._note_refused_origin(exchange.stats, exchange.tally, exchange.head, exchange)
         if self.access_log is not None:

@@ -15,6 +15,8 @@ def export_metrics(metrics: Metrics) -> Exported:
     return {
         "connections_total": metrics.connections_total,
         "connections_refused": metrics.connections_refused,
+        "access_log_dropped": metrics.access_log_dropped,
+        "overhead": _export_histogram(metrics.overhead),
         "routes": {
             name: {
                 "requests": {method.decode(): counts for method, counts in route.requests.items()}
@@ -23,12 +25,15 @@ def export_metrics(metrics: Metrics) -> Exported:
                     [tally.kind, tally.reason, tally.outcome, tally.count]
                     for tally in route.decisions.values()
                 ],
-                "duration": [route.duration.counts, route.duration.sum],
+                "duration": _export_histogram(route.duration),
                 "stripped": route.stripped,
             }
             for name, route in metrics.routes.items()
         },
-        "upstreams": {name: dict(upstream.outcomes) for name, upstream in metrics.upstreams.items()},
+        "upstreams": {
+            name: {outcome: _export_histogram(durations) for outcome, durations in upstream.outcomes.items()}
+            for name, upstream in metrics.upstreams.items()
+        },
     }
 
 
@@ -36,6 +41,8 @@ def add_metrics(total: Metrics, exported: Exported) -> None:
     """Add what one worker exported."""
     total.connections_total += exported["connections_total"]
     total.connections_refused += exported["connections_refused"]
+    total.access_log_dropped += exported["access_log_dropped"]
+    _add_histogram(total.overhead, exported["overhead"])
     for name, counted in exported["routes"].items():
         route = total.route(name)
         for method in METHODS:
@@ -43,18 +50,23 @@ def add_metrics(total: Metrics, exported: Exported) -> None:
         _add(route.other, counted["requests"][OTHER])
         for kind, reason, outcome, count in counted["decisions"]:
             route.decision(kind, reason, outcome).count += count
-        _add_histogram(route.duration, *counted["duration"])
+        _add_histogram(route.duration, counted["duration"])
         route.stripped += counted["stripped"]
     for name, outcomes in exported["upstreams"].items():
         upstream = total.upstream(name)
-        for outcome, count in outcomes.items():
-            upstream.outcomes[outcome] = upstream.outcomes.get(outcome, 0) + count
+        for outcome, durations in outcomes.items():
+            _add_histogram(upstream.outcome(outcome), durations)
 
 
 def _add(total: list[int], counts: list[int]) -> None:
     total[:] = [left + right for left, right in zip(total, counts, strict=True)]
 
 
-def _add_histogram(total: Histogram, counts: list[int], seconds: float) -> None:
+def _export_histogram(histogram: Histogram) -> list[Any]:
+    return [histogram.counts, histogram.sum]
+
+
+def _add_histogram(total: Histogram, exported: list[Any]) -> None:
+    counts, seconds = exported
     _add(total.counts, counts)
     total.sum += seconds

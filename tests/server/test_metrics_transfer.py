@@ -16,8 +16,11 @@ def _counted() -> Metrics:
     route.count(b"BREW", 418, 0.001)
     route.decision("actual", "allowed", "granted").count = 3
     route.stripped = 4
-    metrics.upstream("b").failed("timeout")
-    metrics.upstream("b").outcomes["ok"] = 5
+    metrics.access_log_dropped = 5
+    metrics.overhead.observe(0.003)
+    metrics.upstream("b").outcome("timeout").observe(3.0)
+    metrics.upstream("b").ok.observe(0.2)
+    metrics.upstream("b").ok.observe(0.3)
     return metrics
 
 
@@ -41,7 +44,10 @@ def test_workers_add_up() -> None:
     assert (route.requests[b"GET"][2], route.requests[b"GET"][5], route.other[4]) == (3, 3, 3)
     assert (sum(route.duration.counts), round(route.duration.sum, 3)) == (9, 297.063)
     assert (route.decision("actual", "allowed", "granted").count, route.stripped) == (9, 12)
-    assert total.upstream("b").outcomes == {"ok": 15, "timeout": 3}
+    durations = total.upstream("b").outcomes
+    assert {outcome: sum(one.counts) for outcome, one in durations.items()} == {"ok": 6, "timeout": 3}
+    assert (round(durations["ok"].sum, 3), round(durations["timeout"].sum, 3)) == (1.5, 9.0)
+    assert (total.access_log_dropped, sum(total.overhead.counts)) == (15, 3)
 
 
 def test_a_snapshot_does_not_change_while_counting_goes_on() -> None:
