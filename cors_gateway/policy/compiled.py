@@ -83,11 +83,13 @@ class CompiledPolicy:
     def websocket(self, origin: Sequence[bytes], sec_fetch_site: Sequence[bytes] = ()) -> ActualDecision:
         """Decide on a WebSocket handshake, which browsers leave to servers to check (RFC 6455 section 10.2).
 
+        Checked with `websocket_origin_check`, and where disallowed requests are rejected anyway: a handshake is one.
         The grant is for answers other than 101; a 101 carries no CORS fields.
         """
         decision = self.actual(origin)
         is_stranger = decision.reason in (Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_MALFORMED)
-        if not (is_stranger and self.policy.websocket_origin_check):
+        is_checked = self.policy.websocket_origin_check or self.policy.reject_disallowed_request
+        if not (is_stranger and is_checked):
             return decision._replace(kind=Kind.WEBSOCKET, rejected=False)
         if tuple(sec_fetch_site) == _SAME_ORIGIN:
             return self._same_origin._replace(kind=Kind.WEBSOCKET)

@@ -31,6 +31,18 @@ def empty_answer(status: int, *, lines: bytes, date_line: bytes, closes: bool) -
     )
 
 
+def last_answer(
+    status: int, reason: str, detail: str, lines: bytes, date_line: bytes, request: bytes
+) -> bytes:
+    """A problem document before a close, for a request that was not understood; `request` is how it began.
+
+    To what may or may not count as a HEAD request an empty body is right both ways.
+    """
+    if request[:5] == b"HEAD ":
+        return empty_answer(status, lines=lines, date_line=date_line, closes=True)
+    return problem(status, reason, detail, lines=lines, date_line=date_line, closes=True)
+
+
 def problem(
     status: int,
     reason: str,

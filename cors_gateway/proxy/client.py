@@ -14,7 +14,7 @@ from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer
 from cors_gateway.http1.request import NO_BODY
 from cors_gateway.http1.request_line import check_beginning, skip_empty_lines
-from cors_gateway.proxy.answers import problem
+from cors_gateway.proxy.answers import last_answer
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.flow import Flow
@@ -70,8 +70,6 @@ class ClientConnection(asyncio.Protocol):
         """Whether the connection waits for a request of which no byte has come, and nothing is left to send."""
         return self._phase == _HEAD and not self._buffer and self._flow.is_flushed
 
-    is_tunnel = False
-
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -100,7 +98,7 @@ class ClientConnection(asyncio.Protocol):
         elif phase == _LINGER:
             self._discarded += len(data)
             if self._discarded > MAX_DISCARDED:
-                self.abort()
+                self._flow.pause_reading()  # to close now would reset the connection, and the answer with it
 
     def eof_received(self) -> bool:
         """The client sends no more; it may still read (RFC 9112 9.6)."""
@@ -140,9 +138,9 @@ class ClientConnection(asyncio.Protocol):
 
     def _end_after_eof(self) -> None:
         """No more bytes will come: end, unless a complete request still waits for its response."""
-        if self._phase == _HEAD:
+        if self._phase in {_HEAD, _DISCARD}:
             self._linger()
-        elif self._phase in {_PARTIAL, _BODY, _DISCARD}:
+        elif self._phase in {_PARTIAL, _BODY}:
             self._break_off(400, "request_incomplete", "The connection ended before the request did.")
         elif self._phase == _LINGER:
             self._end()
@@ -179,6 +177,7 @@ class ClientConnection(asyncio.Protocol):
                 self.request_bytes = data[: end + 4]
             outcome = admit(self, data[:line_end], data[line_end + 2 : end])
         except ProtocolFault as fault:
+            self._buffer = data
             self._refuse(fault)
             return b""
         rest = data[end + 4 :]
@@ -275,8 +274,8 @@ class ClientConnection(asyncio.Protocol):
         self._discarded += len(data)
         try:
             body.feed(data)
-        except ProtocolFault as fault:
-            self._refuse(fault)
+        except ProtocolFault:
+            self._linger()  # it has its answer: a second one would be taken for another request's
             return
         if body.is_done:
             self._body = None
@@ -348,9 +347,9 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = flow.stall_deadline
         elif self._phase == _PARTIAL:
             self._break_off(408, "request_timeout", "The request head did not arrive in time.")
-        elif self._phase in {_BODY, _DISCARD}:
+        elif self._phase == _BODY:
             self._break_off(408, "request_timeout", "The request body did not arrive in time.")
-        else:  # idle
+        else:  # idle, or a body that nobody wants
             self.abort()
 
     def abort(self) -> None:
@@ -375,7 +374,7 @@ class ClientConnection(asyncio.Protocol):
         self._linger()
 
     def _last_answer(self, status: int, reason: str, detail: str, lines: bytes = b"") -> None:
-        data = problem(status, reason, detail, lines=lines, date_line=self.clock.date_line, closes=True)
+        data = last_answer(status, reason, detail, lines, self.clock.date_line, self._buffer)
         self.gateway.count_refusal(self, status, len(data))
         self.transport.write(data)
         self._linger()

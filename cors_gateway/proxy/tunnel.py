@@ -40,7 +40,6 @@ class Tunnel:
         gateway.connection_opened(self)
 
     is_idle = False
-    is_tunnel = True
 
     def feed(self, *, from_client: bytes = b"", from_upstream: bytes = b"") -> None:
         """Pass on bytes that were read before the tunnel stood."""

@@ -244,7 +244,7 @@ def test_without_configured_names_only_the_backends_are_exposed() -> None:
     ("what", "written", "origin", "site", "reason", "rejected"),
     [
         ("no check", BASIC, (STRANGER,), (), Reason.ORIGIN_NOT_ALLOWED, False),
-        ("no check of sockets", REJECT, (STRANGER,), (), Reason.ORIGIN_NOT_ALLOWED, False),
+        ("requests of strangers are rejected", REJECT, (STRANGER,), (), Reason.ORIGIN_NOT_ALLOWED, True),
         ("native client", SOCKETS, (), (), Reason.NOT_CORS, False),
         ("listed", SOCKETS, (APP,), (), Reason.ALLOWED, False),
         ("own page", SOCKETS, (OWN,), (), Reason.SAME_ORIGIN, False),
