@@ -114,12 +114,21 @@ def _responses(received: bytes, requests: list[Request]) -> list[Response]:
     responses: list[Response] = []
     position = 0
     while position < len(received):
-        method = requests[len(responses)].method if len(responses) < len(requests) else "GET"
-        response, position = parse_response(received, method, start=position, at_end=True)
+        if len(responses) < len(requests):
+            method = requests[len(responses)].method
+            response, position = parse_response(received, method, start=position, at_end=True)
+        else:
+            response, position = _refusal(received, position)
         assert response.complete
         if response.status >= 200:
             responses.append(response)
     return responses
+
+
+def _refusal(received: bytes, position: int) -> tuple[Response, int]:
+    """The answer to what is no request; with or without a body, as it may have begun like one for HEAD."""
+    response, end = parse_response(received, start=position, at_end=True)
+    return (response, end) if response.body else parse_response(received, "HEAD", start=position)
 
 
 def _answered_by_backend(responses: list[Response], requests: list[Request]) -> list[tuple[str, str, bytes]]:
@@ -158,9 +167,9 @@ async def _answer_with_spoiled_response(lane: Lane, asked: bytes, answer: Answer
         except NoResponseError:
             response = None
         leftover = bytes(client.received[client.position :])
-    async with await RawClient.connect(lane.address) as client:
-        await client.send(FOLLOW_UP)
-        follow_up = await client.read_response()
+    async with await RawClient.connect(lane.address) as other:
+        await other.send(FOLLOW_UP)
+        follow_up = await other.read_response()
 
     expected = _strict_reading(b"".join(answer.segments), method)
     context = (expected, response, leftover)
