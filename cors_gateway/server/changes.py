@@ -74,11 +74,15 @@ NO_CHANGES = Changes()
 
 
 def compare(old: Snapshot, new: Snapshot) -> Changes:
-    """What differs in meaning. Routes are the same if they have the same name."""
+    """What differs in meaning. Routes are the same if they have the same name.
+
+    Takes its time: not for the event loop.
+    """
     before = {route.name: route for route in old.routes}
     after = {route.name: route for route in new.routes}
+    gains = _Gains()
     names = list(dict.fromkeys([*before, *after]))
-    routes = [_compare_routes(name, before.get(name), after.get(name)) for name in names]
+    routes = [_compare_routes(name, before.get(name), after.get(name), gains) for name in names]
     return Changes(tuple(change for change in routes if change is not None), tuple(_settings(old, new)))
 
 
@@ -88,7 +92,43 @@ def remembered(policy: Policy) -> tuple[tuple[str, int], ...]:
     return tuple((browser, min(cap, asked)) for browser, cap in REMEMBERED_AT_MOST.items())
 
 
-def _compare_routes(name: str, old: Route | None, new: Route | None) -> RouteChange | None:
+class _Gains:
+    """What one policy admits and another does not, found once for each pair: many routes share a large policy."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, int], tuple[str, ...]] = {}
+
+    def __call__(self, old: Policy, new: Policy) -> tuple[str, ...]:
+        if old is new:
+            return ()
+        pair = id(old), id(new)
+        if pair not in self._found:
+            self._found[pair] = tuple(_gains(old, new))
+        return self._found[pair]
+
+
+class _Cover:
+    """Whether some of many patterns match all that another one matches; costs as much as a host has labels."""
+
+    def __init__(self, patterns: Iterable[OriginPattern]) -> None:
+        self._same = frozenset(patterns)
+        self._wide: dict[tuple[str, str], list[OriginPattern]] = {}
+        for pattern in self._same:
+            if pattern.subdomains or pattern.any_port:
+                self._wide.setdefault((pattern.scheme, pattern.host), []).append(pattern)
+
+    def __contains__(self, pattern: OriginPattern) -> bool:
+        if pattern in self._same:
+            return True
+        host = pattern.host
+        while host:
+            if any(covers(wide, pattern) for wide in self._wide.get((pattern.scheme, host), ())):
+                return True
+            host = host.partition(".")[2]
+        return False
+
+
+def _compare_routes(name: str, old: Route | None, new: Route | None, gains: _Gains) -> RouteChange | None:
     widened: tuple[str, ...] = ()
     narrowed: tuple[str, ...] = ()
     other = tuple(_other(old, new))
@@ -100,8 +140,8 @@ def _compare_routes(name: str, old: Route | None, new: Route | None) -> RouteCha
     elif is_left_to_backend(old_policy):
         other = (*other, "CORS is no longer left to the backend")
     else:
-        widened = tuple(_gains(old_policy, new_policy))
-        narrowed = tuple(_gains(new_policy, old_policy))
+        widened = gains(old_policy, new_policy)
+        narrowed = gains(new_policy, old_policy)
     if not (widened or narrowed or other):
         return None
     return RouteChange(name, widened, narrowed, other, remembered(old_policy) if narrowed else ())
@@ -117,8 +157,8 @@ def _gains(old: Policy, new: Policy) -> Iterable[str]:
     if new.any_origin and not old.any_origin:
         yield "origins: any"
     elif not old.any_origin:
-        patterns = [one.text for one in new.allow_origins if not _is_covered(one, old.allow_origins)]
-        yield from _phrase("origins", patterns)
+        cover = _Cover(old.allow_origins)
+        yield from _phrase("origins", [one.text for one in new.allow_origins if one not in cover])
     if new.allow_null_origin and not old.allow_null_origin:
         yield "origins: null"
     for what, names in _NAMES.items():
@@ -163,10 +203,6 @@ _SWITCHES: dict[str, Callable[[Policy], bool]] = {
     "requests of other origins reach the backend": lambda policy: not policy.reject_disallowed_request,
     "WebSockets of other origins reach the backend": lambda policy: not policy.websocket_origin_check,
 }
-
-
-def _is_covered(pattern: OriginPattern, patterns: Iterable[OriginPattern]) -> bool:
-    return any(pattern == one or covers(one, pattern) for one in patterns)
 
 
 def _phrase(what: str, names: Iterable[str]) -> Iterable[str]:

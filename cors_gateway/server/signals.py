@@ -9,6 +9,8 @@ from collections.abc import Callable
 from cors_gateway.server.events import emit
 
 INIT = 1
+ECHO_SECONDS = 0.1
+"""A signal so soon after the first is the same one, sent to the process and to its group (as timeout(1) does)."""
 
 
 class Signals:
@@ -20,16 +22,22 @@ class Signals:
         """Set by the second signal that says stop."""
         self.on_reload = _ignore
         """Called for SIGHUP, which must stay handled to the end: left alone it would end the process."""
-        loop = asyncio.get_running_loop()
+        self._stopped_at = 0.0
+        self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_stop, number.name)
-        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+            self._loop.add_signal_handler(number, self._on_stop, number.name)
+        self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
 
     def _on_stop(self, name: str) -> None:
-        emit("signal", name=name)
-        if self.stop.is_set():
+        now = self._loop.time()
+        if not self.stop.is_set():
+            self._stopped_at = now
+            self.stop.set()
+        elif now - self._stopped_at < ECHO_SECONDS:
+            return
+        else:
             self.hurry.set()
-        self.stop.set()
+        emit("signal", name=name)
 
     def _on_hangup(self) -> None:
         self.on_reload()

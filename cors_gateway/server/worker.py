@@ -7,8 +7,9 @@ So a server can be replaced, for a new certificate, while its successor already 
 import asyncio
 import gc
 import os
+import select
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cors_gateway.config.snapshot import AccessLog as Form
@@ -24,6 +25,8 @@ from cors_gateway.server.listeners import BACKLOG, Bound
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.tls import make_server_context
 
+LAST_ACCEPTS_SECONDS = 1.0
+"""At most so long are connections accepted after it was time to stop, under a flood of them."""
 SETTLE_SECONDS = 0.1
 """From the last accept to the end of idle connections: time for the first request of who was accepted last."""
 IDLE_POLL_SECONDS = 0.02
@@ -79,7 +82,7 @@ class Worker:
 
     async def replace(self, snapshot: Snapshot, bound: Sequence[Bound], generation: int) -> None:
         """Serve this from now on; raises StartupError and changes nothing."""
-        self.commit(await self.prepare(snapshot, bound, generation))
+        await self.commit(await self.prepare(snapshot, bound, generation))
 
     async def prepare(self, snapshot: Snapshot, bound: Sequence[Bound], generation: int) -> Prepared:
         """Do all of a replacement that can fail. Raises StartupError.
@@ -97,15 +100,15 @@ class Worker:
         added = await self._serve([one for one in bound if one.address not in kept], contexts)
         return Prepared(active, generation, added, frozenset(self._servers) - kept)
 
-    def commit(self, prepared: Prepared) -> None:
+    async def commit(self, prepared: Prepared) -> None:
         """Finish a replacement. Cannot fail."""
         self._gateway.swap(prepared.active)
         self._gateway.active.generation = prepared.generation
         self._health.follow(prepared.active.pools.values())
         self._set_access_log(prepared.active.snapshot.server.access_log)
-        for address in prepared.removed:
-            self._servers.pop(address).close()
+        removed = [self._servers.pop(address) for address in prepared.removed]
         self._servers |= prepared.added
+        await _close_when_empty(removed)
 
     def abandon(self, prepared: Prepared) -> None:
         """Undo `prepare`."""
@@ -114,9 +117,8 @@ class Worker:
 
     async def stop_accepting(self) -> None:
         """Accept who waits in the queues by now, and no more."""
-        for _ in range(3):
-            await asyncio.sleep(0)
-        self._close_servers()
+        servers, self._servers = self._servers, {}
+        await _close_when_empty(servers.values())
 
     async def finish(self) -> None:
         """Returns when the last request has ended; connections without one end after a moment."""
@@ -146,6 +148,7 @@ class Worker:
 
     async def metrics(self) -> Metrics:
         """The counters of this process."""
+        self._count_dropped_lines()
         return self._counters
 
     async def refusals(self) -> list[RefusedOrigin]:
@@ -157,10 +160,15 @@ class Worker:
             if self._log.form is form:
                 return
             self._log.close()
+            self._count_dropped_lines()
         loop = asyncio.get_running_loop()
         writer = None if form is Form.OFF else BackgroundWriter(STANDARD_OUTPUT, name="access log")
         self._log = None if writer is None else AccessLog(form, writer, loop)
         self._gateway.access_log = self._log
+
+    def _count_dropped_lines(self) -> None:
+        if self._log is not None:
+            self._counters.access_log_dropped += self._log.take_dropped()
 
     def _close_servers(self) -> None:
         for server in self._servers.values():
@@ -190,6 +198,22 @@ class Worker:
                     server.close()
                 raise StartupError(f"cannot serve on {one.address}: {error}") from error
         return servers
+
+
+async def _close_when_empty(servers: Iterable[asyncio.Server]) -> None:
+    """Stop accepting when nobody waits any more: closing a listening socket resets the connections in its queue."""
+    servers = list(servers)
+    waiting = select.poll()
+    for server in servers:
+        for sock in server.sockets:
+            waiting.register(sock.fileno(), select.POLLIN)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LAST_ACCEPTS_SECONDS
+    # The loop accepts one connection each time round.
+    while loop.time() < deadline and waiting.poll(0):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    for server in servers:
+        server.close()
 
 
 def _make_contexts(bound: Sequence[Bound]) -> dict[str, ssl.SSLContext]:

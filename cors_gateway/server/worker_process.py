@@ -92,7 +92,7 @@ class WorkerProcess:
                 self._prepared = await self._prepare(question, worker)
             case "commit" if self._prepared is not None:
                 (self._snapshot, prepared), self._prepared = self._prepared, None
-                worker.commit(prepared)
+                await worker.commit(prepared)
             case "abandon" if self._prepared is not None:
                 (_, prepared), self._prepared = self._prepared, None
                 worker.abandon(prepared)

@@ -5,10 +5,12 @@ import os
 import signal
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
+from cors_gateway.server.signals import ECHO_SECONDS
 from tests.server.backend import Backend
 from tests.server.live import DEADLINE, ask, command, configuration, gateway, is_open, preflight
 
@@ -115,9 +117,30 @@ def test_a_second_signal_ends_at_once_with_exit_code_3(tmp_path: Path, backend: 
             backend.wait_for_request()
             live.send(signal.SIGTERM)
             live.wait_for("drain")
+            while is_open(address):
+                pass
+            time.sleep(ECHO_SECONDS)
             live.send(signal.SIGTERM)
 
             assert live.exit_code() == 3
+
+
+def test_a_signal_that_arrives_twice_at_the_same_time_is_one(tmp_path: Path, backend: Backend) -> None:
+    """timeout(1) sends it to the process and to the group."""
+    with gateway(tmp_path, configuration(upstream=backend.url)) as live:
+        address = live.address()
+        live.wait_for("ready")
+        connection = http.client.HTTPConnection(*address, timeout=DEADLINE)
+        connection.request("GET", "/slow")
+        backend.wait_for_request()
+        live.send(signal.SIGTERM)
+        live.send(signal.SIGINT)
+        live.wait_for("drain")
+        backend.release()
+
+        assert connection.getresponse().read() == b"done"
+        assert live.exit_code() == 0
+        connection.close()
 
 
 def test_a_request_longer_than_the_grace_is_broken_off_with_exit_code_3(
