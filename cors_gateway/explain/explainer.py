@@ -1,0 +1,82 @@
+"""The door: a snapshot in, explanations of described requests out.
+
+Routes are found as the data path finds them: by host, by every reading of the path, and by the method that a preflight
+asks for (Fetch, "CORS-preflight fetch").
+"""
+
+from dataclasses import replace
+
+from cors_gateway.config.snapshot import Route, Snapshot
+from cors_gateway.explain.explanation import Explanation
+from cors_gateway.explain.judgement import (
+    asks_first,
+    enforced,
+    is_cross_origin_for,
+    judge,
+    judge_unserved,
+)
+from cors_gateway.explain.remedy import find_remedy
+from cors_gateway.explain.request import Request
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.request_line import parse_request_line
+from cors_gateway.policy.browser import is_forbidden_method
+from cors_gateway.policy.compiled import CompiledPolicy
+from cors_gateway.policy.policy import Policy
+from cors_gateway.policy.reason import Reason
+from cors_gateway.routing import HostRoutes, RouteKey, RouteTable
+
+NO_ROUTE_STATUS = 404
+
+_Served = tuple[Route, CompiledPolicy]
+
+
+class Explainer:
+    """Explains requests under one configuration; remembers nothing about them but what the policies do.
+
+    Raises as `CompiledPolicy` does, at construction only.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        compiled = {id(route.policy): route.policy for route in snapshot.routes}
+        policies = {key: enforced(policy) for key, policy in compiled.items()}
+        self._table: RouteTable[_Served] = RouteTable(
+            (RouteKey(route.host, route.path, route.methods), (route, policies[id(route.policy)]))
+            for route in snapshot.routes
+        )
+
+    def explain(self, request: Request) -> Explanation:
+        """Say what a browser would do with the request, what would be answered, and what would have to change."""
+        explanation = self.judge(request)
+        return replace(explanation, remedy=find_remedy(explanation, self.snapshot.routes))
+
+    def judge(self, request: Request) -> Explanation:
+        """As `explain`, without looking for a remedy."""
+        try:
+            served = self._find(request)
+        except ProtocolFault as fault:
+            return judge_unserved(request, fault.status, None, fault.detail)
+        if served is None:
+            why = f"no route serves {request.method} {request.target}"
+            return judge_unserved(request, NO_ROUTE_STATUS, Reason.NO_ROUTE, why)
+        return judge(request, *served)
+
+    def _find(self, request: Request) -> _Served | None:
+        """The route and its policy. Raises ProtocolFault for what the data path would refuse before it looks for one."""
+        method = b"GET" if is_forbidden_method(request.method) else request.method.encode()
+        line = parse_request_line(b"%b %b HTTP/1.1" % (method, request.target.path.encode()))
+        routes = self._table.for_host(request.target.host.encode())
+        served = _select(routes, line.readings, method)
+        policy = Policy() if served is None else served[0].policy
+        if asks_first(request) and is_cross_origin_for(request, policy):
+            _select(routes, line.readings, b"OPTIONS")  # a preflight's own line is read like any other first
+        return served
+
+
+def _select(routes: HostRoutes[_Served], readings: tuple[bytes, ...], method: bytes) -> _Served | None:
+    """The one route that all readings of a path lead to. Raises ProtocolFault if there is more than one."""
+    found = routes.select(readings[0], method)
+    for reading in readings[1:]:
+        if routes.select(reading, method) is not found:
+            raise ProtocolFault(400, "ambiguous path: its readings select different routes")
+    return found

@@ -1,0 +1,128 @@
+"""What has to be written into a policy so that it lets a request through.
+
+Found by trying: what the first refusal asks for is added, the request is judged again, and so on until it passes. The
+rules of `check` then judge the changed policy. How the edits are told is in `remedy.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from cors_gateway.config.lint.finding import Finding, PolicyInput
+from cors_gateway.config.lint.policy import build_policy, lint_policy
+from cors_gateway.config.snapshot import Route
+from cors_gateway.explain.explanation import Explanation
+from cors_gateway.explain.judgement import enforced, judge
+from cors_gateway.explain.request import Request
+from cors_gateway.explain.sentences import sent_instead
+from cors_gateway.explain.written import FLAGS, with_flags
+from cors_gateway.policy.fault import PatternFault
+from cors_gateway.policy.pattern import parse_pattern
+from cors_gateway.policy.policy import Policy
+from cors_gateway.policy.reason import Reason
+
+_OTHER_NEEDS = 8
+"""Rounds that anything but the request's headers can take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One value for one key of a policy."""
+
+    action: Literal["add", "set", "replace"]
+    key: str
+    value: str
+
+
+class BlockedError(Exception):
+    """No configuration allows it; the text says why."""
+
+
+def mend(request: Request, route: Route, written: PolicyInput) -> tuple[list[Edit], PolicyInput]:
+    """What has to be written into a policy of the route, and the policy with it. Raises BlockedError."""
+    edits: list[Edit] = []
+    for _ in range(len(request.headers) + _OTHER_NEEDS):
+        policy = build_policy(written)
+        attempt = judge(request, replace(route, policy=policy, origin_locations=()), enforced(policy))
+        if attempt.is_allowed:
+            return edits, written
+        edit = _edit(attempt, policy)
+        edits.append(edit)
+        written = _applied(edit, written)
+    raise BlockedError("it asks for too much at once")
+
+
+def _edit(attempt: Explanation, policy: Policy) -> Edit:
+    """What the first refusal asks for."""
+    request = attempt.request
+    origin = request.origin or ""
+    detail = "".join(exchange.detail for exchange in attempt.exchanges)
+    match attempt.reason:
+        case Reason.ORIGIN_MALFORMED:
+            raise BlockedError(f"what asks is no browser, or the origin is mistyped{sent_instead(origin)}")
+        case Reason.ORIGIN_NOT_ALLOWED if not attempt.is_cross_origin:
+            return Edit("add", "public_origins", origin)
+        case Reason.ORIGIN_NOT_ALLOWED | Reason.SAME_ORIGIN:
+            return _allow_origin("add", origin)
+        case Reason.METHOD_NOT_ALLOWED:
+            return Edit("add", "allow_methods", detail)
+        case Reason.HEADER_NOT_ALLOWED:
+            as_typed = {name.lower(): name for name, _ in request.headers}
+            return Edit("add", "allow_headers", as_typed.get(detail, detail))
+        case Reason.ALLOWED if policy.any_origin:
+            return _allow_origin("replace", origin)
+        case Reason.ALLOWED:
+            return Edit("set", "allow_credentials", "true")
+        case _:
+            raise BlockedError("the names of its headers are longer together than a preflight may be")
+
+
+def _allow_origin(action: Literal["add", "replace"], origin: str) -> Edit:
+    if origin == "null":
+        return Edit("set", "dangerously_allow_null_origin", "true")
+    fault = parse_pattern(origin)
+    if isinstance(fault, PatternFault):
+        raise BlockedError(f"{fault.message}; {fault.hint}")
+    return Edit(action, "allow_origins", origin)
+
+
+def _applied(edit: Edit, written: PolicyInput) -> PolicyInput:
+    added = (edit.value,)
+    match edit.key:
+        case "allow_origins" if edit.action == "replace":
+            return replace(written, allow_origins=added)
+        case "allow_origins":
+            return replace(written, allow_origins=(*(written.allow_origins or ()), *added))
+        case "allow_methods":
+            return replace(written, allow_methods=(*(written.allow_methods or ()), *added))
+        case "allow_headers":
+            return replace(written, allow_headers=(*(written.allow_headers or ()), *added))
+        case "public_origins":
+            return replace(written, public_origins=(*(written.public_origins or ()), *added))
+        case "allow_credentials":
+            return replace(written, allow_credentials=True)
+        case _:
+            return replace(written, dangerously_allow_null_origin=True)
+
+
+def verdict_of_check(known: Sequence[Finding], written: PolicyInput) -> tuple[list[str], list[str]]:
+    """The flags without which `check` would refuse the policy, and what it newly has to say about it.
+
+    `known` is what it said before. Raises BlockedError for what no flag permits.
+    """
+    said = {(finding.code, finding.message) for finding in known}
+    flags: list[str] = []
+    fresh = [finding for finding in lint_policy(written) if (finding.code, finding.message) not in said]
+    for finding in fresh:
+        if finding.severity == "error" and finding.code not in FLAGS:
+            raise BlockedError(_spoken(finding))
+        if finding.severity == "error" and FLAGS[finding.code] not in flags:
+            flags.append(FLAGS[finding.code])
+    for finding in lint_policy(with_flags(written, *flags)) if flags else ():
+        if finding.severity == "error":
+            raise BlockedError(_spoken(finding))
+    return flags, [_spoken(finding) for finding in fresh]
+
+
+def _spoken(finding: Finding) -> str:
+    return f"{finding.message}; {finding.hint}" if finding.hint else finding.message

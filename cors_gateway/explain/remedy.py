@@ -1,0 +1,131 @@
+"""What to do about a refusal: the smallest change of the configuration, and whether it is wise.
+
+What a policy needs is found in `mending.py`, what is nearly right already in `resemblance.py`; here it is put together for
+a policy that lacks something, a route that is closed, and a request that no route serves.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from cors_gateway.config.lint.finding import PolicyInput
+from cors_gateway.config.lint.policy import lint_policy
+from cors_gateway.config.snapshot import Route
+from cors_gateway.explain import advice
+from cors_gateway.explain.explanation import Change, Explanation, Remedy, Verdict
+from cors_gateway.explain.judgement import enforced, judge
+from cors_gateway.explain.mending import BlockedError, Edit, mend, verdict_of_check
+from cors_gateway.explain.request import Request
+from cors_gateway.explain.resemblance import Resemblance, resembling
+from cors_gateway.explain.written import as_written
+from cors_gateway.policy.browser import is_forbidden_method
+from cors_gateway.policy.policy import Mode, Policy
+from cors_gateway.policy.reason import Reason
+from cors_gateway.routing import RouteKey, RouteTable
+
+_DEFAULT_METHODS = Policy().allow_methods
+
+
+def find_remedy(explanation: Explanation, routes: Sequence[Route]) -> Remedy | None:
+    """What to change; None where nothing was refused. `routes` are all there are."""
+    if explanation.verdict is not Verdict.REFUSED:
+        return None
+    request, route = explanation.request, explanation.route
+    if is_forbidden_method(request.method):
+        return Remedy(blocked=f"use another method: browsers never send {request.method}")
+    if explanation.reason is None:
+        return Remedy(blocked="the address has to change: it can be read in more than one way, or not at all")
+    if route is None:
+        return _serve(request, routes)
+    if route.policy.mode is Mode.DISABLED:
+        return _open(request, route, routes)
+    return _mend(explanation, route, routes)
+
+
+def _mend(explanation: Explanation, route: Route, routes: Sequence[Route]) -> Remedy:
+    """Add to the policy of a route what it lacks."""
+    alike = _alike(explanation, route)
+    instead, doubt = advice.likeness(explanation.request, route, alike) if alike else ("", "")
+    written = as_written(route.policy)
+    try:
+        edits, changed = mend(explanation.request, route, written)
+        flags, warnings = verdict_of_check(lint_policy(written), changed)
+    except BlockedError as blocked:
+        return Remedy(blocked=str(blocked), instead=instead)
+    edits += [Edit("set", flag, "true") for flag in flags]
+    if any(edit.action == "replace" for edit in edits):
+        warnings.append('every other origin loses access: "*" and credentials exclude each other')
+    return Remedy(
+        changes=tuple(_changes(edits, route)),
+        warnings=(*filter(None, [doubt]), *warnings),
+        instead=instead,
+        consequences=advice.consequences(route, routes),
+    )
+
+
+def _open(request: Request, route: Route, routes: Sequence[Route]) -> Remedy:
+    """Give a closed route a policy: one that is there and fits, or the least that does."""
+    closed = Change("replace", "cors", (), None, route.name, "disabled", route.policy_location)
+    doubt = f"route {route.name} is closed to every other origin: make sure that this is no longer meant"
+    for name, policy in _named_policies(routes).items():
+        if judge(request, replace(route, policy=policy, origin_locations=()), enforced(policy)).is_allowed:
+            return Remedy(changes=(replace(closed, values=(name,)),), warnings=(doubt,))
+    try:
+        edits, written = mend(request, route, PolicyInput(allow_origins=()))
+        flags, warnings = verdict_of_check((), written)
+    except BlockedError as blocked:
+        return Remedy(blocked=str(blocked))
+    edits += [Edit("set", flag, "true") for flag in flags]
+    return Remedy(changes=(replace(closed, values=(advice.policy_of(edits),)),), warnings=(doubt, *warnings))
+
+
+def _serve(request: Request, routes: Sequence[Route]) -> Remedy:
+    """Find out why no route serves the request."""
+    path, host = request.target.path.partition("?")[0], request.target.host.encode()
+    by_any_method = RouteTable((RouteKey(route.host, route.path), route) for route in routes)
+    route = by_any_method.for_host(host).select(path.encode(), b"GET")
+    if route is not None:
+        change = Change("add", "methods", (request.method,), route=route.name, location=route.location)
+        rest = find_remedy(judge(request, route, enforced(route.policy)), routes)
+        if rest is None:
+            return Remedy(changes=(change,))
+        return rest if rest.blocked else replace(rest, changes=(change, *rest.changes))
+    by_any_host = RouteTable((RouteKey(None, route.path, route.methods), route) for route in routes)
+    elsewhere = by_any_host.for_host(b"").select(path.encode(), request.method.encode())
+    instead = "" if elsewhere is None else advice.served_elsewhere(elsewhere, is_host_known=bool(host))
+    return Remedy(changes=(Change("add", "routes", (path,)),), instead=instead)
+
+
+def _named_policies(routes: Sequence[Route]) -> dict[str, Policy]:
+    """Those that are in force somewhere."""
+    return {
+        route.policy_name: route.policy
+        for route in routes
+        if route.policy_name is not None and not route.policy.report_only
+    }
+
+
+def _alike(explanation: Explanation, route: Route) -> Resemblance | None:
+    request = explanation.request
+    if explanation.reason is not Reason.ORIGIN_NOT_ALLOWED or not explanation.is_cross_origin:
+        return None
+    return resembling(request.origin or "", route.policy.allow_origins)
+
+
+def _changes(edits: Sequence[Edit], route: Route) -> Iterator[Change]:
+    """The edits as they are told: one for each key."""
+    keys = dict.fromkeys((edit.action, edit.key) for edit in edits)
+    for action, key in keys:
+        values = tuple(edit.value for edit in edits if (edit.action, edit.key) == (action, key))
+        change = Change(action, key, values, route.policy_name, route.name, "", route.policy_location)
+        if key == "allow_origins" and route.origin_locations:
+            change = replace(change, location=route.origin_locations[-1])
+        if action == "replace":
+            change = replace(change, old="*")
+        elif key == "allow_methods" and route.policy.allow_methods == _DEFAULT_METHODS:
+            # the default is in force as long as the key is absent, and gone as soon as it is there
+            change = replace(change, action="set", values=(*_DEFAULT_METHODS, *values))
+        elif (key == "allow_headers" and not (route.policy.allow_headers or route.policy.any_header)) or (
+            key == "public_origins" and not route.policy.public_origins
+        ):
+            change = replace(change, action="set")
+        yield change

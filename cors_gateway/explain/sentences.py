@@ -1,0 +1,164 @@
+"""The sentences of an explanation. Which of them is true of a request is found out in `judgement.py`."""
+
+from collections.abc import Sequence
+
+from cors_gateway.config.snapshot import Location, Route
+from cors_gateway.explain.request import Request
+from cors_gateway.policy.browser import is_forbidden_request_header
+from cors_gateway.policy.fault import quoted
+from cors_gateway.policy.origin import parse_origin
+from cors_gateway.policy.pattern import is_loopback
+from cors_gateway.policy.policy import Policy
+from cors_gateway.policy.reason import Reason
+from cors_gateway.policy.spelling import repair
+
+
+def relation(request: Request, policy: Policy, *, is_cross_origin: bool) -> str:
+    """Why the request is cross-origin, or is not."""
+    own = request.target.origin
+    if request.origin is None:
+        return "no page asks: a navigation, an image, another program"
+    if not is_cross_origin:
+        if own is None:
+            return f"{request.origin} is one of public_origins: the page is the gateway's own"
+        return f"page and gateway share the origin {own}"
+    if own is None:
+        return f"the page is {request.origin}; the gateway's own origin is not known and taken for another"
+    return f"the page is {request.origin}, the gateway {own}"
+
+
+def notes(request: Request, route: Route | None, *, is_cross_origin: bool) -> tuple[str, ...]:
+    """What else is worth knowing, whatever the outcome."""
+    found = []
+    if route is not None and route.policy.report_only:
+        found.append(
+            "the policy says report_only: this is what it decides, but until that line is removed the backend's own CORS"
+            " headers reach the browser, and it answers preflights"
+        )
+    spelled = sent_instead(request.origin)
+    if spelled:
+        found.append(f"no browser sends the origin {quoted(request.origin or '')}{spelled}")
+    left_out = [name for name, value in request.headers if is_forbidden_request_header(name, value)]
+    if left_out:
+        found.append(f"scripts cannot set {listed(left_out)}: browsers leave it out without a word")
+    if is_cross_origin and _is_mixed(request):
+        found.append(
+            f"a page of {request.origin} may not call http at all (mixed content), whatever the gateway answers"
+        )
+    return tuple(found)
+
+
+def sent_instead(origin: str | None) -> str:
+    """What a browser would send in place of something that is no origin; empty for an origin."""
+    if origin is None or origin == "null" or parse_origin(origin.encode()) is not None:
+        return ""
+    spelled = repair(origin)
+    if spelled != origin and parse_origin(spelled.encode()) is not None:
+        return f', but "{spelled}"'
+    return ": it has scheme, host and, if it is not the default, port, in lower case"
+
+
+def why(request: Request, reason: Reason, detail: str = "") -> str:
+    """A refusal's cause in half a sentence."""
+    match reason:
+        case Reason.ORIGIN_NOT_ALLOWED:
+            return f"no entry of allow_origins covers {request.origin}"
+        case Reason.ORIGIN_MALFORMED:
+            return f"{quoted(request.origin or '')} is not an origin as browsers write it"
+        case Reason.METHOD_NOT_ALLOWED:
+            return f"allow_methods does not cover {detail}"
+        case Reason.HEADER_NOT_ALLOWED:
+            return f"allow_headers does not cover {detail}"
+        case Reason.CORS_DISABLED:
+            return "the route says cors: disabled"
+        case Reason.SAME_ORIGIN:
+            return f"{request.origin} is one of the gateway's public_origins, which get no grant"
+        case Reason.REQUEST_MALFORMED:
+            return "the list of request headers is over its limits"
+        case _:
+            return str(reason)
+
+
+def granted(request: Request) -> str:
+    cookies = ", sent with credentials" if request.credentials else ""
+    return f"The script may read the response{cookies}."
+
+
+def no_check(request: Request) -> str:
+    if request.origin is None:
+        return "Not a CORS request: it is forwarded, and there is no script to keep the response from."
+    return "The script may read the response: within one origin there is no CORS."
+
+
+def preflight_refused(request: Request, reason: Reason, detail: str, fault: str) -> str:
+    if reason is Reason.ALLOWED:
+        return f"The gateway grants the preflight, but not with credentials: {fault}. {request.method} is never sent."
+    return (
+        f"The browser asks first, and the gateway refuses: {why(request, reason, detail)}. "
+        f"The {request.method} itself is never sent."
+    )
+
+
+def withheld(request: Request, reason: Reason, fault: str) -> str:
+    if reason is Reason.ALLOWED:
+        return f"The backend answers, but the browser keeps the response from the script: {fault}."
+    return (
+        "The backend gets the request and answers, but the browser keeps the response from the script: "
+        f"{why(request, reason)}."
+    )
+
+
+def rejected(request: Request, reason: Reason) -> str:
+    what = "handshake" if request.target.is_websocket else "request"
+    return f"The gateway answers 403, and the backend never sees the {what}: {why(request, reason)}."
+
+
+def rejected_own(request: Request) -> str:
+    return (
+        f"The gateway answers 403 to its own page: {request.origin} is not among public_origins, and over plain http "
+        "browsers do not say Sec-Fetch-Site: same-origin."
+    )
+
+
+def opened(request: Request, reason: Reason) -> str:
+    """`reason` is what the policy thinks of the origin, which need not matter to a WebSocket."""
+    if reason in (Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_MALFORMED, Reason.CORS_DISABLED):
+        return (
+            "The handshake goes to the backend: browsers do not apply CORS to WebSockets, and without "
+            f"websocket_origin_check the gateway does not look either ({why(request, reason)})."
+        )
+    if reason is Reason.PASSTHROUGH:
+        return (
+            "The handshake goes to the backend, which has to look at the origin itself: cors is passthrough."
+        )
+    return "The handshake goes to the backend."
+
+
+def never_sent(request: Request) -> str:
+    return f"The browser refuses {request.method} by itself: no script may use that method anywhere."
+
+
+def left_to_backend(route: Route) -> str:
+    return f"Only the backend knows: route {route.name} says cors: passthrough, so the gateway leaves CORS alone."
+
+
+def unserved(request: Request, status: int, why_not: str) -> str:
+    return f"The gateway answers {status}: {why_not}."
+
+
+def place(location: Location | None) -> str:
+    """`file:line` in parentheses, with the blank before it; nothing if it is not known."""
+    return "" if location is None else f" ({location.file}:{location.line})"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence, each once: `a, b and c`."""
+    *first, last = dict.fromkeys(names)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _is_mixed(request: Request) -> bool:
+    page, gateway = (parse_origin((text or "").encode()) for text in (request.origin, request.target.origin))
+    if page is None or gateway is None:
+        return False
+    return page.scheme == "https" and gateway.scheme == "http" and not is_loopback(gateway.host)
