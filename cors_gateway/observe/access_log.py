@@ -41,11 +41,18 @@ class AccessLog:
         self._loop = loop
         self._lines: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._told = 0
 
     @property
     def dropped(self) -> int:
         """Lines that could not be written."""
         return self._writer.dropped
+
+    def take_dropped(self) -> int:
+        """Lines that could not be written since this was last asked."""
+        new = self._writer.dropped - self._told
+        self._told += new
+        return new
 
     def record(self, record: RequestRecord) -> None:
         """Write down one request with the present time."""

@@ -110,6 +110,7 @@ class Metrics:
         "undecided",
         "unrouted",
         "upstreams",
+        "worker_deaths",
     )
 
     def __init__(self) -> None:
@@ -124,6 +125,8 @@ class Metrics:
         self.overhead = Histogram(OVERHEAD_BUCKETS)
         """How long requests were here before they went upstream."""
         self.access_log_dropped = 0
+        self.worker_deaths = 0
+        """Worker processes that ended when nobody had told them to."""
         self.refusals = Refusals()
 
     def route(self, name: str) -> RouteStats:

@@ -157,6 +157,8 @@ def _of_gateway(metrics: Metrics) -> Iterator[Metric]:
     yield _value(refused, metrics.connections_refused)
     dropped = _counter("access_log_dropped", "Lines of the access log that could not be written", [])
     yield _value(dropped, metrics.access_log_dropped)
+    deaths = _counter("worker_deaths", "Worker processes that ended when nobody had told them to", [])
+    yield _value(deaths, metrics.worker_deaths)
 
 
 def _of_gauges(gauges: Gauges) -> Iterator[Metric]:

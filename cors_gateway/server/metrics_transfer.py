@@ -16,6 +16,7 @@ def export_metrics(metrics: Metrics) -> Exported:
         "connections_total": metrics.connections_total,
         "connections_refused": metrics.connections_refused,
         "access_log_dropped": metrics.access_log_dropped,
+        "worker_deaths": metrics.worker_deaths,
         "overhead": _export_histogram(metrics.overhead),
         "routes": {
             name: {
@@ -42,6 +43,7 @@ def add_metrics(total: Metrics, exported: Exported) -> None:
     total.connections_total += exported["connections_total"]
     total.connections_refused += exported["connections_refused"]
     total.access_log_dropped += exported["access_log_dropped"]
+    total.worker_deaths += exported["worker_deaths"]
     _add_histogram(total.overhead, exported["overhead"])
     for name, counted in exported["routes"].items():
         route = total.route(name)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cors_gateway.config.load import Loaded
@@ -76,6 +76,8 @@ class ReloadCounts:
     succeeded: int = 0
     failed: int = 0
     last: ReloadResult | None = None
+    last_good: float = field(default_factory=time.time)
+    """When the files were last read without error, in seconds since the epoch."""
     warnings: tuple[Problem, ...] = ()
     """About the configuration in service."""
 
@@ -85,6 +87,7 @@ class ReloadCounts:
         elif not result.ok:
             self.failed += 1
         if result.ok:
+            self.last_good = result.time
             self.warnings = result.problems
         self.last = result
 

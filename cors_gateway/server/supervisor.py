@@ -154,6 +154,7 @@ class Supervisor:
             code = await worker.wait()
             if self._is_stopping:
                 return
+            self._past.worker_deaths += 1
             if worker.counted is not None:
                 add_metrics(self._past, worker.counted)
                 worker.counted = None

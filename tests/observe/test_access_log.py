@@ -69,6 +69,12 @@ def test_a_json_line_says_all_there_is_to_say() -> None:
     }
 
 
+def test_a_failure_of_the_upstream_is_named() -> None:
+    failed = record()
+    failed.failure = "upstream_refused"
+    assert json.loads(JsonFormat().line(failed, NOON))["failure"] == "upstream_refused"
+
+
 def test_what_there_is_not_is_left_out() -> None:
     bare = record()
     bare.origin = bare.traceparent = None
@@ -153,3 +159,4 @@ async def test_a_closed_output_costs_lines_and_nothing_else() -> None:
     log.close()
     os.close(writer)
     assert log.dropped == 1
+    assert (log.take_dropped(), log.take_dropped()) == (1, 0)

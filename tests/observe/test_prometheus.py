@@ -22,6 +22,7 @@ CONTRACT = {
     "connections": ("counter", set()),
     "connections_refused": ("counter", set()),
     "access_log_dropped": ("counter", set()),
+    "worker_deaths": ("counter", set()),
     "config_reloads": ("counter", {"result"}),
     "config_last_reload_successful": ("gauge", set()),
     "config_last_reload_success_timestamp_seconds": ("gauge", set()),
