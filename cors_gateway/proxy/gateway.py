@@ -49,6 +49,7 @@ class Gateway:
         it is how a request that goes round in a loop is recognised.
         """
         self.metrics = metrics
+        self._overhead = metrics.overhead
         self.clock = CoarseClock(loop)
         self.pseudonym = b"cors-gateway-" + instance_id.encode("ascii")
         self.via_line = via_line((), True, self.pseudonym)
@@ -171,7 +172,7 @@ class Gateway:
             stats = exchange.route.pool.stats
             answered = stats.ok if exchange.status < 500 else stats.outcome(SERVER_ERROR)
             answered.observe(exchange.upstream_seconds)
-            self.metrics.overhead.observe(exchange.sent_at - exchange.started)
+            self._overhead.observe(exchange.sent_at - exchange.started)
         if exchange.tally.is_refusal:
             self._note_refused_origin(exchange.stats, exchange.tally, exchange.head, exchange)
         if self.access_log is not None:
