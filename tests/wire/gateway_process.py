@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +33,12 @@ class GatewayProcess:
         """What it wrote to standard output and standard error so far."""
         return (self.directory / "gateway.log").read_text("utf-8", "replace")
 
-    @property
-    def memory(self) -> int:
-        """Resident memory in bytes, of the process and its workers."""
-        return sum(_resident(pid) for pid in (self.process.pid, *_children(self.process.pid)))
+    def watch_memory(self) -> Callable[[], int]:
+        """A function that returns by how many bytes resident memory has grown since now, at its highest."""
+        pid = self.process.pid
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the highest so far
+        before = _memory(pid, "VmRSS")
+        return lambda: _memory(pid, "VmHWM") - before
 
     def open_sockets(self) -> int:
         """Different sockets that the process and its workers hold."""
@@ -113,11 +115,11 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def _resident(pid: int) -> int:
+def _memory(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    return 0
+    raise GatewayError(f"no {name} for process {pid}")
 
 
 def _descriptors(pid: int) -> Iterator[str]:

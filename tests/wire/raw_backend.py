@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hashlib
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -199,11 +200,12 @@ class BackendConnection(asyncio.Protocol):
 
 @dataclass(slots=True)
 class RawBackend:
-    """The listener. Create it with a bound socket: until `start`, connections are refused."""
+    """The listener. Create it with a bound TCP or Unix socket: until `start`, connections are refused."""
 
     sock: socket.socket
     script: Script = echo
     early_script: EarlyScript = lambda _: None  # consulted when the head is there; None waits for the body
+    tls: ssl.SSLContext | None = None
     connections: list[BackendConnection] = field(default_factory=list)
     requests: list[tuple[BackendConnection, Request]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -227,8 +229,9 @@ class RawBackend:
         """Listen."""
         loop = asyncio.get_running_loop()
         # The transport closes the socket it is given; a duplicate keeps the port for the next start.
-        self._server = await loop.create_server(
-            lambda: BackendConnection(self), sock=self.sock.dup(), backlog=512
+        create = loop.create_unix_server if self.sock.family == socket.AF_UNIX else loop.create_server
+        self._server = await create(
+            lambda: BackendConnection(self), sock=self.sock.dup(), backlog=512, ssl=self.tls
         )
 
     async def stop(self) -> None:
