@@ -1,7 +1,7 @@
 """State changes of the process on standard error: one line for each, JSON or key=value, written by a thread.
 
-Requests are not recorded here but in the access log on standard output (`observe.access_log`). Whatever other modules
-and libraries send to the standard `logging` comes out in the same form.
+They are reported with `observe.event.emit`; requests are recorded in the access log, on standard output. Whatever
+libraries send to the standard `logging` comes out in the same form.
 """
 
 import json
@@ -13,11 +13,11 @@ import threading
 import time
 from collections.abc import Mapping
 
+from cors_gateway.observe.event import LOGGER
+
 QUEUE_LENGTH = 1000
 """Lines that may wait while standard error accepts none; what comes on top is dropped and counted."""
 FLUSH_SECONDS = 1.0
-
-LOGGER = logging.getLogger("cors_gateway")
 
 
 def configure(environ: Mapping[str, str], *, descriptor: int = 2, **context: object) -> None:
@@ -42,11 +42,6 @@ def configure(environ: Mapping[str, str], *, descriptor: int = 2, **context: obj
     root.addHandler(handler)
     root.setLevel(max(level, logging.WARNING))
     LOGGER.setLevel(level)
-
-
-def emit(event: str, *, level: int = logging.INFO, **fields: object) -> None:
-    """Report one event. Never blocks, never raises; fields that are None are left out."""
-    LOGGER.log(level, event, extra={"event": event, "fields": fields})
 
 
 class JsonFormatter(logging.Formatter):

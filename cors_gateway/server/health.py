@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import aiohttp
 
 from cors_gateway.config.snapshot import HealthCheck
+from cors_gateway.observe.event import emit
 from cors_gateway.proxy.pool import UpstreamPool, UpstreamServer
-from cors_gateway.server import events
 
 HEALTHY = range(200, 400)
 """Statuses that mean a server is well; redirects are not followed."""
@@ -54,7 +54,7 @@ class HealthChecks:
                 if series >= (check.healthy_after if is_well else check.unhealthy_after):
                     series = 0
                     server.is_healthy = is_well
-                    events.emit(
+                    emit(
                         "upstream_healthy" if is_well else "upstream_unhealthy",
                         level=logging.WARNING,
                         upstream=pool.upstream.name,

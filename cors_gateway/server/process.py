@@ -20,12 +20,13 @@ from cors_gateway import __version__
 from cors_gateway.config.load import Loaded, load
 from cors_gateway.config.problems import Problem, summary
 from cors_gateway.config.snapshot import Admin, Snapshot
+from cors_gateway.observe.event import emit
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.control import AdminSite, OpenAdmin
 from cors_gateway.server.cpus import usable_cpus
 from cors_gateway.server.engine import Engine
-from cors_gateway.server.events import configure, emit
+from cors_gateway.server.events import configure
 from cors_gateway.server.lifecycle import Lifecycle, Phase
 from cors_gateway.server.listeners import Bound, Listeners
 from cors_gateway.server.open_files import files_needed, raise_file_limit

@@ -14,8 +14,8 @@ from enum import StrEnum
 from cors_gateway.config.load import Loaded
 from cors_gateway.config.problems import Problem, summary
 from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.observe.event import emit
 from cors_gateway.server.changes import NO_CHANGES, Changes, compare
-from cors_gateway.server.events import emit
 from cors_gateway.server.lifecycle import Lifecycle, Phase
 from cors_gateway.server.startup_error import StartupError
 

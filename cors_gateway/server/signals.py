@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from cors_gateway.server.events import emit
+from cors_gateway.observe.event import emit
 
 INIT = 1
 ECHO_SECONDS = 0.1

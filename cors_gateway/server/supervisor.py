@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.observe.event import emit
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin, merge_refusals
 from cors_gateway.server.channel import ChannelClosedError
-from cors_gateway.server.events import emit
 from cors_gateway.server.listeners import Bound
 from cors_gateway.server.metrics_transfer import add_metrics, export_metrics
 from cors_gateway.server.signals import on_child_end, reap

@@ -14,7 +14,7 @@ from pathlib import Path
 from watchfiles import awatch
 
 from cors_gateway.config.load import Loaded
-from cors_gateway.server.events import emit
+from cors_gateway.observe.event import emit
 from cors_gateway.server.reload import Reloader
 from cors_gateway.server.stable_load import fingerprint
 

@@ -16,9 +16,10 @@ from typing import Any
 import uvloop
 
 from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.observe.event import emit
 from cors_gateway.observe.refusals import export_refusals
 from cors_gateway.server.channel import Channel, Question
-from cors_gateway.server.events import configure, emit
+from cors_gateway.server.events import configure
 from cors_gateway.server.listeners import Bound
 from cors_gateway.server.metrics_transfer import export_metrics
 from cors_gateway.server.worker import Prepared, Worker

@@ -8,7 +8,8 @@ from typing import IO
 
 import pytest
 
-from cors_gateway.server.events import QUEUE_LENGTH, BackgroundHandler, configure, emit
+from cors_gateway.observe.event import emit
+from cors_gateway.server.events import QUEUE_LENGTH, BackgroundHandler, configure
 
 
 @pytest.fixture
