@@ -54,7 +54,7 @@ class Histogram:
 class RouteStats:
     """What happened on one route since the process began."""
 
-    __slots__ = ("decisions", "duration", "name", "other", "requests", "stripped")
+    __slots__ = ("decisions", "duration", "name", "other", "quiet_until", "requests", "stripped")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -66,6 +66,8 @@ class RouteStats:
         self.duration = Histogram()
         self.stripped = 0
         """Access-Control fields of the backend that were removed."""
+        self.quiet_until = 0.0
+        """Monotonic seconds before which nobody is told again that they differ from the policy."""
 
     def decision(self, kind: str, reason: str, outcome: str) -> Tally:
         """The counter of one outcome, made when first asked for. The reason decides the outcome."""

@@ -15,6 +15,7 @@ from cors_gateway.http1.body import LAST_CHUNK, ChunkedDecoder, frame_chunk
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import list_elements
 from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseReader, has_no_body
+from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.proxy.flow import Flow
@@ -51,6 +52,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_last_head",
         "_last_rendered",
         "_last_response",
+        "_last_stripped",
         "_last_variant",
         "_phase",
         "_poll",
@@ -91,6 +93,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._last_date: bytes | None = None
         self._last_response: ResponseHead | None = None
         self._last_rendered = b""
+        self._last_stripped = 0
         self._poll: select.poll | None = None
 
     def __repr__(self) -> str:
@@ -242,9 +245,12 @@ class UpstreamConnection(asyncio.Protocol):
             self._last_date = None if response.has_date else self._clock.date_line
             self._last_response = response
             self._last_rendered = rendered
+            self._last_stripped = stripped_fields(response) if grant.rewrite else 0
+            if self._last_stripped and exchange.head.origin:
+                report_difference(exchange.stats, response, grant, self._clock.now)
         self._response = response
-        if response.has_policy_fields and grant.rewrite:
-            exchange.stats.stripped += stripped_fields(response)
+        if self._last_stripped:
+            exchange.stats.stripped += self._last_stripped
         if response.keep_alive is not None:
             self.promised_idle = float(response.keep_alive)
 
