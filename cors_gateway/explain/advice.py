@@ -12,6 +12,8 @@ from cors_gateway.explain.request import Request
 from cors_gateway.explain.resemblance import Likeness, Resemblance
 from cors_gateway.explain.sentences import listed, place
 from cors_gateway.policy.fault import quoted
+from cors_gateway.policy.origin import parse_origin
+from cors_gateway.policy.spelling import repair
 
 _ORIGIN_LISTS = frozenset({"allow_origins", "public_origins"})
 _LISTS = _ORIGIN_LISTS | {"allow_methods", "allow_headers"}
@@ -68,6 +70,23 @@ def likeness(request: Request, route: Route, alike: Resemblance) -> tuple[str, s
             return "", f"{request.origin} only begins like {entry}: it belongs to whoever owns its end"
         case Likeness.ENDS_LIKE:
             return "", f"{request.origin} ends like {entry}, but is no name below it: anyone could own it"
+
+
+def respelled(origin: str) -> str:
+    """An origin as a browser would spell it, for a text that is none; empty if that is beyond guessing."""
+    spelled = repair(origin)
+    is_origin = parse_origin(spelled.encode("ascii", "replace")) is not None
+    return f'did you mean "{spelled}"?' if is_origin else ""
+
+
+def upper_case(method: str) -> str:
+    """A method that the script should spell as everybody does."""
+    return f"methods are case-sensitive, and browsers send {method} as typed: write {method.upper()} in the script"
+
+
+def opened(route: Route, policy: str) -> str:
+    """What it means to give a closed route a policy that is there."""
+    return f"route {route.name} is then open to whomever policies.{policy} allows"
 
 
 def served_elsewhere(route: Route, *, is_host_known: bool) -> str:

@@ -14,7 +14,6 @@ from cors_gateway.config.snapshot import Route
 from cors_gateway.explain.explanation import Explanation
 from cors_gateway.explain.judgement import enforced, judge
 from cors_gateway.explain.request import Request
-from cors_gateway.explain.sentences import sent_instead
 from cors_gateway.explain.written import FLAGS, with_flags
 from cors_gateway.policy.fault import PatternFault
 from cors_gateway.policy.pattern import parse_pattern
@@ -59,7 +58,7 @@ def _edit(attempt: Explanation, policy: Policy) -> Edit:
     detail = "".join(exchange.detail for exchange in attempt.exchanges)
     match attempt.reason:
         case Reason.ORIGIN_MALFORMED:
-            raise BlockedError(f"what asks is no browser, or the origin is mistyped{sent_instead(origin)}")
+            raise BlockedError("no entry of allow_origins matches what no browser sends")
         case Reason.ORIGIN_NOT_ALLOWED if not attempt.is_cross_origin:
             return Edit("add", "public_origins", origin)
         case Reason.ORIGIN_NOT_ALLOWED | Reason.SAME_ORIGIN:
@@ -69,6 +68,10 @@ def _edit(attempt: Explanation, policy: Policy) -> Edit:
         case Reason.HEADER_NOT_ALLOWED:
             as_typed = {name.lower(): name for name, _ in request.headers}
             return Edit("add", "allow_headers", as_typed.get(detail, detail))
+        case Reason.ALLOWED if policy.expose_any:
+            raise BlockedError(
+                '"*" and credentials exclude each other: list the origins and the exposed headers first'
+            )
         case Reason.ALLOWED if policy.any_origin:
             return _allow_origin("replace", origin)
         case Reason.ALLOWED:
@@ -110,9 +113,9 @@ def verdict_of_check(known: Sequence[Finding], written: PolicyInput) -> tuple[li
 
     `known` is what it said before. Raises BlockedError for what no flag permits.
     """
-    said = {(finding.code, finding.message) for finding in known}
+    said = set(known)
     flags: list[str] = []
-    fresh = [finding for finding in lint_policy(written) if (finding.code, finding.message) not in said]
+    fresh = [finding for finding in lint_policy(written) if finding not in said]
     for finding in fresh:
         if finding.severity == "error" and finding.code not in FLAGS:
             raise BlockedError(_spoken(finding))

@@ -15,8 +15,9 @@ from cors_gateway.explain.explanation import Change, Explanation, Remedy, Verdic
 from cors_gateway.explain.judgement import enforced, judge
 from cors_gateway.explain.mending import BlockedError, Edit, mend, verdict_of_check
 from cors_gateway.explain.request import Request
-from cors_gateway.explain.resemblance import Resemblance, resembling
+from cors_gateway.explain.resemblance import resembling
 from cors_gateway.explain.written import as_written
+from cors_gateway.http1.paths import resolve
 from cors_gateway.policy.browser import is_forbidden_method
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.reason import Reason
@@ -43,8 +44,7 @@ def find_remedy(explanation: Explanation, routes: Sequence[Route]) -> Remedy | N
 
 def _mend(explanation: Explanation, route: Route, routes: Sequence[Route]) -> Remedy:
     """Add to the policy of a route what it lacks."""
-    alike = _alike(explanation, route)
-    instead, doubt = advice.likeness(explanation.request, route, alike) if alike else ("", "")
+    instead, doubt = _suspicion(explanation, route)
     written = as_written(route.policy)
     try:
         edits, changed = mend(explanation.request, route, written)
@@ -68,7 +68,8 @@ def _open(request: Request, route: Route, routes: Sequence[Route]) -> Remedy:
     doubt = f"route {route.name} is closed to every other origin: make sure that this is no longer meant"
     for name, policy in _named_policies(routes).items():
         if judge(request, replace(route, policy=policy, origin_locations=()), enforced(policy)).is_allowed:
-            return Remedy(changes=(replace(closed, values=(name,)),), warnings=(doubt,))
+            change = replace(closed, values=(name,))
+            return Remedy(changes=(change,), warnings=(doubt,), consequences=(advice.opened(route, name),))
     try:
         edits, written = mend(request, route, PolicyInput(allow_origins=()))
         flags, warnings = verdict_of_check((), written)
@@ -80,9 +81,10 @@ def _open(request: Request, route: Route, routes: Sequence[Route]) -> Remedy:
 
 def _serve(request: Request, routes: Sequence[Route]) -> Remedy:
     """Find out why no route serves the request."""
-    path, host = request.target.path.partition("?")[0], request.target.host.encode()
+    path = request.target.path.partition("?")[0]
+    reading, host = resolve(path.encode())[0], request.target.host.encode()
     by_any_method = RouteTable((RouteKey(route.host, route.path), route) for route in routes)
-    route = by_any_method.for_host(host).select(path.encode(), b"GET")
+    route = by_any_method.for_host(host).select(reading, b"GET")
     if route is not None:
         change = Change("add", "methods", (request.method,), route=route.name, location=route.location)
         rest = find_remedy(judge(request, route, enforced(route.policy)), routes)
@@ -90,7 +92,7 @@ def _serve(request: Request, routes: Sequence[Route]) -> Remedy:
             return Remedy(changes=(change,))
         return rest if rest.blocked else replace(rest, changes=(change, *rest.changes))
     by_any_host = RouteTable((RouteKey(None, route.path, route.methods), route) for route in routes)
-    elsewhere = by_any_host.for_host(b"").select(path.encode(), request.method.encode())
+    elsewhere = by_any_host.for_host(b"").select(reading, request.method.encode())
     instead = "" if elsewhere is None else advice.served_elsewhere(elsewhere, is_host_known=bool(host))
     return Remedy(changes=(Change("add", "routes", (path,)),), instead=instead)
 
@@ -104,11 +106,19 @@ def _named_policies(routes: Sequence[Route]) -> dict[str, Policy]:
     }
 
 
-def _alike(explanation: Explanation, route: Route) -> Resemblance | None:
+def _suspicion(explanation: Explanation, route: Route) -> tuple[str, str]:
+    """What is more likely to be wrong than the policy, and the doubt about changing it."""
     request = explanation.request
-    if explanation.reason is not Reason.ORIGIN_NOT_ALLOWED or not explanation.is_cross_origin:
-        return None
-    return resembling(request.origin or "", route.policy.allow_origins)
+    match explanation.reason:
+        case Reason.ORIGIN_MALFORMED:
+            return advice.respelled(request.origin or ""), ""
+        case Reason.ORIGIN_NOT_ALLOWED if explanation.is_cross_origin:
+            alike = resembling(request.origin or "", route.policy.allow_origins)
+            return ("", "") if alike is None else advice.likeness(request, route, alike)
+        case Reason.METHOD_NOT_ALLOWED if request.method != request.method.upper():
+            return advice.upper_case(request.method), ""
+        case _:
+            return "", ""
 
 
 def _changes(edits: Sequence[Edit], route: Route) -> Iterator[Change]:

@@ -10,7 +10,6 @@ from cors_gateway.policy.origin import parse_origin
 from cors_gateway.policy.pattern import is_loopback
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Reason
-from cors_gateway.policy.spelling import repair
 
 
 def relation(request: Request, policy: Policy, *, is_cross_origin: bool) -> str:
@@ -22,9 +21,10 @@ def relation(request: Request, policy: Policy, *, is_cross_origin: bool) -> str:
         if own is None:
             return f"{request.origin} is one of public_origins: the page is the gateway's own"
         return f"page and gateway share the origin {own}"
+    page = "the page's origin is null" if request.origin == "null" else f"the page is {request.origin}"
     if own is None:
-        return f"the page is {request.origin}; the gateway's own origin is not known and taken for another"
-    return f"the page is {request.origin}, the gateway {own}"
+        return f"{page}; the gateway's own origin is not known and taken for another"
+    return f"{page}, the gateway {own}"
 
 
 def notes(request: Request, route: Route | None, *, is_cross_origin: bool) -> tuple[str, ...]:
@@ -35,9 +35,11 @@ def notes(request: Request, route: Route | None, *, is_cross_origin: bool) -> tu
             "the policy says report_only: this is what it decides, but until that line is removed the backend's own CORS"
             " headers reach the browser, and it answers preflights"
         )
-    spelled = sent_instead(request.origin)
-    if spelled:
-        found.append(f"no browser sends the origin {quoted(request.origin or '')}{spelled}")
+    if request.origin is not None and is_malformed(request.origin):
+        found.append(
+            f"no browser sends the origin {quoted(request.origin)}: one has scheme, host and, if it is not the default, "
+            "port, all in lower case"
+        )
     left_out = [name for name, value in request.headers if is_forbidden_request_header(name, value)]
     if left_out:
         found.append(f"scripts cannot set {listed(left_out)}: browsers leave it out without a word")
@@ -48,14 +50,9 @@ def notes(request: Request, route: Route | None, *, is_cross_origin: bool) -> tu
     return tuple(found)
 
 
-def sent_instead(origin: str | None) -> str:
-    """What a browser would send in place of something that is no origin; empty for an origin."""
-    if origin is None or origin == "null" or parse_origin(origin.encode()) is not None:
-        return ""
-    spelled = repair(origin)
-    if spelled != origin and parse_origin(spelled.encode()) is not None:
-        return f', but "{spelled}"'
-    return ": it has scheme, host and, if it is not the default, port, in lower case"
+def is_malformed(origin: str) -> bool:
+    """Whether no browser sends the value."""
+    return origin != "null" and parse_origin(origin.encode()) is None
 
 
 def why(request: Request, reason: Reason, detail: str = "") -> str:

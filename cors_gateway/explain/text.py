@@ -17,8 +17,8 @@ WIDTH = 100
 
 def render_text(explanation: Explanation, server: Server) -> str:
     """The whole explanation; `server` tells where `curl` finds the gateway if the request does not."""
-    lines = [_verdict(explanation), _wrapped(explanation.summary), "", _wrapped(_request(explanation)), ""]
-    for number, step in enumerate(_steps(explanation), start=1):
+    lines = [verdict(explanation), _wrapped(explanation.summary), "", _wrapped(_request(explanation)), ""]
+    for number, step in enumerate(steps(explanation), start=1):
         first, *rest = step
         lines += [_wrapped(f"{number}. {first}", "   "), *(f"     {line}" for line in rest)]
     if explanation.notes:
@@ -31,7 +31,8 @@ def render_text(explanation: Explanation, server: Server) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _verdict(explanation: Explanation) -> str:
+def verdict(explanation: Explanation) -> str:
+    """The outcome in capitals, with its reason."""
     reason = f" ({explanation.reason})" if explanation.reason is not None else ""
     if explanation.verdict is Verdict.REFUSED and explanation.reason is Reason.ALLOWED:
         reason = f" by the browser; the gateway's word is {Reason.ALLOWED}"
@@ -41,13 +42,15 @@ def _verdict(explanation: Explanation) -> str:
 
 def _request(explanation: Explanation) -> str:
     request = explanation.request
-    page = "" if request.origin is None else f" from a page of {quoted_if_odd(request.origin)}"
+    page = "" if request.origin is None else f" from a page of {request.origin}"
+    if request.origin == "null":
+        page = " from a page without an origin"
     what = "WebSocket" if request.target.is_websocket else request.method
     cookies = ", with credentials" if request.credentials else ""
     return f"{what} {request.target}{page}{cookies}"
 
 
-def _steps(explanation: Explanation) -> Iterator[list[str]]:
+def steps(explanation: Explanation) -> Iterator[list[str]]:
     """Each step as a sentence and the lines under it."""
     crossing = "Cross-origin" if explanation.is_cross_origin else "Same origin"
     if explanation.request.origin is None:
@@ -110,17 +113,12 @@ def _remedy(remedy: Remedy) -> Iterator[str]:
     if remedy.instead:
         yield _wrapped(f"Likely: {remedy.instead}", "  ")
     if remedy.blocked:
-        yield _wrapped(f"No change of the configuration allows it: {remedy.blocked}.", "  ")
+        yield _wrapped(f"Nothing can be added to allow it: {remedy.blocked}.", "  ")
     if remedy.changes:
         yield "To allow it:"
         yield from (f"  * {change_text(change)}" for change in remedy.changes)
     yield from (_wrapped(f"Careful: {warning}.", "  ") for warning in remedy.warnings)
     yield from (_wrapped(f"Mind: {consequence}.", "  ") for consequence in remedy.consequences)
-
-
-def quoted_if_odd(origin: str) -> str:
-    """An origin in a sentence; what could be mistaken for the sentence itself is put in quotes."""
-    return quoted(origin) if " " in origin or '"' in origin else origin
 
 
 def _is_trial(explanation: Explanation) -> bool:
