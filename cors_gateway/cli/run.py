@@ -20,7 +20,7 @@ def command(path: Path) -> None:
     """Serve. SIGHUP reloads the configuration, SIGTERM drains, a second SIGTERM stops at once."""
     import os
 
-    from cors_gateway.server.process import serve
+    from cors_gateway.server.serve import serve
 
     sys.exit(serve(path, os.environ, open_admin=_open_admin))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from cors_gateway.config.snapshot import Listener, TcpListener, UnixListener
 from cors_gateway.proxy.connect import set_tcp_options
-from cors_gateway.server.port_owner import find_port_owner
+from cors_gateway.server.port_owner import THIS_PROCESS, find_port_owner
 from cors_gateway.server.startup_error import StartupError
 
 BACKLOG = 4096
@@ -172,6 +172,8 @@ def _explain(listener: Listener, error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE if isinstance(listener, TcpListener):
             owner = find_port_owner(listener.port)
+            if owner == THIS_PROCESS:
+                return f"the address is in use by {owner}; to move between overlapping addresses, restart it"
             return f"the address is in use by {owner or 'another process'}"
         case errno.EACCES | errno.EPERM if is_tcp:
             return (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 LISTEN_STATE = "0A"
 PROC = Path("/proc")
+THIS_PROCESS = "this process"
 
 
 def find_port_owner(port: int) -> str | None:
@@ -20,7 +21,7 @@ def find_port_owner(port: int) -> str | None:
     for directory in PROC.iterdir():
         if directory.name.isdigit() and _holds(directory, wanted):
             if int(directory.name) == os.getpid():
-                return "this process"
+                return THIS_PROCESS
             with contextlib.suppress(OSError):
                 return f"{(directory / 'comm').read_text().strip()} (pid {directory.name})"
     return None

@@ -1,85 +1,37 @@
-"""The process as a whole: from the first look at the configuration to the exit code.
+"""The process as a whole: from binding its sockets to the exit code, and as the operators' interface sees it.
 
 It knows the order of things and leaves each of them to a module of its own: sockets (`listeners`), traffic (`engine`),
-reloads (`reload`, `watch`), phases (`lifecycle`). It is also what the operators' interface talks to (`control`).
+reloads (`reload`, `watch`), phases (`lifecycle`).
 """
 
 import asyncio
 import logging
 import os
-import secrets
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-import uvloop
-
 from cors_gateway import __version__
-from cors_gateway.config.load import Loaded, load
-from cors_gateway.config.problems import Problem, summary
+from cors_gateway.config.load import Loaded
+from cors_gateway.config.problems import Problem
 from cors_gateway.config.snapshot import Admin, Snapshot
 from cors_gateway.observe.event import emit
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.control import AdminSite, OpenAdmin
-from cors_gateway.server.cpus import usable_cpus
 from cors_gateway.server.engine import Engine
-from cors_gateway.server.events import configure
 from cors_gateway.server.lifecycle import Lifecycle, Phase
 from cors_gateway.server.listeners import Bound, Listeners
-from cors_gateway.server.open_files import files_needed, raise_file_limit
-from cors_gateway.server.reload import ReloadCounts, Reloader, ReloadResult, Target, report_problems
-from cors_gateway.server.signals import Signals, reap_orphans
+from cors_gateway.server.reload import ReloadCounts, Reloader, ReloadResult, Target
+from cors_gateway.server.signals import Signals
 from cors_gateway.server.stable_load import load_when_stable
 from cors_gateway.server.startup_error import StartupError
-from cors_gateway.server.supervisor import Supervisor
 from cors_gateway.server.watch import Watcher
-from cors_gateway.server.worker import Worker
 
 FINE = 0
 CANNOT_START = 1
 DRAIN_TIMED_OUT = 3
-
-SWITCH_SECONDS = 0.001
-"""How long a thread that reads a new configuration may keep the interpreter from requests (Python: 5 ms)."""
-
-
-def serve(path: Path, environ: Mapping[str, str], *, open_admin: OpenAdmin) -> int:
-    """Serve the configuration at `path` until told to stop; returns the exit code."""
-    configure(environ)
-    sys.setswitchinterval(SWITCH_SECONDS)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(path, environ, open_admin))
-
-
-async def _serve(path: Path, environ: Mapping[str, str], open_admin: OpenAdmin) -> int:
-    signals = Signals()
-    try:
-        source = partial(load, path, environ)
-        loaded = await asyncio.to_thread(source)
-        report_problems(loaded.problems)
-        if loaded.snapshot is None:
-            raise StartupError(f'"{path}" cannot be served: {summary(loaded.problems)}')
-        workers = loaded.snapshot.server.workers or usable_cpus()
-        emit("start", version=__version__, pid=os.getpid(), configuration=str(path), workers=workers)
-        _check_file_limit(loaded.snapshot)
-        engine = _make_engine(loaded.snapshot, workers)
-    except StartupError as error:
-        emit("start_failed", level=logging.ERROR, message=str(error))
-        return CANNOT_START
-    process = Process(path, source, loaded.snapshot, engine, signals, open_admin)
-    process.reloads.warnings = loaded.problems
-    return await process.run(Watcher(path, process.reloader, loaded))
-
-
-def _make_engine(snapshot: Snapshot, workers: int) -> Engine:
-    instance_id = secrets.token_hex(8)
-    if workers > 1:
-        return Supervisor(snapshot, workers=workers, instance_id=instance_id)
-    reap_orphans()
-    return Worker(snapshot, instance_id=instance_id)
 
 
 class Process:
@@ -284,16 +236,3 @@ class Process:
         if previous is not None:
             await previous.close()
         self._admin_listeners.close_except([new.listen] if new else [])
-
-
-def _check_file_limit(snapshot: Snapshot) -> None:
-    limit = raise_file_limit()
-    needed = files_needed(snapshot.server.limits.connections)
-    if limit < needed:
-        emit(
-            "few_open_files",
-            level=logging.WARNING,
-            limit=limit,
-            needed=needed,
-            message="raise the limit of open files (ulimit -n), or lower server.limits.connections",
-        )

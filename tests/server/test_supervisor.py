@@ -15,6 +15,7 @@ from cors_gateway.config.snapshot import Server, Snapshot
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.supervisor import Supervisor
 
+DEADLINE = 30.0
 SNAPSHOT = Snapshot(Server(()), None, {}, ())
 
 ENDS_AT_ONCE = (sys.executable, "-c", "raise SystemExit(5)")
@@ -74,3 +75,30 @@ async def test_the_others_go_on_while_one_cannot_be_replaced(tmp_path: Path) -> 
         assert not failing.done()
         assert (gone["serving"], other["serving"]) == (False, True)
         failing.cancel()
+
+
+NEVER_SAYS_WHAT_IT_COUNTED = """
+import asyncio, socket, sys
+from cors_gateway.server.channel import Channel
+
+async def answer(question):
+    if question.do == "metrics":
+        await asyncio.sleep(1000)
+    return {"status": [{}]}
+
+async def main():
+    await Channel(socket.socket(fileno=int(sys.argv[1])), answer).closed.wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_worker_that_is_stuck_is_ended_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cors_gateway.server.supervisor.HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr("cors_gateway.server.worker_handle.ANSWER_SECONDS", 0.05)
+    async with _supervisor(1, (sys.executable, "-c", NEVER_SAYS_WHAT_IT_COUNTED)) as supervisor:
+        await supervisor.start([])
+        (first,) = await supervisor.status()
+        async with asyncio.timeout(DEADLINE):
+            while (await supervisor.status())[0]["pid"] == first["pid"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
