@@ -12,7 +12,7 @@ import ssl
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, cast
 
 from tests.wire.strict_http import (
     IncompleteError,
@@ -175,8 +175,7 @@ class BackendConnection(asyncio.Protocol):
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # those of uvloop do not inherit from it
         self.backend.add_connection(self)
         self._serving = asyncio.ensure_future(self._serve())
 

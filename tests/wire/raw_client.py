@@ -5,7 +5,7 @@ import socket
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, cast
 
 from tests.wire.strict_http import IncompleteError, MalformedError, Response, parse_response
 
@@ -175,8 +175,7 @@ class RawClient(asyncio.Protocol):
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # those of uvloop do not inherit from it
 
     def data_received(self, data: bytes) -> None:
         self.received += data

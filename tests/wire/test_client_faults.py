@@ -230,6 +230,29 @@ async def test_a_websocket_tunnel_carries_bytes_both_ways_until_either_side_ends
     assert (half_closed, farewell, ended) == ("fin", b"bye", "fin")
 
 
+async def test_a_tunnel_to_a_backend_that_does_not_read_is_held_back(place: Place) -> None:
+    """And frees everything when the client has had enough."""
+
+    def script(request: Request) -> Answer:
+        return Answer(accept_websocket(request).segments, then="deaf")
+
+    async with place.backend(script) as backend, await RawClient.connect(place.address) as client:
+        await client.send(place.request("GET /ws", WEBSOCKET + f"Origin: {ORIGIN}\r\n"))
+        response = await client.read_response()
+        growth = place.gateway.watch_memory()
+        flooding = asyncio.ensure_future(client.send_segments([bytes(1 << 20)] * 256, 0))
+        await asyncio.wait([flooding], timeout=1.0)
+        is_held_back = not flooding.done()
+        grown = growth()
+        client.reset()
+        await asyncio.gather(flooding, return_exceptions=True)
+        backend.connections[0].transport.resume_reading()
+        ended = await backend.connections[0].wait_ended()
+
+    assert (response.status, is_held_back, bool(ended)) == (101, True, True)
+    assert grown < FLAT
+
+
 @pytest.mark.parametrize(
     "accept",
     [b"", b"Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n"],
