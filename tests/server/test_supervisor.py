@@ -102,3 +102,36 @@ async def test_a_worker_that_is_stuck_is_ended_and_replaced(monkeypatch: pytest.
         async with asyncio.timeout(DEADLINE):
             while (await supervisor.status())[0]["pid"] == first["pid"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
+
+
+WRITES_DOWN_WHAT_IT_IS_ASKED = """
+import asyncio, pathlib, socket, sys
+from cors_gateway.server.channel import Channel
+from cors_gateway.server.startup_error import StartupError
+
+notes = pathlib.Path(sys.argv[1], sys.argv[3])
+
+async def answer(question):
+    with notes.open("a") as file:
+        file.write(question.do + "\\n")
+    if question.do == "prepare" and sys.argv[3] == "2":
+        raise StartupError("a certificate is missing here")
+    return {"status": [{}]}
+
+async def main():
+    await Channel(socket.socket(fileno=int(sys.argv[2])), answer).closed.wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_if_one_worker_cannot_prepare_none_commits(tmp_path: Path) -> None:
+    async with _supervisor(
+        2, (sys.executable, "-c", WRITES_DOWN_WHAT_IT_IS_ASKED, str(tmp_path))
+    ) as supervisor:
+        await supervisor.start([])
+        with pytest.raises(StartupError, match="a certificate is missing here"):
+            await supervisor.replace(SNAPSHOT, [], 2)
+        notes = [(tmp_path / number).read_text().split() for number in "12"]
+
+    assert notes == [["start", "prepare", "abandon"]] * 2
