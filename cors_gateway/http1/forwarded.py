@@ -67,40 +67,37 @@ def client_address(peer: Peer, fields: Sequence[RequestField], trusted: Networks
 
 
 def forwarding_lines(peer: Peer, fields: Sequence[RequestField], host: bytes, prefix: bytes) -> list[bytes]:
-    """The lines, without CRLF, that tell the backend about the client, the host it asked for and the scheme.
+    """The lines, each with its CRLF, that tell the backend about the client, the host it asked for and the scheme.
 
     `prefix` is the path prefix that was removed (`strip_prefix`), or empty.
     """
     address = peer.address.encode("ascii", "replace") or b"unknown"
-    scheme = b"https" if peer.is_tls else b"http"
+    own = {
+        b"X-Forwarded-For": address,
+        b"X-Forwarded-Proto": b"https" if peer.is_tls else b"http",
+        b"X-Forwarded-Host": host,
+        b"X-Forwarded-Prefix": prefix,
+    }
     if not peer.is_trusted:
-        lines = [b"X-Forwarded-For: " + address, b"X-Forwarded-Proto: " + scheme]
-        if host:
-            lines.append(b"X-Forwarded-Host: " + host)
-        if prefix:
-            lines.append(b"X-Forwarded-Prefix: " + prefix)
-        return lines
+        return [b"%b: %b\r\n" % (name, value) for name, value in own.items() if value]
     names = {field.name for field in fields}
     lines = [field.line for field in fields if field.name not in _CONTINUED]
-    lines.append(b"X-Forwarded-For: " + b", ".join([*_values(fields, b"x-forwarded-for"), address]))
-    if b"x-forwarded-proto" not in names:
-        lines.append(b"X-Forwarded-Proto: " + scheme)
-    if host and b"x-forwarded-host" not in names:
-        lines.append(b"X-Forwarded-Host: " + host)
-    if prefix and b"x-forwarded-prefix" not in names:
-        lines.append(b"X-Forwarded-Prefix: " + prefix)
+    own[b"X-Forwarded-For"] = b", ".join([*_values(fields, b"x-forwarded-for"), address])
+    for name, value in own.items():
+        if value and (name.lower() not in names or name.lower() in _CONTINUED):
+            lines.append(b"%b: %b\r\n" % (name, value))
     if b"forwarded" in names:
-        element = b"for=" + _forwarded_node(address) + b";proto=" + scheme
+        element = b"for=" + _forwarded_node(address) + b";proto=" + own[b"X-Forwarded-Proto"]
         if host:
             element += b';host="' + host + b'"'
-        lines.append(b"Forwarded: " + b", ".join([*_values(fields, b"forwarded"), element]))
+        lines.append(b"Forwarded: " + b", ".join([*_values(fields, b"forwarded"), element]) + b"\r\n")
     return lines
 
 
 def via_line(received: Sequence[bytes], is_http11: bool, pseudonym: bytes) -> bytes:
-    """One Via line, without CRLF: what came, and this gateway appended."""
+    """One Via line with its CRLF: what came, and this gateway appended."""
     own = (b"1.1 " if is_http11 else b"1.0 ") + pseudonym
-    return b"Via: " + b", ".join([*received, own])
+    return b"Via: " + b", ".join([*received, own]) + b"\r\n"
 
 
 def passed_here_before(received: Sequence[bytes], pseudonym: bytes) -> bool:

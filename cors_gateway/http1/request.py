@@ -11,26 +11,11 @@ from cors_gateway.http1 import request_fields as kind
 from cors_gateway.http1.body import ChunkedDecoder, SizedBody
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import is_token
-from cors_gateway.http1.request_fields import RequestField, RequestFieldMemo
+from cors_gateway.http1.memo import Memo
+from cors_gateway.http1.request_fields import RequestField, SpecialField, read_field
 
 # Options that are no field names.
 _CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
-
-# Fields of which every value is kept, in order, for whoever decides: repeating one must not hide another.
-_COLLECTED = {
-    kind.ORIGIN: "origin",
-    kind.SEC_FETCH_SITE: "sec_fetch_site",
-    kind.REQUEST_METHOD: "method_asked",
-    kind.REQUEST_HEADERS: "headers_asked",
-    kind.REQUEST_PRIVATE_NETWORK: "private_network",
-    kind.VIA: "via",
-    kind.UPGRADE: "upgrade",
-    kind.MAX_FORWARDS: "max_forwards",
-    kind.REQUEST_ID: "request_id",
-    kind.WEBSOCKET_KEY: "websocket_key",
-    kind.WEBSOCKET_VERSION: "websocket_version",
-    kind.TRACEPARENT: "traceparent",
-}
 
 NO_BODY = 0
 SIZED = 1
@@ -71,7 +56,7 @@ class RequestHead:
         self.fields = fields
 
     def kept_lines(self, *, without_origin: bool = False) -> list[bytes]:
-        """The lines that go on to the backend, without CRLF."""
+        """The lines that go on to the backend, each with its CRLF."""
         if without_origin:
             return [field.line for field in self.fields if field.is_kept and field.name != b"origin"]
         return [field.line for field in self.fields if field.is_kept]
@@ -88,12 +73,12 @@ class RequestHead:
 class RequestReader:
     """Reads header sections under the limits of one listener; remembers lines across requests."""
 
-    __slots__ = ("_max_bytes", "_max_fields", "_memo")
+    __slots__ = ("_lines", "_max_bytes", "_max_fields")
 
     def __init__(self, *, max_bytes: int, max_fields: int) -> None:
         self._max_bytes = max_bytes
         self._max_fields = max_fields
-        self._memo = RequestFieldMemo()
+        self._lines: Memo[RequestField] = Memo(size=4096, longest=1024)
 
     @property
     def max_bytes(self) -> int:
@@ -110,11 +95,16 @@ class RequestReader:
         lines = block.split(b"\r\n") if block else []
         if self._max_fields and len(lines) > self._max_fields:
             raise ProtocolFault(431, "too many header fields")
-        known = self._memo.lines.get
-        fields = [known(line) or self._memo.read(line) for line in lines]
+        known = self._lines.get
+        fields = [known(line) or self._read_line(line) for line in lines]
         head = RequestHead(fields)
-        _interpret(head, [field for field in fields if field.kind > kind.DROP])
+        _interpret(head, [field for field in fields if isinstance(field, SpecialField)])
         return head
+
+    def _read_line(self, line: bytes) -> RequestField:
+        field = read_field(line)
+        self._lines.offer(line, field)
+        return field
 
 
 def check_version(head: RequestHead, is_http11: bool) -> None:
@@ -144,19 +134,20 @@ def is_websocket(method: bytes, head: RequestHead, is_http11: bool) -> bool:
     return True
 
 
-def _interpret(head: RequestHead, special: list[RequestField]) -> None:
+def _interpret(head: RequestHead, special: list[SpecialField]) -> None:
     transfer_encoding: bytes | None = None
     has_length = False
     for field in special:
+        name = field.collected_as
+        if name is not None:
+            before = getattr(head, name)
+            setattr(head, name, (*before, field.value) if before else field.values)
+            continue
         what = field.kind
         if what == kind.HOST:
             if head.host is not None:
                 raise ProtocolFault(400, "repeated Host")
             head.host = field.value
-        elif what in _COLLECTED:
-            name = _COLLECTED[what]
-            before = getattr(head, name)
-            setattr(head, name, (*before, field.value) if before else field.values)
         elif what == kind.CONNECTION:
             head.connection |= field.options
         elif what == kind.CONTENT_LENGTH:

@@ -1,7 +1,7 @@
 """What each field line of a request means to a gateway: kept, dropped, refused or looked at.
 
-A line is classified once and remembered (`RequestFieldMemo`): a line seen before costs one look-up, so the strict
-grammar is paid for once per distinct line. Assembling the lines of one request is in `request.py`.
+A line is classified once and remembered by whoever reads it (`request.py`): a line seen before costs one look-up, so
+the strict grammar is paid for once per distinct line.
 """
 
 from cors_gateway.http1.fault import ProtocolFault
@@ -11,11 +11,9 @@ from cors_gateway.http1.grammar import (
     parse_content_length,
     split_field_line,
 )
+from cors_gateway.http1.memo import Memo
 
 MAX_FIELD_LINE = 8192
-
-MAX_REMEMBERED_LINES = 4096
-MAX_REMEMBERED_LINE = 1024
 
 # What to do with a field. Plain integers: they are compared for every line of every request.
 KEEP = 0
@@ -94,28 +92,65 @@ _PROTECTED = frozenset(
 )
 _PROTECTED_PREFIXES = (b"access-control-", b"x-forwarded-", b"sec-")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
+# Fields of which every value is kept, in order, for whoever decides: repeating one must not hide another.
+_COLLECTED = {
+    ORIGIN: "origin",
+    SEC_FETCH_SITE: "sec_fetch_site",
+    REQUEST_METHOD: "method_asked",
+    REQUEST_HEADERS: "headers_asked",
+    REQUEST_PRIVATE_NETWORK: "private_network",
+    VIA: "via",
+    UPGRADE: "upgrade",
+    MAX_FORWARDS: "max_forwards",
+    REQUEST_ID: "request_id",
+    WEBSOCKET_KEY: "websocket_key",
+    WEBSOCKET_VERSION: "websocket_version",
+    TRACEPARENT: "traceparent",
+}
+_NAMES: Memo[tuple[bytes, int]] = Memo(size=1024, longest=64)
 # `upgrade`, `close`, `keep-alive` and `te` are what Connection is there for.
 _NOMINABLE = frozenset({b"upgrade"})
 
 
 class RequestField:
-    """One field line of a request. `line` is how it goes on to the backend, if it does.
+    """One field line of a request. `line` is how it goes on to the backend, with CRLF, if it does (`is_kept`)."""
 
-    What reading the value takes is done once, with the line: `options` of Connection, `number` of Content-Length,
-    `values` as the one-element tuple that collecting starts with.
-    """
-
-    __slots__ = ("is_kept", "kind", "line", "name", "number", "options", "value", "values")
+    __slots__ = ("is_kept", "kind", "line", "name", "value")
 
     def __init__(self, kind: int, name: bytes, value: bytes, line: bytes) -> None:
         self.kind = kind
         self.is_kept = kind == KEEP or kind >= LOOKED_AT_AND_KEPT
         self.name = name
         self.value = value
-        self.values = (value,)
         self.line = line
-        self.options: frozenset[bytes] = _NO_OPTIONS
+
+
+class SpecialField(RequestField):
+    """A field that is looked at. What reading its value takes is done once, with the line."""
+
+    __slots__ = ("collected_as", "number", "options", "values")
+
+    def __init__(self, kind: int, name: bytes, value: bytes, line: bytes) -> None:
+        """Raises ProtocolFault: 400 malformed, 417 an expectation nobody knows."""
+        super().__init__(kind, name, value, line)
+        self.collected_as = _COLLECTED.get(kind)
+        """Name of the attribute of `RequestHead` that collects all values of such fields."""
+        self.values = (value,)
+        """What collecting starts with."""
+        self.options = _NO_OPTIONS
+        """Of Connection."""
         self.number = 0
+        """Of Content-Length."""
+        if kind == HOST:
+            if not is_valid_host(value):
+                raise ProtocolFault(400, "malformed Host")
+        elif kind == CONNECTION:
+            self.options = connection_options(value)
+            check_nominations(self.options)
+        elif kind == CONTENT_LENGTH:
+            self.number = parse_content_length(value)
+        elif kind == EXPECT and value.lower() != b"100-continue":
+            raise ProtocolFault(417, "unknown expectation")
 
 
 def read_field(line: bytes) -> RequestField:
@@ -126,26 +161,25 @@ def read_field(line: bytes) -> RequestField:
     if len(line) > MAX_FIELD_LINE:
         raise ProtocolFault(431, "header field too large")
     name, value = split_field_line(line)
+    known = _NAMES.get(name)
+    if known is None:
+        known = _read_name(name)
+    lower, kind = known
+    rendered = b"%b: %b\r\n" % (name, value)
+    if kind > DROP:
+        return SpecialField(kind, lower, value, rendered)
+    return RequestField(kind, lower, value, rendered)
+
+
+def _read_name(name: bytes) -> tuple[bytes, int]:
     lower = name.lower()
     kind = _KINDS.get(lower, KEEP)
-    if kind == KEEP:
-        if b"_" in name:
-            if is_protected(lower.replace(b"_", b"-")):
-                raise ProtocolFault(400, "header field name that imitates a protected one")
-            kind = DROP
-        return RequestField(kind, lower, value, name + b": " + value)
-    field = RequestField(kind, lower, value, name + b": " + value)
-    if kind == HOST:
-        if not is_valid_host(value):
-            raise ProtocolFault(400, "malformed Host")
-    elif kind == CONNECTION:
-        field.options = connection_options(value)
-        check_nominations(field.options)
-    elif kind == CONTENT_LENGTH:
-        field.number = parse_content_length(value)
-    elif kind == EXPECT and value.lower() != b"100-continue":
-        raise ProtocolFault(417, "unknown expectation")
-    return field
+    if kind == KEEP and b"_" in name:
+        if is_protected(lower.replace(b"_", b"-")):
+            raise ProtocolFault(400, "header field name that imitates a protected one")
+        kind = DROP
+    _NAMES.offer(name, (lower, kind))
+    return lower, kind
 
 
 def is_protected(name: bytes) -> bool:
@@ -158,21 +192,3 @@ def check_nominations(options: frozenset[bytes]) -> None:
     for option in options:
         if is_protected(option) and option not in _NOMINABLE:
             raise ProtocolFault(400, "Connection names a field that must not be removed")
-
-
-class RequestFieldMemo:
-    """Remembers classified lines, bounded in number and length; emptied when full."""
-
-    __slots__ = ("lines",)
-
-    def __init__(self) -> None:
-        self.lines: dict[bytes, RequestField] = {}
-
-    def read(self, line: bytes) -> RequestField:
-        """Classify a line that `lines` does not hold yet, and remember it. Raises as `read_field`."""
-        field = read_field(line)
-        if len(line) <= MAX_REMEMBERED_LINE:
-            if len(self.lines) >= MAX_REMEMBERED_LINES:
-                self.lines.clear()
-            self.lines[line] = field
-        return field

@@ -6,26 +6,24 @@ choose the keys.
 """
 
 import asyncio
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cors_gateway.config.snapshot import Route, Snapshot, Upstream
 from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.memo import Memo
 from cors_gateway.http1.request import RequestReader
 from cors_gateway.http1.request_line import RequestLine, parse_request_line
 from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
 from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.grant import ActualDecision
+from cors_gateway.policy.reason import Kind, Reason
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.routing import HostRoutes, RouteKey, RouteTable
 
-MAX_REMEMBERED_LINES = 4096
-MAX_REMEMBERED_LINE = 512
 MAX_REMEMBERED_HOSTS = 256
-MAX_REMEMBERED_PREFLIGHTS = 2048
-MAX_REMEMBERED_PREFLIGHT = 2048
 
-_NOT_FORWARDED = frozenset({b"TRACE", b"TRACK"})
+NOT_FORWARDED = frozenset({b"TRACE", b"TRACK"})
 
 
 class ActivationError(Exception):
@@ -38,6 +36,7 @@ class ActiveRoute:
     __slots__ = (
         "_last_decision",
         "_last_tally",
+        "_tallies",
         "host_field",
         "policy",
         "pool",
@@ -57,6 +56,7 @@ class ActiveRoute:
         self.strip_segments = route.path.count("/") if route.strip_prefix and route.path != "/" else 0
         self.prefix = route.path.encode("ascii") if self.strip_segments else b""
         self.host_field = _host_field(pool.upstream)
+        self._tallies: dict[tuple[int, int], Tally] = {}
         self._last_decision: ActualDecision | None = None
         self._last_tally: Tally = None  # type: ignore[assignment]  # set with the decision
 
@@ -64,9 +64,16 @@ class ActiveRoute:
         """The counter of a decision; decisions are shared values, and most are the one before."""
         if decision is not self._last_decision:
             self._last_decision = decision
-            reason = decision.reason
-            self._last_tally = self.stats.decision(decision.kind, reason, reason.outcome)
+            self._last_tally = self.tally_of(decision.kind, decision.reason)
         return self._last_tally
+
+    def tally_of(self, kind: Kind, reason: Reason) -> Tally:
+        """The counter of an outcome."""
+        key = (id(kind), id(reason))  # members are unique objects, and hashing one is a call in Python
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = self.stats.decision(kind, reason, reason.outcome)
+        return tally
 
 
 class RoutedLine:
@@ -86,7 +93,7 @@ class RoutedLine:
             and line.is_http11
             and line.authority is None
             and line.method != b"OPTIONS"
-            and line.method not in _NOT_FORWARDED
+            and line.method not in NOT_FORWARDED
         )
         """HTTP/1.1 in origin form, a method that is simply forwarded, and a route: the common case, tested once."""
 
@@ -98,16 +105,13 @@ class ActiveHost:
 
     def __init__(self, routes: HostRoutes[ActiveRoute]) -> None:
         self._routes = routes
-        self.lines: dict[bytes, RoutedLine] = {}
+        self.lines: Memo[RoutedLine] = Memo(size=4096, longest=512)
 
     def read_line(self, line: bytes) -> RoutedLine:
         """Read a request line that `lines` does not hold. Raises ProtocolFault."""
         parsed = parse_request_line(line)
         routed = RoutedLine(parsed, self.select(parsed, parsed.method))
-        if len(line) <= MAX_REMEMBERED_LINE:
-            if len(self.lines) >= MAX_REMEMBERED_LINES:
-                self.lines.clear()
-            self.lines[line] = routed
+        self.lines.offer(line, routed)
         return routed
 
     def select(self, line: RequestLine, method: bytes) -> ActiveRoute | None:
@@ -125,8 +129,7 @@ class ActiveHost:
         return route
 
 
-@dataclass(frozen=True, slots=True)
-class RememberedPreflight:
+class RememberedPreflight(NamedTuple):
     """The answer to a preflight whose bytes were seen before: all but the Date line, and where to count it."""
 
     head: bytes
@@ -160,7 +163,7 @@ class Active:
         self.limits = limits
         self.timeouts = snapshot.server.timeouts
         self.trusted = snapshot.server.trusted_proxies
-        self.preflights: dict[bytes, RememberedPreflight] = {}
+        self.preflights: Memo[RememberedPreflight] = Memo(size=2048, longest=2048)
         self._routes = routes
         self._hosts: dict[bytes, ActiveHost] = {}
 
@@ -173,12 +176,6 @@ class Active:
                 self._hosts.clear()
             self._hosts[host] = found
         return found
-
-    def remember_preflight(self, request: bytes, answer: RememberedPreflight) -> None:
-        if len(request) <= MAX_REMEMBERED_PREFLIGHT:
-            if len(self.preflights) >= MAX_REMEMBERED_PREFLIGHTS:
-                self.preflights.clear()
-            self.preflights[request] = answer
 
 
 def prepare(

@@ -10,18 +10,17 @@ from http import HTTPStatus
 from cors_gateway.proxy.rewrite import CONNECTION_CLOSE
 
 _REASON_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_STATUS_LINES = {
+    status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode("ascii")) for status in HTTPStatus
+}
 ALLOWED_METHODS = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
-
-
-def status_line(status: int) -> bytes:
-    return b"HTTP/1.1 %d %b\r\n" % (status, _REASON_PHRASES.get(status, "").encode("ascii"))
 
 
 def empty_answer(status: int, *, lines: bytes, date_line: bytes, closes: bool) -> bytes:
     """An answer without content. A 204 has no framing fields (RFC 9110 8.6), any other status says length 0."""
     return b"".join(
         (
-            status_line(status),
+            _status_line(status),
             date_line,
             lines,
             b"" if status == 204 else b"Content-Length: 0\r\n",
@@ -70,7 +69,7 @@ def problem(
     body = json.dumps(document).encode("ascii") + b"\n"
     return b"".join(
         (
-            status_line(status),
+            _status_line(status),
             date_line,
             b"Content-Type: application/problem+json\r\nContent-Length: %d\r\n" % len(body),
             b"Cache-Control: no-store\r\n",
@@ -80,3 +79,7 @@ def problem(
             b"" if is_head_request else body,
         )
     )
+
+
+def _status_line(status: int) -> bytes:
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status

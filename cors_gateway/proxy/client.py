@@ -18,7 +18,7 @@ from cors_gateway.proxy.answers import last_answer
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.flow import Flow
-from cors_gateway.proxy.intake import Answer, Context, admit
+from cors_gateway.proxy.intake import Answer, Context
 
 if TYPE_CHECKING:
     from cors_gateway.http1.body import ChunkedDecoder, SizedBody
@@ -85,7 +85,7 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         phase = self._phase
         if phase == _HEAD:
-            self._take_requests(data)
+            self._take_complete_requests(data)
         elif phase == _PARTIAL:
             self._continue_head(data)
         elif phase == _BODY:
@@ -175,19 +175,20 @@ class ClientConnection(asyncio.Protocol):
             line_end = data.find(b"\r\n", 0, end + 2)
             if is_options:
                 self.request_bytes = data[: end + 4]
-            outcome = admit(self, data[:line_end], data[line_end + 2 : end])
+            began = time.monotonic()
+            outcome = gateway.admit(self, data[:line_end], data[line_end + 2 : end])
         except ProtocolFault as fault:
             self._buffer = data
             self._refuse(fault)
             return b""
         rest = data[end + 4 :]
         if isinstance(outcome, Exchange):
+            outcome.started = began
             return self._start(outcome, rest)
         return self._answer(outcome, rest)
 
     def _start(self, exchange: Exchange, rest: bytes) -> bytes:
         self._exchange = exchange
-        exchange.started = time.monotonic()
         if exchange.is_request_sent:
             self._phase = _WAIT
             self.deadline = NEVER
@@ -241,10 +242,9 @@ class ClientConnection(asyncio.Protocol):
             self._flow.pause_reading()
 
     def _take_what_is_here(self) -> None:
-        if self._buffer:
-            data, self._buffer = self._buffer, b""
-            self._flow.resume_reading()
-            self._take_requests(data)
+        data, self._buffer = self._buffer, b""
+        self._flow.resume_reading()
+        self._take_requests(data)
 
     # -- request bodies --------------------------------------------------------------------------------------------
 
@@ -313,7 +313,8 @@ class ClientConnection(asyncio.Protocol):
         self._phase = _HEAD
         idle_until = self.clock.now + self.gateway.active.timeouts.keep_alive
         self.deadline = min(idle_until, self._flow.stall_deadline)
-        self._take_what_is_here()
+        if self._buffer:
+            self._take_what_is_here()
 
     def truncate(self, exchange: Exchange) -> None:
         """Break off a response that cannot be completed, so that the client sees it."""

@@ -42,7 +42,6 @@ class Exchange(RequestRecord):
         "_client",
         "_connection",
         "_pending",
-        "_request",
         "_retries",
         "_variant",
         "closes",
@@ -52,6 +51,7 @@ class Exchange(RequestRecord):
         "is_http11",
         "is_over",
         "is_request_sent",
+        "request",
         "route",
         "sent_at",
         "websocket_key",
@@ -89,7 +89,8 @@ class Exchange(RequestRecord):
         self.websocket_key: bytes | None = None
         self._client = client
         self.head = head
-        self._request = request
+        self.request = request
+        """The head as the backend gets it."""
         self._pending: list[bytes] = []
         self._connection: UpstreamConnection | None = None
         self._retries = route.pool.upstream.retries
@@ -119,13 +120,11 @@ class Exchange(RequestRecord):
         self.sent_at = time.monotonic()
         self.upstream = connection.server.name
         if self._pending:
-            connection.transport.write(b"".join([self._request, *self._pending]))
+            connection.transport.write(b"".join([self.request, *self._pending]))
             self._pending.clear()
         else:
-            connection.transport.write(self._request)
-        if self.is_request_sent:
-            connection.request_sent()
-        else:
+            connection.transport.write(self.request)
+        if not self.is_request_sent:
             self._client.upstream_is_ready()
 
     def send(self, data: bytes) -> None:
@@ -269,9 +268,8 @@ class Exchange(RequestRecord):
 
     def start_tunnel(self, response: ResponseHead, upstream: "asyncio.Transport", early: bytes) -> None:
         """The backend accepted the handshake: from now on bytes go both ways unread."""
-        lines = [field.line for field in response.fields if not (self.grant.rewrite and field.is_cors)]
-        head = [b"HTTP/1.1 101 Switching Protocols", *lines, b"Connection: Upgrade", b"Upgrade: websocket"]
-        self.respond(101, b"\r\n".join([*head, b"", b""]))
+        head = interim_head(response, self.grant).removesuffix(b"\r\n")
+        self.respond(101, head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         self.is_over = True
         self._connection = None
         client, ahead = self._client.leave_transport()

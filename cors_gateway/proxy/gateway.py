@@ -16,12 +16,14 @@ from cors_gateway.http1.request import RequestHead
 from cors_gateway.http1.request_line import RequestLine
 from cors_gateway.observe.metrics import SERVER_ERROR, Metrics, RouteStats, Tally
 from cors_gateway.observe.record import RequestRecord
+from cors_gateway.observe.tracing import Tracing
 from cors_gateway.policy.reason import Kind
 from cors_gateway.proxy.activation import Active, RememberedPreflight, prepare
 from cors_gateway.proxy.client import ClientConnection
 from cors_gateway.proxy.clock import CoarseClock, tick_for
 from cors_gateway.proxy.exchange import Exchange
-from cors_gateway.proxy.intake import Answer
+from cors_gateway.proxy.intake import Answer, admit
+from cors_gateway.proxy.traced import traced
 from cors_gateway.proxy.tunnel import Tunnel
 
 
@@ -42,6 +44,7 @@ class Gateway:
         instance_id: str,
         metrics: Metrics,
         access_log: AccessLogSink | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """Raises ActivationError if the snapshot cannot be served here.
 
@@ -55,6 +58,7 @@ class Gateway:
         self.via_line = via_line((), True, self.pseudonym)
         self.is_draining = False
         self._loop = loop
+        self.admit = admit if tracing is None else traced(tracing)
         self.access_log = access_log
         self._connections: set[ClientConnection | Tunnel] = set()
         prefix = os.urandom(10).hex().encode("ascii")

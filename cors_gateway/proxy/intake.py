@@ -14,8 +14,8 @@ from cors_gateway.http1.request import NO_BODY, RequestHead, check_version, is_w
 from cors_gateway.http1.request_line import RequestLine
 from cors_gateway.observe.metrics import Tally
 from cors_gateway.policy.reason import Kind, Reason
-from cors_gateway.proxy.activation import Active, ActiveRoute, RememberedPreflight, RoutedLine
-from cors_gateway.proxy.answers import ALLOWED_METHODS, empty_answer, problem, status_line
+from cors_gateway.proxy.activation import NOT_FORWARDED, Active, ActiveRoute, RememberedPreflight, RoutedLine
+from cors_gateway.proxy.answers import ALLOWED_METHODS, empty_answer, problem
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.rewrite import request_fields
 
@@ -68,10 +68,11 @@ class Context:
         ]
         if head.max_forwards:
             hops = _hops_left(head) - 1 if line.method == b"OPTIONS" else None
-            added.append(b"Max-Forwards: " + (head.max_forwards[0] if hops is None else b"%d" % hops))
+            value = head.max_forwards[0] if hops is None else b"%d" % hops
+            added.append(b"Max-Forwards: " + value + b"\r\n")
         if bool(head.upgrade) and is_websocket(line.method, head, line.is_http11):
             self.websocket_key = head.websocket_key[0]
-            added += (b"Connection: Upgrade", b"Upgrade: websocket")
+            added.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
             decide = route.policy.websocket
         else:
             self.websocket_key = None
@@ -138,13 +139,13 @@ def _admit_special(client: "ClientConnection", context: Context, routed: RoutedL
         head.host or b""
     ):
         raise ProtocolFault(421, "the target's authority is not the Host")
-    if line.method in {b"TRACE", b"TRACK"}:
+    if line.method in NOT_FORWARDED:
         return _refusal(
             client, context, routed, 405, "method_not_served", "TRACE is not served.", ALLOWED_METHODS
         )
     if line.target == b"*":
         return _options_of_gateway(client, context, routed)
-    if passed_here_before(head.via, client.gateway.pseudonym):
+    if head.via and passed_here_before(head.via, client.gateway.pseudonym):
         return _refusal(
             client, context, routed, 508, "loop_detected", "The request came through this gateway before."
         )
@@ -210,53 +211,26 @@ def _preflight(client: "ClientConnection", context: Context, routed: RoutedLine)
     )
     if decision.forward:
         return route
-    tally = route.stats.decision(Kind.PREFLIGHT, decision.reason, decision.reason.outcome)
+    tally = route.tally_of(Kind.PREFLIGHT, decision.reason)
     tally.count += 1
     closes = head.closes or not line.is_http11 or client.gateway.is_draining
     status = decision.status
+    date = client.clock.date_line
     if 200 <= status < 300:
-        start = status_line(status)
-        rest = decision.lines + (b"\r\n" if status == 204 else b"Content-Length: 0\r\n\r\n")
-        data = empty_answer(status, lines=decision.lines, date_line=client.clock.date_line, closes=closes)
+        data = empty_answer(status, lines=decision.lines, date_line=date, closes=closes)
     else:
         detail = _PREFLIGHT_DETAILS.get(decision.reason, "The preflight was refused.")
-        data = problem(
-            status,
-            decision.reason,
-            detail,
-            lines=decision.lines,
-            date_line=client.clock.date_line,
-            closes=closes,
-        )
-        start, _, rest = data.partition(client.clock.date_line)
-    if (
-        not closes
-        and head.is_plain
-        and head.framing == NO_BODY
-        and len(head.origin) == 1
-        and line.authority is None
-    ):
+        data = problem(status, decision.reason, detail, lines=decision.lines, date_line=date, closes=closes)
+    is_constant = not closes and head.is_plain and head.framing == NO_BODY and line.authority is None
+    preflights = context.active.preflights
+    if is_constant and len(head.origin) == 1 and preflights.wants(client.request_bytes):
+        start, _, rest = data.partition(date)
+        counters = route.stats.requests[b"OPTIONS"]
         remembered = RememberedPreflight(
-            start,
-            rest,
-            status,
-            tally,
-            route.stats.requests[b"OPTIONS"],
-            route,
-            head.origin[0],
-            line.target,
-            head.host or b"",
+            start, rest, status, tally, counters, route, head.origin[0], line.target, head.host or b""
         )
-        context.active.remember_preflight(client.request_bytes, remembered)
-    return Answer(
-        status,
-        data,
-        closes=closes,
-        line=routed.line,
-        head=context.head,
-        route=route,
-        tally=tally,
-    )
+        preflights.offer(client.request_bytes, remembered)
+    return Answer(status, data, closes=closes, line=line, head=head, route=route, tally=tally)
 
 
 def _rejection(client: "ClientConnection", context: Context, routed: RoutedLine) -> Answer:

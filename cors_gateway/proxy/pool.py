@@ -75,6 +75,7 @@ class UpstreamPool:
         self.stats = stats
         self.clock = clock
         self.servers = [UpstreamServer(address, upstream, loop) for address in upstream.servers]
+        self._only = self.servers[0] if len(self.servers) == 1 else None
         self.response_head_timeout = upstream.timeouts.response_head
         self.idle_timeout = upstream.timeouts.idle
         self._loop = loop
@@ -87,14 +88,15 @@ class UpstreamPool:
 
     def start(self, exchange: "Exchange") -> None:
         """Give the exchange a connection: an idle one now, or a new one when it is open."""
-        server = self._choose(None)
-        if server is None:
-            exchange.failed(UpstreamFailure.UNAVAILABLE)
-            return
+        server = self._only
+        if server is None or not server.is_healthy:
+            server = self._choose(None)
+            if server is None:
+                exchange.failed(UpstreamFailure.UNAVAILABLE)
+                return
         server.active += 1
-        idle = server.idle
-        while idle:
-            connection = idle.pop()
+        while server.idle:
+            connection = server.idle.pop()
             self._idle_count -= 1
             if connection.is_usable():
                 connection.begin(exchange)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cors_gateway.http1.request import CHUNKED, NO_BODY, RequestHead
 from cors_gateway.http1.response import CHUNKED as CHUNKED_BODY
-from cors_gateway.http1.response import ResponseHead, has_no_body
+from cors_gateway.http1.response import ResponseHead
 from cors_gateway.policy.grant import Grant
 from cors_gateway.policy.vary import merge_vary
 
@@ -25,14 +25,14 @@ def request_fields(
 ) -> bytes:
     """The header section for the backend, each line with its CRLF, without X-Request-Id and the empty line.
 
-    `added` are the gateway's own lines, without CRLF: about forwarding, or for a WebSocket handshake.
+    `added` are the gateway's own lines, each with its CRLF: about forwarding, or for a WebSocket handshake.
     """
-    lines = [b"Host: " + host, *head.kept_lines(without_origin=strip_origin), *added]
+    lines = [b"Host: %b\r\n" % host, *head.kept_lines(without_origin=strip_origin), *added]
     if head.framing == CHUNKED:
-        lines.append(b"Transfer-Encoding: chunked")
+        lines.append(b"Transfer-Encoding: chunked\r\n")
     elif head.framing != NO_BODY:
-        lines.append(b"Content-Length: %d" % head.content_length)
-    return b"\r\n".join(lines) + b"\r\n"
+        lines.append(b"Content-Length: %d\r\n" % head.content_length)
+    return b"".join(lines)
 
 
 def response_head(
@@ -48,17 +48,16 @@ def response_head(
 
     `is_http11` is the client's version: a body without a length goes out chunked to 1.1 and until close to 1.0.
     """
-    reason = b" " + response.reason if response.reason else b" "
-    parts = [b"HTTP/1.1 %d%b\r\n" % (response.status, reason)]
+    parts = [response.start_line]
     if response.has_policy_fields:
         parts += _with_policy(response, grant)
     else:
-        parts += [field.line + b"\r\n" for field in response.fields]
+        parts += [field.line for field in response.fields]
         if grant.rewrite:
             parts += (grant.vary_line, grant.lines)
     if not response.has_date:
         parts.append(date_line)
-    if has_no_body(response.status, is_head_request):
+    if response.has_no_body or is_head_request:
         if response.content_length is not None and response.status not in {101, 204}:
             parts.append(b"Content-Length: %d\r\n" % response.content_length)
         elif response.length == CHUNKED_BODY and is_head_request and is_http11:
@@ -76,7 +75,7 @@ def response_head(
 def interim_head(response: ResponseHead, grant: Grant) -> bytes:
     """An interim (1xx) response for the client: its fields without those of the Access-Control family."""
     lines = [field.line for field in response.fields if not (grant.rewrite and field.is_cors)]
-    return b"\r\n".join([b"HTTP/1.1 %d %b" % (response.status, response.reason), *lines, b"", b""])
+    return b"".join([response.start_line, *lines, b"\r\n"])
 
 
 def stripped_fields(response: ResponseHead) -> int:
@@ -86,10 +85,10 @@ def stripped_fields(response: ResponseHead) -> int:
 
 def _with_policy(response: ResponseHead, grant: Grant) -> list[bytes]:
     if not grant.rewrite:
-        return [field.line + b"\r\n" for field in response.fields]
+        return [field.line for field in response.fields]
     vary = [field.value for field in response.fields if field.is_vary]
     parts = [
-        field.line + b"\r\n"
+        field.line
         for field in response.fields
         if not (field.is_cors or field.is_vary or field.name in grant.strip)
     ]

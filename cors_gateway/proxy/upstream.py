@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from cors_gateway.http1.body import LAST_CHUNK, ChunkedDecoder, frame_chunk
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import list_elements
-from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseReader, has_no_body
+from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseReader
 from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.failure import UpstreamFailure
@@ -170,7 +170,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.exchange = exchange
         self._phase = _HEAD
         self._interim = 0
-        self.deadline = NEVER
+        is_complete = exchange.is_request_sent
+        self.deadline = self._clock.now + self._pool.response_head_timeout if is_complete else NEVER
         exchange.connected(self)
 
     def request_sent(self) -> None:
@@ -254,7 +255,7 @@ class UpstreamConnection(asyncio.Protocol):
         if response.keep_alive is not None:
             self.promised_idle = float(response.keep_alive)
 
-        if has_no_body(response.status, exchange.is_head_request):
+        if response.has_no_body or exchange.is_head_request:
             exchange.respond(response.status, rendered)
             self._end_of_response(in_step=len(data) == end + 4 and not _announces_body(response, exchange))
             return
@@ -336,7 +337,7 @@ class UpstreamConnection(asyncio.Protocol):
         exchange = self._detach()
         response: ResponseHead = self._response  # type: ignore[assignment]  # its head was read
         if in_step and exchange.is_request_sent and not (response.closes or self._is_suspect):
-            self.resume()
+            self._flow.resume_reading()
             self._phase = _IDLE
             self.was_used = True
             self._pool.release(self)

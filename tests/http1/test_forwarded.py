@@ -31,7 +31,7 @@ SPOOFED = fields(
 
 def test_an_untrusted_peer_is_taken_by_its_address_alone() -> None:
     peer = Peer("192.0.2.7", LOCAL, is_tls=False)
-    assert forwarding_lines(peer, SPOOFED, b"gw.test", b"") == [
+    assert b"".join(forwarding_lines(peer, SPOOFED, b"gw.test", b"")).splitlines() == [
         b"X-Forwarded-For: 192.0.2.7",
         b"X-Forwarded-Proto: http",
         b"X-Forwarded-Host: gw.test",
@@ -48,7 +48,7 @@ def test_a_trusted_peer_is_believed_and_its_lists_continued() -> None:
         b"Forwarded: for=192.0.2.7",
         b"X-Real-IP: 192.0.2.7",
     )
-    assert forwarding_lines(peer, received, b"gw.test", b"/api") == [
+    assert b"".join(forwarding_lines(peer, received, b"gw.test", b"/api")).splitlines() == [
         b"X-Forwarded-Proto: https",
         b"X-Real-IP: 192.0.2.7",
         b"X-Forwarded-For: 192.0.2.7, 10.0.0.9, 10.0.0.2",
@@ -87,7 +87,7 @@ def test_only_so_many_hops_are_read() -> None:
 def test_ipv6_addresses_are_quoted_in_forwarded() -> None:
     peer = Peer("::1", LOCAL, is_tls=False)
     lines = forwarding_lines(peer, fields(b"Forwarded: for=x"), b"", b"")
-    assert lines[-1] == b'Forwarded: for=x, for="[::1]";proto=http'
+    assert lines[-1] == b'Forwarded: for=x, for="[::1]";proto=http\r\n'
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_which_addresses_are_trusted(address: str, expected: bool) -> None:
 def test_lines_of_an_untrusted_peer_follow_the_host() -> None:
     peer = Peer("192.0.2.7", LOCAL, is_tls=False)
     assert peer.lines((), b"one", b"") is peer.lines(SPOOFED, b"one", b"")
-    assert peer.lines((), b"two", b"")[-1] == b"X-Forwarded-Host: two"
-    assert peer.lines((), b"two", b"/p")[-1] == b"X-Forwarded-Prefix: /p"
+    assert peer.lines((), b"two", b"")[-1] == b"X-Forwarded-Host: two\r\n"
+    assert peer.lines((), b"two", b"/p")[-1] == b"X-Forwarded-Prefix: /p\r\n"
 
 
 def test_via_is_continued() -> None:
-    assert via_line((b"1.0 a, 1.1 b",), True, b"me") == b"Via: 1.0 a, 1.1 b, 1.1 me"
-    assert via_line((), False, b"me") == b"Via: 1.0 me"
+    assert via_line((b"1.0 a, 1.1 b",), True, b"me") == b"Via: 1.0 a, 1.1 b, 1.1 me\r\n"
+    assert via_line((), False, b"me") == b"Via: 1.0 me\r\n"
 
 
 @pytest.mark.parametrize(
