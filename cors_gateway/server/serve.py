@@ -16,6 +16,7 @@ from cors_gateway.config.load import load
 from cors_gateway.config.problems import summary
 from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.event import emit
+from cors_gateway.observe.tracing import open_tracing
 from cors_gateway.server.control import OpenAdmin
 from cors_gateway.server.cpus import usable_cpus
 from cors_gateway.server.engine import Engine
@@ -52,7 +53,7 @@ async def _serve(path: Path, environ: Mapping[str, str], open_admin: OpenAdmin) 
         workers = loaded.snapshot.server.workers or usable_cpus()
         emit("start", version=__version__, pid=os.getpid(), configuration=str(path), workers=workers)
         _check_file_limit(loaded.snapshot)
-        engine = _make_engine(loaded.snapshot, workers)
+        engine = _make_engine(loaded.snapshot, workers, environ)
     except StartupError as error:
         emit("start_failed", level=logging.ERROR, message=str(error))
         return CANNOT_START
@@ -61,12 +62,12 @@ async def _serve(path: Path, environ: Mapping[str, str], open_admin: OpenAdmin) 
     return await process.run(Watcher(path, process.reloader, loaded))
 
 
-def _make_engine(snapshot: Snapshot, workers: int) -> Engine:
+def _make_engine(snapshot: Snapshot, workers: int, environ: Mapping[str, str]) -> Engine:
     instance_id = secrets.token_hex(8)
     if workers > 1:
         return Supervisor(snapshot, workers=workers, instance_id=instance_id)
     reap_orphans()
-    return Worker(snapshot, instance_id=instance_id)
+    return Worker(snapshot, instance_id=instance_id, tracing=open_tracing(environ))
 
 
 def _check_file_limit(snapshot: Snapshot) -> None:

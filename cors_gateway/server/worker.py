@@ -18,6 +18,7 @@ from cors_gateway.observe.access_log import AccessLog
 from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
+from cors_gateway.observe.tracing import TracedLog, Tracing
 from cors_gateway.proxy.activation import ActivationError, Active
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.server.health import HealthChecks
@@ -52,6 +53,7 @@ class Worker:
         *,
         instance_id: str,
         generation: int = 1,
+        tracing: Tracing | None = None,
     ) -> None:
         """Raises StartupError if the snapshot cannot be served here."""
         self._counters = Metrics()
@@ -62,11 +64,13 @@ class Worker:
                 loop=asyncio.get_running_loop(),
                 instance_id=instance_id,
                 metrics=self._counters,
+                tracing=tracing,
             )
         except ActivationError as error:
             raise StartupError(str(error)) from error
         self._gateway.active.generation = generation
         self._health = HealthChecks()
+        self._tracing = tracing
         self._log: AccessLog | None = None
         self._set_access_log(snapshot.server.access_log)
 
@@ -136,6 +140,8 @@ class Worker:
         self._gateway.close()
         self._set_access_log(Form.OFF)
         await asyncio.sleep(0)
+        if self._tracing is not None:
+            await self._tracing.close()
 
     async def failure(self) -> str:
         """Never returns: what ends this worker ends the process."""
@@ -164,7 +170,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         writer = None if form is Form.OFF else BackgroundWriter(STANDARD_OUTPUT, name="access log")
         self._log = None if writer is None else AccessLog(form, writer, loop)
-        self._gateway.access_log = self._log
+        self._gateway.access_log = self._log if self._tracing is None else TracedLog(self._tracing, self._log)
 
     def _count_dropped_lines(self) -> None:
         if self._log is not None:

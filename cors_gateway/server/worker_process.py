@@ -18,6 +18,7 @@ import uvloop
 from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.event import emit
 from cors_gateway.observe.refusals import export_refusals
+from cors_gateway.observe.tracing import open_tracing
 from cors_gateway.server.channel import Channel, Question
 from cors_gateway.server.events import configure
 from cors_gateway.server.listeners import Bound
@@ -118,6 +119,7 @@ class WorkerProcess:
                 snapshot,
                 instance_id=question.fields["instance_id"],
                 generation=question.fields["generation"],
+                tracing=open_tracing(os.environ),
             )
             await worker.start(bound)
             self._worker = worker
