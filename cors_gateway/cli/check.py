@@ -27,7 +27,10 @@ from cors_gateway.cli.options import config_option
     help="Print the effective configuration, secrets redacted; problems go to standard error.",
 )
 def command(path: Path, form: str, strict: bool, print_effective: bool) -> None:
-    """Check a configuration; exit code 1 if it is not fit to be served."""
+    """Check a configuration.
+
+    Everything that can be known without opening a socket or asking DNS; exit code 1 if it is not fit to be served.
+    """
     import os
 
     from cors_gateway.config import problems as report

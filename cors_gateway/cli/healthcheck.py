@@ -17,7 +17,10 @@ from cors_gateway.cli.options import admin_option
 @admin_option
 @click.option("--timeout", default=2.0, show_default=True, help="Seconds to wait for an answer.")
 def command(address: str, timeout: float) -> None:
-    """Ask the admin listener whether the gateway is ready: exit code 0 or 1."""
+    """Ask whether the running gateway is ready.
+
+    Exit code 0 if its admin listener says so, else 1.
+    """
     try:
         target = parse_admin_address(address)
     except AddressError as error:

@@ -21,7 +21,10 @@ from cors_gateway.cli.options import admin_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for the outcome.")
 def command(address: str, token: str, form: str, timeout: float) -> None:
-    """Reload the configuration of the running gateway; exit code 1 if it keeps the old one."""
+    """Have the running gateway read its configuration.
+
+    Exit code 1 if it keeps the old one.
+    """
     import json
 
     try:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @click.command()
 @config_option
 def command(path: Path) -> None:
-    """Serve. SIGHUP reloads the configuration, SIGTERM drains, a second SIGTERM stops at once."""
+    """Serve.
+
+    SIGHUP reloads the configuration, SIGTERM drains, a second SIGTERM stops at once.
+    """
     import os
 
     from cors_gateway.server.serve import serve
