@@ -26,7 +26,7 @@ THIRD_PARTY = {
     "routing": set(),
     "config": {"pydantic", "pydantic_core", "yaml", "publicsuffixlist"},
     "explain": set(),
-    "observe": {"prometheus_client"},
+    "observe": {"prometheus_client", "opentelemetry"},
     "proxy": {"uvloop"},
     "server": {"aiohttp", "uvloop", "watchfiles"},
     "admin": {"aiohttp", "prometheus_client"},
