@@ -1,38 +1,51 @@
-"""The operators' HTTP interface as an aiohttp application; never on the public port."""
+"""The operators' HTTP interface as an aiohttp application; never on the public port.
+
+Here is only the wiring: which path is answered by which handler, and what comes before all of them.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from cors_gateway.admin import assets, documents, page, probes, status
+from cors_gateway.admin.answers import protect
+from cors_gateway.admin.explainers import Explainers
+from cors_gateway.admin.guard import guard
+from cors_gateway.admin.history import History
+from cors_gateway.admin.state import CONTROL, EXPLAINERS, HISTORY
 from cors_gateway.server.control import Control
-
-CONTROL = web.AppKey("control", Control)
 
 
 def create_app(control: Control) -> web.Application:
     """The application for one process."""
-    app = web.Application()
+    app = web.Application(middlewares=[protect, guard])
     app[CONTROL] = control
+    app[EXPLAINERS] = Explainers()
+    app[HISTORY] = History(time.monotonic)
+    app.cleanup_ctx.append(_take_samples)
     app.add_routes(
         [
-            web.get("/healthz", _healthz),
-            web.get("/readyz", _readyz),
-            web.post("/reload", _reload),
+            web.get("/healthz", probes.healthz),
+            web.get("/readyz", probes.readyz),
+            web.post("/reload", probes.reload),
+            web.get("/status", status.status),
+            web.get("/config", documents.configuration),
+            web.get("/metrics", documents.metrics),
+            web.get("/explain", documents.explanation),
+            web.get("/", page.page),
+            web.get("/live", page.live),
+            web.get("/static/{name}", assets.asset),
         ]
     )
     return app
 
 
-async def _healthz(request: web.Request) -> web.Response:
-    """The process is alive. Says nothing about backends: restarting the gateway would not mend them."""
-    return web.Response(text="ok\n")
-
-
-async def _readyz(request: web.Request) -> web.Response:
-    """New traffic is welcome."""
-    control = request.app[CONTROL]
-    status = 200 if control.is_ready else 503
-    return web.Response(text=f"{control.phase}\n", status=status, headers={"Cache-Control": "no-store"})
-
-
-async def _reload(request: web.Request) -> web.Response:
-    result = await request.app[CONTROL].request_reload()
-    return web.json_response(result.as_dict(), status=200 if result.ok else 409)
+async def _take_samples(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(app[HISTORY].follow(app[CONTROL]))
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,28 @@
+"""Liveness, readiness, and the one thing that can be done here: to reload."""
+
+from aiohttp import hdrs, web
+
+from cors_gateway.admin.answers import json_answer
+from cors_gateway.admin.state import CONTROL
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """`GET /healthz`: the event loop runs. Says nothing about backends: restarting the gateway would not mend them."""
+    return web.Response(text="ok\n")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """`GET /readyz`: 200 while new traffic is welcome, 503 while starting and draining; the body names the phase."""
+    control = request.app[CONTROL]
+    return web.Response(text=f"{control.phase}\n", status=200 if control.is_ready else 503)
+
+
+async def reload(request: web.Request) -> web.Response:
+    """`POST /reload`: read the configuration again; 200 if it is what is served now, else 409 and why.
+
+    A browser without scripts is sent back to the page, which shows the outcome.
+    """
+    result = await request.app[CONTROL].request_reload()
+    if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
+        raise web.HTTPSeeOther("/#configuration")
+    return json_answer(result.as_dict(), status=200 if result.ok else 409)
