@@ -116,8 +116,8 @@ class ClientConnection(asyncio.Protocol):
             self.gateway.finish(exchange)
 
     def pause_writing(self) -> None:
-        self._flow.writing_paused(self.gateway.active.timeouts.send)
-        self.deadline = min(self.deadline, self._flow.stall_deadline)
+        stall_deadline = self._flow.writing_paused(self.gateway.active.timeouts.send)
+        self.deadline = min(self.deadline, stall_deadline)
         if self._exchange is not None:
             self._exchange.pause_upstream()
 
@@ -125,8 +125,13 @@ class ClientConnection(asyncio.Protocol):
         self._flow.writing_resumed()
         if self._exchange is not None:
             self._exchange.resume_upstream()
-        elif self._phase == _HEAD:
+        if self._phase == _HEAD:
+            self.deadline = self.clock.now + self.gateway.active.timeouts.keep_alive
             self._take_what_is_here()
+        elif self._phase == _BODY and not self._flow.is_reading_paused:
+            self.deadline = self.clock.now + self.gateway.active.timeouts.request_body
+        elif self._phase in {_BODY, _WAIT}:
+            self.deadline = NEVER
 
     # -- requests --------------------------------------------------------------------------------------------------
 
@@ -298,7 +303,7 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = self._flow.stall_deadline
 
     def resume_body(self) -> None:
-        if self._phase == _BODY and self._flow.resume_reading():
+        if self._flow.resume_reading() and self._phase == _BODY:
             self.deadline = self.clock.now + self.gateway.active.timeouts.request_body
 
     # -- responses -------------------------------------------------------------------------------------------------
@@ -313,7 +318,7 @@ class ClientConnection(asyncio.Protocol):
         self._phase = _HEAD
         idle_until = self.clock.now + self.gateway.active.timeouts.keep_alive
         self.deadline = min(idle_until, self._flow.stall_deadline)
-        if self._buffer:
+        if self._buffer or self._flow.is_reading_paused:
             self._take_what_is_here()
 
     def truncate(self, exchange: Exchange) -> None:
@@ -337,20 +342,15 @@ class ClientConnection(asyncio.Protocol):
 
     def on_deadline(self) -> None:
         flow = self._flow
-        is_ending = self._phase in {_LINGER, _CLOSED}
-        if is_ending and flow.is_flushed:
+        is_done = self._phase in {_HEAD, _LINGER, _CLOSED}
+        if flow.is_stalled() or (is_done and flow.is_flushed):
             self.abort()
-        elif is_ending or flow.stall_deadline <= self.clock.now:
-            if flow.stall_deadline <= self.clock.now and flow.is_stalled():
-                self.abort()
-                return
-            flow.watch(self.gateway.active.timeouts.send)
-            self.deadline = flow.stall_deadline
-        elif self._phase == _PARTIAL:
-            self._break_off(408, "request_timeout", "The request head did not arrive in time.")
-        elif self._phase == _BODY:
-            self._break_off(408, "request_timeout", "The request body did not arrive in time.")
-        else:  # idle, or a body that nobody wants
+        elif is_done or flow.stall_deadline <= self.clock.now:
+            self.deadline = flow.watch(self.gateway.active.timeouts.send)
+        elif self._phase in {_PARTIAL, _BODY}:
+            part = "head" if self._phase == _PARTIAL else "body"
+            self._break_off(408, "request_timeout", f"The request {part} did not arrive in time.")
+        else:  # a body that nobody wants
             self.abort()
 
     def abort(self) -> None:

@@ -49,9 +49,11 @@ class CoarseClock:
         if second != self._date_second:
             self._date_second = second
             self.date_line = _date_line()
-        for item in [item for item in self.watched if item.deadline <= now]:
-            item.on_deadline()
+        # First of all, so that the clock goes on whatever becomes of the sweep.
         self._timer = self._loop.call_later(self.tick, self._tick)
+        for item in [item for item in self.watched if item.deadline <= now]:
+            if item.deadline <= now:  # one that went before may have put it off
+                item.on_deadline()
 
 
 def tick_for(*timeouts: float) -> float:

@@ -1,12 +1,15 @@
 """Who waits on a transport: reading paused or not, writing held up or not, and for how long.
 
-A client that takes no byte of its response for `send` seconds is given up; one that takes a byte now and then is not.
+A peer that takes no byte for the time it is given is given up; one that takes a byte now and then is not.
 """
 
 import asyncio
 import contextlib
+import fcntl
 import socket
 import struct
+import sys
+import termios
 
 from cors_gateway.proxy.clock import NEVER, CoarseClock
 from cors_gateway.proxy.connect import set_tcp_options
@@ -19,13 +22,13 @@ WRITE_LOW_WATER = 16 * 1024
 class Flow:
     """The state of both directions of one transport."""
 
-    __slots__ = ("_clock", "_is_reading_paused", "_left", "_transport", "is_writing_paused", "stall_deadline")
+    __slots__ = ("_clock", "_left", "_transport", "is_reading_paused", "is_writing_paused", "stall_deadline")
 
     def __init__(self, transport: asyncio.Transport, clock: CoarseClock) -> None:
         transport.set_write_buffer_limits(WRITE_HIGH_WATER, WRITE_LOW_WATER)
         self._transport = transport
         self._clock = clock
-        self._is_reading_paused = False
+        self.is_reading_paused = False
         self._left = 0
         self.is_writing_paused = False
         """More is written than the peer takes."""
@@ -52,31 +55,44 @@ class Flow:
         return not self._transport.get_write_buffer_size()
 
     def pause_reading(self) -> None:
-        if not self._is_reading_paused:
-            self._is_reading_paused = True
+        if not self.is_reading_paused:
+            self.is_reading_paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> bool:
         """Read again; False if reading was not paused."""
-        if not self._is_reading_paused:
+        if not self.is_reading_paused:
             return False
-        self._is_reading_paused = False
+        self.is_reading_paused = False
         self._transport.resume_reading()
         return True
 
-    def writing_paused(self, timeout: float) -> None:
+    def writing_paused(self, timeout: float) -> float:
+        """More is written than the peer takes: gives the deadline for it to take something."""
         self.is_writing_paused = True
-        self.watch(timeout)
+        return self.watch(timeout)
 
     def writing_resumed(self) -> None:
         self.is_writing_paused = False
         self.stall_deadline = NEVER
 
-    def watch(self, timeout: float) -> None:
-        """From now on something must leave the buffer within `timeout` seconds."""
-        self._left = self._transport.get_write_buffer_size()
+    def watch(self, timeout: float) -> float:
+        """From now on the peer must take something within `timeout` seconds; gives the deadline for that."""
+        self._left = self._untaken()
         self.stall_deadline = self._clock.now + timeout
+        return self.stall_deadline
 
     def is_stalled(self) -> bool:
-        """Asked at the deadline: whether nothing left the buffer since it was set."""
-        return self._transport.get_write_buffer_size() >= self._left
+        """Whether the peer's time is over and it took nothing."""
+        return self.stall_deadline <= self._clock.now and self._untaken() >= self._left
+
+    def _untaken(self) -> int:
+        """Bytes that the peer has not taken: here, or in the kernel's queue.
+
+        That queue holds megabytes, and the transport hears of it only when a good part of it is empty: a peer that
+        reads slowly would pass for one that does not read.
+        """
+        queued = b"\0\0\0\0"
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            queued = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
+        return self._transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)

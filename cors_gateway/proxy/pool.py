@@ -59,6 +59,8 @@ class UpstreamServer:
         self.ejected_until = 0.0
 
     def failed_to_connect(self, now: float) -> None:
+        if now < self.ejected_until:
+            return  # many attempts that met one outage are one failure
         self.failures += 1
         if self.failures >= EJECT_AFTER:
             length = FIRST_EJECTION * 2.0 ** min(self.failures - EJECT_AFTER, 8)
@@ -174,6 +176,8 @@ class UpstreamPool:
             exchange.upstream = server.name
             try:
                 connection = await server.connector.connect(partial(UpstreamConnection, self, server))
+                if connection.transport.is_closing():  # its loss may be told already, and to nobody
+                    raise ConnectionResetError
             except (OSError, TimeoutError) as error:
                 server.active -= 1
                 server.failed_to_connect(self.clock.now)

@@ -144,12 +144,16 @@ class UpstreamConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         if self.exchange is not None:
             self.exchange.pause_client()
-            # Two successful writes may not lie further apart than this.
-            self.deadline = self._clock.now + self._pool.idle_timeout
+            self.deadline = self._flow.writing_paused(self._pool.idle_timeout)
 
     def resume_writing(self) -> None:
+        self._flow.writing_resumed()
         if self.exchange is not None:
-            self.deadline = NEVER if self._phase == _HEAD else self._clock.now + self._pool.idle_timeout
+            self.deadline = NEVER
+            if self._phase == _HEAD and self.exchange.is_request_sent:
+                self.request_sent()
+            elif self._phase == _BODY and not self._flow.is_reading_paused:
+                self.deadline = self._clock.now + self._pool.idle_timeout
             self.exchange.resume_client()
 
     # -- for the pool ----------------------------------------------------------------------------------------------
@@ -176,7 +180,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def request_sent(self) -> None:
         """The request is complete: from now on the backend's time runs."""
-        if self._phase == _HEAD:
+        if self._phase == _HEAD and not self._flow.is_writing_paused:
             self.deadline = self._clock.now + self._pool.response_head_timeout
 
     def pause(self) -> None:
@@ -198,6 +202,8 @@ class UpstreamConnection(asyncio.Protocol):
         if self._phase == _IDLE:
             self._pool.forget(self)
             self.close()
+        elif self._flow.stall_deadline <= self._clock.now and not self._flow.is_stalled():
+            self.deadline = self._flow.watch(self._pool.idle_timeout)
         elif self.exchange is not None:
             self._fail(UpstreamFailure.RESPONSE_TIMEOUT)
 
@@ -336,7 +342,8 @@ class UpstreamConnection(asyncio.Protocol):
             self.exchange.respond_more(LAST_CHUNK)
         exchange = self._detach()
         response: ResponseHead = self._response  # type: ignore[assignment]  # its head was read
-        if in_step and exchange.is_request_sent and not (response.closes or self._is_suspect):
+        is_sent = exchange.is_request_sent and not self._flow.is_writing_paused
+        if in_step and is_sent and not (response.closes or self._is_suspect):
             self._flow.resume_reading()
             self._phase = _IDLE
             self.was_used = True

@@ -1,0 +1,174 @@
+"""A gateway in the loop of the test: a configuration goes in, bytes come out.
+
+Here are no expectations. What needs a process of its own (signals, files that change) uses `tests.wire.gateway_process`.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from cors_gateway.config.load import load
+from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.observe.metrics import Metrics
+from cors_gateway.proxy.gateway import Gateway
+from cors_gateway.proxy.pool import UpstreamPool
+from tests.wire.raw_backend import RawBackend
+from tests.wire.raw_client import RawClient
+from tests.wire.strict_http import Response
+
+ORIGIN = "https://app.example.com"
+LIMIT = 10.0
+"""Seconds after which a test has failed; nothing here asserts how long anything takes."""
+
+Options = Mapping[str, Any]
+Address = tuple[str, int] | str
+
+
+class Starter(Protocol):
+    """What the fixture `serving` is."""
+
+    def __call__(
+        self, upstreams: Mapping[str, Options] | Options, **options: Any
+    ) -> "AbstractAsyncContextManager[Stage]": ...
+
+
+@dataclass
+class Stage:
+    """A gateway that serves."""
+
+    gateway: Gateway
+    address: tuple[str, int]
+    directory: Path
+
+    @property
+    def pool(self) -> UpstreamPool:
+        """Of the upstream `app`."""
+        return self.gateway.active.pools["app"]
+
+    def swap(self, upstreams: Options, **options: Any) -> None:
+        """Serve another configuration."""
+        self.gateway.swap(self.gateway.prepare(snapshot(self.directory, upstreams, **options)))
+
+    async def connect(self, **options: Any) -> RawClient:
+        """A client connection."""
+        return await connect(self.address, **options)
+
+    async def ask(self, line: str = "GET /", fields: str = "", body: bytes = b"") -> Response:
+        """One request on a connection of its own."""
+        async with await self.connect() as client:
+            await client.send(request(line, fields, body))
+            return await client.read_response(line.partition(" ")[0])
+
+    async def ask_many(self, count: int, line: str = "GET /") -> list[int]:
+        """The statuses of that many requests, all at once."""
+        answers = await asyncio.gather(*[self.ask(line) for _ in range(count)])
+        return [answer.status for answer in answers]
+
+
+def request(line: str = "GET /", fields: str = "", body: bytes = b"", host: str = "gateway.test") -> bytes:
+    """A request; `fields` are complete lines, and a body brings its Content-Length."""
+    length = f"Content-Length: {len(body)}\r\n" if body else ""
+    return f"{line} HTTP/1.1\r\nHost: {host}\r\n{fields}{length}\r\n".encode("latin-1") + body
+
+
+def snapshot(
+    directory: Path,
+    upstreams: Options,
+    *,
+    server: Options = {},
+    route: Options = {},
+    policy: Options = {},
+) -> Snapshot:
+    """The configuration with these upstreams; one that has `servers` is `app`, to which the only route leads."""
+    if "servers" in upstreams:
+        upstreams = {"app": upstreams}
+    document = {
+        "version": 1,
+        "server": {"listen": ["127.0.0.1:0"], **server},
+        "upstreams": upstreams,
+        "policies": {"open": {"allow_origins": [ORIGIN], **policy}},
+        "routes": [{"name": "all", "path": "/", "upstream": "app", "cors": "open", **route}],
+    }
+    path = directory / "gateway.yaml"
+    path.write_text(json.dumps(document))
+    loaded = load(path, {})
+    assert loaded.snapshot is not None, loaded.problems
+    return loaded.snapshot
+
+
+def upstream(*servers: RawBackend | str, **options: Any) -> Options:
+    """An upstream section with these servers."""
+    return {"servers": [one if isinstance(one, str) else url(one) for one in servers], **options}
+
+
+def url(backend: RawBackend) -> str:
+    """Where it listens, or will."""
+    if backend.sock.family == socket.AF_UNIX:
+        return f"unix:{backend.sock.getsockname()}"
+    host, port = backend.sock.getsockname()[:2]
+    scheme = "http" if backend.tls is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+@contextlib.asynccontextmanager
+async def start(directory: Path, upstreams: Options, **options: Any) -> AsyncIterator[Stage]:
+    """A gateway that serves this configuration on one address, whatever the configuration says about listening."""
+    loop = asyncio.get_running_loop()
+    gateway = Gateway(
+        snapshot(directory, upstreams, **options), loop=loop, instance_id="stage", metrics=Metrics()
+    )
+    gateway.start()
+    server = await loop.create_server(gateway.connection_factory(tls=False), "127.0.0.1", 0, backlog=512)
+    problems: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: problems.append(context))
+    try:
+        yield Stage(gateway, server.sockets[0].getsockname(), directory)
+    finally:
+        server.close()
+        gateway.close()
+        async with asyncio.timeout(LIMIT):
+            while gateway.clock.watched:  # noqa: ASYNC110 - nobody tells when all connections are lost
+                await asyncio.sleep(0.005)
+    assert not problems, problems
+
+
+@contextlib.asynccontextmanager
+async def listening(*backends: RawBackend) -> AsyncIterator[None]:
+    """While inside, these backends listen; what reached them has to be well-formed."""
+    async with contextlib.AsyncExitStack() as stack:
+        for backend in backends:
+            await stack.enter_async_context(backend)
+        yield
+    assert [fault for backend in backends for fault in backend.faults] == []
+
+
+async def connect(
+    address: Address, *, tls: ssl.SSLContext | None = None, server_name: str | None = None
+) -> RawClient:
+    """A connection over TCP or, if the address is a path, a Unix socket."""
+    loop = asyncio.get_running_loop()
+    if isinstance(address, str):
+        _, client = await loop.create_unix_connection(RawClient, address)
+    else:
+        host, port = address[:2]
+        _, client = await loop.create_connection(RawClient, host, port, ssl=tls, server_hostname=server_name)
+    return client
+
+
+async def until(condition: Any) -> None:
+    """Wait for it to hold. Raises TimeoutError."""
+    async with asyncio.timeout(LIMIT):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def counts(backends: Sequence[RawBackend]) -> list[int]:
+    """How many requests reached each."""
+    return [len(backend.requests) for backend in backends]
