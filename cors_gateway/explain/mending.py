@@ -14,7 +14,7 @@ from cors_gateway.config.snapshot import Route
 from cors_gateway.explain.explanation import Explanation
 from cors_gateway.explain.judgement import enforced, judge
 from cors_gateway.explain.request import Request
-from cors_gateway.explain.written import FLAGS, with_flags
+from cors_gateway.explain.written import FLAGS
 from cors_gateway.policy.fault import PatternFault
 from cors_gateway.policy.pattern import parse_pattern
 from cors_gateway.policy.policy import Policy
@@ -77,7 +77,7 @@ def _edit(attempt: Explanation, policy: Policy) -> Edit:
         case Reason.ALLOWED:
             return Edit("set", "allow_credentials", "true")
         case _:
-            raise BlockedError("the names of its headers are longer together than a preflight may be")
+            raise BlockedError("let the script set fewer headers, or shorter names")
 
 
 def _allow_origin(action: Literal["add", "replace"], origin: str) -> Edit:
@@ -114,18 +114,14 @@ def verdict_of_check(known: Sequence[Finding], written: PolicyInput) -> tuple[li
     `known` is what it said before. Raises BlockedError for what no flag permits.
     """
     said = set(known)
-    flags: list[str] = []
     fresh = [finding for finding in lint_policy(written) if finding not in said]
-    for finding in fresh:
-        if finding.severity == "error" and finding.code not in FLAGS:
-            raise BlockedError(_spoken(finding))
-        if finding.severity == "error" and FLAGS[finding.code] not in flags:
-            flags.append(FLAGS[finding.code])
-    for finding in lint_policy(with_flags(written, *flags)) if flags else ():
-        if finding.severity == "error":
-            raise BlockedError(_spoken(finding))
-    return flags, [_spoken(finding) for finding in fresh]
+    errors = [finding for finding in fresh if finding.severity == "error"]
+    for finding in errors:
+        if finding.code not in FLAGS:
+            raise BlockedError(spoken(finding))
+    return list(dict.fromkeys(FLAGS[finding.code] for finding in errors)), [spoken(each) for each in fresh]
 
 
-def _spoken(finding: Finding) -> str:
+def spoken(finding: Finding) -> str:
+    """What `check` would say, in one sentence."""
     return f"{finding.message}; {finding.hint}" if finding.hint else finding.message

@@ -7,13 +7,14 @@ a policy that lacks something, a route that is closed, and a request that no rou
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from cors_gateway.config.lint.finding import PolicyInput
+from cors_gateway.config.lint.finding import PolicyInput, RouteInput
 from cors_gateway.config.lint.policy import lint_policy
+from cors_gateway.config.lint.routes import methods as route_methods
 from cors_gateway.config.snapshot import Route
 from cors_gateway.explain import advice
 from cors_gateway.explain.explanation import Change, Explanation, Remedy, Verdict
 from cors_gateway.explain.judgement import enforced, judge
-from cors_gateway.explain.mending import BlockedError, Edit, mend, verdict_of_check
+from cors_gateway.explain.mending import BlockedError, Edit, mend, spoken, verdict_of_check
 from cors_gateway.explain.request import Request
 from cors_gateway.explain.resemblance import resembling
 from cors_gateway.explain.written import as_written
@@ -86,6 +87,10 @@ def _serve(request: Request, routes: Sequence[Route]) -> Remedy:
     by_any_method = RouteTable((RouteKey(route.host, route.path), route) for route in routes)
     route = by_any_method.for_host(host).select(reading, b"GET")
     if route is not None:
+        row = RouteInput(path=route.path, methods=(request.method,), upstream=route.upstream, cors=None)
+        fault = next(route_methods(0, row), None)
+        if fault is not None:
+            return Remedy(blocked=spoken(fault))
         change = Change("add", "methods", (request.method,), route=route.name, location=route.location)
         rest = find_remedy(judge(request, route, enforced(route.policy)), routes)
         if rest is None:

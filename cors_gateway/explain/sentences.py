@@ -56,7 +56,7 @@ def is_malformed(origin: str) -> bool:
 
 
 def why(request: Request, reason: Reason, detail: str = "") -> str:
-    """A refusal's cause in half a sentence."""
+    """The cause of the gateway's refusal in half a sentence."""
     match reason:
         case Reason.ORIGIN_NOT_ALLOWED:
             return f"no entry of allow_origins covers {request.origin}"
@@ -70,14 +70,12 @@ def why(request: Request, reason: Reason, detail: str = "") -> str:
             return "the route says cors: disabled"
         case Reason.SAME_ORIGIN:
             return f"{request.origin} is one of the gateway's public_origins, which get no grant"
-        case Reason.REQUEST_MALFORMED:
-            return "the list of request headers is over its limits"
         case _:
-            return str(reason)
+            return "the names of the request's headers are longer together than a preflight may be"
 
 
 def granted(request: Request) -> str:
-    cookies = ", sent with credentials" if request.credentials else ""
+    cookies = " to its request with credentials" if request.credentials else ""
     return f"The script may read the response{cookies}."
 
 

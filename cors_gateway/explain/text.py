@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from textwrap import fill
 
-from cors_gateway.config.snapshot import Server
+from cors_gateway.config.snapshot import Route, Server
 from cors_gateway.explain import curl
 from cors_gateway.explain.advice import change_text
 from cors_gateway.explain.explanation import Exchange, Explanation, Remedy, Verdict
@@ -64,7 +64,7 @@ def steps(explanation: Explanation) -> Iterator[list[str]]:
         ]
     route = explanation.route
     if route is not None:
-        yield [f"Route {route.name}{place(route.location)} serves it, {_policy(explanation)}."]
+        yield [f"Route {route.name}{place(route.location)} serves it, {_policy(route)}."]
     entry = explanation.entry
     if entry is not None:
         yield [f"{quoted(entry.text)}{place(entry.location)} allows the origin."]
@@ -75,10 +75,7 @@ def steps(explanation: Explanation) -> Iterator[list[str]]:
         yield [_readable(explanation)]
 
 
-def _policy(explanation: Explanation) -> str:
-    route = explanation.route
-    if route is None:
-        return ""
+def _policy(route: Route) -> str:
     where = place(route.policy_location)
     if route.policy.mode is not Mode.ENFORCE:
         return f"with cors: {route.policy.mode}{where}"
@@ -93,7 +90,7 @@ def _exchange(exchange: Exchange) -> str:
         return f"The gateway answers the {what} itself{reason}.{verdict}"
     if not exchange.headers:
         return f"The backend answers the {what}{reason}; the gateway adds nothing.{verdict}"
-    return f"The backend answers the {what}; the gateway writes these lines on it{reason}.{verdict}"
+    return f"The backend answers the {what}; in place of its CORS headers the gateway writes this{reason}.{verdict}"
 
 
 def _answer(exchange: Exchange) -> Iterator[str]:

@@ -53,6 +53,8 @@ LISTED = patterns(
         ("https://ac.io", None, ""),
         ("http://[::2]:8080", None, ""),
         ("https://other.example", None, ""),
+        ("https://xn--app-.example.com", Likeness.MISTAKABLE, "https://app.example.com"),
+        ("https://xn--99999999.example.com", None, ""),
         ("null", None, ""),
         ("https://App.example.com", None, ""),
     ],

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cors_gateway.explain.request import describe_parts
 from cors_gateway.explain.text import render_text
 from tests.explain.golden_texts import GOLDEN, SITUATIONS, shown
 from tests.explain.situations import explain, explainer
@@ -21,3 +22,27 @@ def test_the_verdict_comes_first() -> None:
 
     assert text.startswith("ALLOWED")
     assert text.endswith("\n")
+
+
+def test_a_request_without_origin_has_no_page() -> None:
+    explanation = explainer().explain(describe_parts("/api/x", host="a.example", origin=None))
+
+    text = render_text(explanation, explainer().snapshot.server)
+
+    assert "\nGET a.example/api/x\n\n1. No origin: no page asks" in text
+    assert "The script may read" not in text
+
+
+def test_every_route_to_an_outcome_has_its_words() -> None:
+    """A texts names who answers and what the browser makes of it."""
+    own = render_text(
+        explain("http://intranet/admin/x", "http://intranet", "POST"), explainer().snapshot.server
+    )
+    socket = render_text(explain("wss://a.example/own/x", "https://x.example"), explainer().snapshot.server)
+    open_socket = render_text(
+        explain("wss://a.example/api/x", "https://x.example"), explainer().snapshot.server
+    )
+
+    assert "The gateway answers 403 to its own page: http://intranet is not among public_origins" in own
+    assert "which has to look at the origin itself: cors is passthrough" in socket
+    assert "websocket_origin_check the gateway does not look either" in open_socket
