@@ -103,11 +103,11 @@ def _serve(request: Request, routes: Sequence[Route]) -> Remedy:
 
 
 def _named_policies(routes: Sequence[Route]) -> dict[str, Policy]:
-    """Those that are in force somewhere."""
+    """Those that are in force somewhere. A star is no answer to the question whom to let in."""
     return {
         route.policy_name: route.policy
         for route in routes
-        if route.policy_name is not None and not route.policy.report_only
+        if route.policy_name is not None and not (route.policy.report_only or route.policy.any_origin)
     }
 
 
