@@ -1,16 +1,23 @@
 """The verdict on a request and the steps to it."""
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cors_gateway.explain.document import as_document
 from cors_gateway.explain.explanation import Entry, Verdict
-from cors_gateway.explain.request import describe, describe_parts
+from cors_gateway.explain.request import DescriptionFault, describe, describe_parts
+from cors_gateway.explain.text import render_text
 from cors_gateway.policy.reason import Kind, Reason
 from tests.explain.situations import explain, explainer
+from tests.policy.strategies import origins
 
 API = "https://api.example.com"
 APP = "https://app.example.com"
@@ -217,13 +224,32 @@ def test_a_request_without_origin_is_nothing_of_cors() -> None:
 
 
 def test_a_watched_upload_is_preceded_by_a_preflight() -> None:
-    from dataclasses import replace
-
     request = replace(describe(f"{API}/api/x", origin=APP, method="POST"), asks_first=True)
 
     explanation = explainer().explain(request)
 
     assert [exchange.kind for exchange in explanation.exchanges] == [Kind.PREFLIGHT, Kind.ACTUAL]
+
+
+@given(
+    url=st.text() | st.builds("https://{}/{}".format, st.sampled_from(["a", "www.example.com", "[::1]"]), st.text()),
+    origin=st.text() | origins,
+    method=st.text() | st.sampled_from(["GET", "put", "TRACE"]),
+    headers=st.lists(st.text() | st.sampled_from(["X-A", "Content-Type: text/plain", "Accept: ("]), max_size=3),
+    credentials=st.booleans(),
+)  # fmt: skip
+def test_whatever_can_be_described_can_be_explained(
+    url: str, origin: str, method: str, headers: list[str], credentials: bool
+) -> None:
+    try:
+        request = describe(url, origin=origin, method=method, headers=headers, credentials=credentials)
+    except DescriptionFault:
+        return
+    explanation = explainer().explain(request)
+    server = explainer().snapshot.server
+
+    assert render_text(explanation, server).startswith(explanation.verdict.upper())
+    assert json.dumps(as_document(explanation, server))
 
 
 def test_explaining_needs_neither_yaml_nor_pydantic() -> None:

@@ -9,6 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cors_gateway.config.lint.finding import PolicyInput
 from cors_gateway.config.lint.policy import build_policy, lint_policy
 from cors_gateway.config.load import load
 from cors_gateway.explain.advice import change_text
@@ -16,6 +17,7 @@ from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Explanation, Remedy
 from cors_gateway.explain.request import Request, describe
 from cors_gateway.explain.written import as_written
+from cors_gateway.policy.browser import FORBIDDEN_REQUEST_HEADERS, is_forbidden_request_header
 from cors_gateway.policy.policy import Mode
 from tests.explain.edited import apply
 from tests.explain.situations import document, explain, explainer
@@ -338,3 +340,18 @@ def test_a_policy_gets_back_the_flags_it_was_allowed_with(tmp_path: Path) -> Non
     assert written.dangerously_allow_insecure_origins
     assert written.dangerously_allow_public_suffix
     assert errors_of(lint_policy(written)) == []
+
+
+def test_what_browsers_leave_out_is_what_check_refuses_to_list() -> None:
+    """Two tables say which headers a script cannot set: the browser's model and the rules for `allow_headers`."""
+    names = [*sorted(FORBIDDEN_REQUEST_HEADERS), "proxy-x", "sec-x", "x-a", "user-agent", "authorization"]
+
+    refused = [
+        finding.path[1]
+        for finding in lint_policy(PolicyInput(allow_origins=(APP,), allow_headers=tuple(names)))
+        if finding.code == "allow_headers.forbidden"
+    ]
+
+    assert [names[index] for index in refused if isinstance(index, int)] == [
+        name for name in names if is_forbidden_request_header(name)
+    ]

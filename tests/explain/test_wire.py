@@ -42,6 +42,7 @@ CALLS = [
     ("GET", ["X-Request-Id: 1"]),
     ("POST", ["Content-Type: application/json", "Authorization: x"]),
     ("PUT", []),
+    ("OPTIONS", []),
     ("patch", ["X-B: 1", "X-A: 1"]),
 ]
 PATHS = ["/v1/x?y=%2F", "/only-get/x", "/%2e%2e%2fx", "/only-get%2fx"]
