@@ -4,6 +4,7 @@
 
 FROM python:3.13-slim-bookworm AS build
 
+ARG EXTRAS=regex
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 WORKDIR /src
@@ -12,7 +13,7 @@ COPY cors_gateway cors_gateway
 # pip stays outside the environment that it fills: the image has no use for an installer.
 # hadolint ignore=DL3013
 RUN python -m venv --without-pip /opt/cors-gateway \
- && pip --python /opt/cors-gateway/bin/python install '.[regex]'
+ && pip --python /opt/cors-gateway/bin/python install ".[${EXTRAS}]"
 
 
 FROM python:3.13-slim-bookworm
