@@ -4,6 +4,7 @@ Nothing here is cached anywhere, framed, sniffed or read by another origin.
 """
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
@@ -46,18 +47,15 @@ def json_answer(body: object, *, status: int = 200, content_type: str = "applica
 
 @web.middleware
 async def protect(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Put the protecting fields on every answer, and turn the errors of the framework into problem documents."""
+    """Put the protecting fields on every answer, and make problem documents of all errors."""
     try:
         response = await handler(request)
     except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        response = problem(
-            error.status,
-            error.reason,
-            f"{request.method} {request.path} is not served here",
-            allow=error.headers.get("Allow", ""),
-        )
+        detail = f"{request.method} {request.path} is not served here"
+        response = problem(error.status, error.reason, detail, allow=error.headers.get("Allow", ""))
+    except Exception:
+        logging.getLogger(__name__).exception("%s %s failed", request.method, request.path)
+        response = problem(500, "internal server error", "a mistake of the gateway; its log tells more")
     for name, value in PROTECTION.items():
         response.headers.setdefault(name, value)
     return response

@@ -101,7 +101,7 @@ def is_known_host(name: str, admin: Admin) -> bool:
 def is_foreign_page(request: web.Request, *, own_host: str) -> bool:
     """Whether a browser sends this for a page of another origin. Other sites may link to the page, and no more."""
     headers = request.headers
-    own = {f"http://{own_host}".lower(), f"https://{own_host}".lower()}
+    own = {f"{scheme}://{own_host}".lower() for scheme in ("http", "https") if own_host}
     if not own.issuperset(headers.getall(hdrs.ORIGIN, [])):
         return True
     is_navigation = (

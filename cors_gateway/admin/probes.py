@@ -24,5 +24,5 @@ async def reload(request: web.Request) -> web.Response:
     """
     result = await request.app[CONTROL].request_reload()
     if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
-        raise web.HTTPSeeOther("/#configuration")
+        return web.Response(status=303, headers={hdrs.LOCATION: "/#configuration"})
     return json_answer(result.as_dict(), status=200 if result.ok else 409)

@@ -233,6 +233,7 @@ class Process:
         previous, self._admin_site = self._admin_site, None
         if bound is not None:
             self._admin_site = await self._open_admin(self, bound.socket)
+            emit("listening", address=bound.address, purpose="admin")
         if previous is not None:
             await previous.close()
         self._admin_listeners.close_except([new.listen] if new else [])
