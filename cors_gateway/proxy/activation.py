@@ -18,6 +18,7 @@ from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.grant import ActualDecision
 from cors_gateway.policy.reason import Kind, Reason
 from cors_gateway.proxy.clock import CoarseClock
+from cors_gateway.proxy.connect import credentials
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.routing import HostRoutes, RouteKey, RouteTable
 
@@ -193,10 +194,10 @@ def prepare(
     pools: dict[str, UpstreamPool] = {}
     for name, upstream in snapshot.upstreams.items():
         old = serving.pools.get(name) if serving is not None else None
-        if old is not None and old.upstream == upstream:
-            pools[name] = old
-            continue
         try:
+            if old is not None and old.upstream == upstream and old.credentials == credentials(upstream.tls):
+                pools[name] = old
+                continue
             pools[name] = UpstreamPool(upstream, loop=loop, clock=clock, stats=metrics.upstream(name))
         except OSError as error:
             raise ActivationError(f"upstream {name}: TLS files cannot be used: {error}") from error

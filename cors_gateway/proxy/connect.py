@@ -1,21 +1,25 @@
 """Opening connections to one server: names, addresses, TCP or Unix socket, TLS.
 
 Names are resolved again every few seconds, so that a recreated container is found; the last known addresses go on
-being used while the resolver fails. Several addresses are raced with a head start (RFC 8305).
+being used while the resolver fails or hangs. Several addresses are raced with a head start (RFC 8305).
 """
 
 import asyncio
 import contextlib
+import hashlib
 import socket
 import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
-from cors_gateway.config.snapshot import ServerAddress, Upstream
+from cors_gateway.config.snapshot import ServerAddress, Upstream, UpstreamTls
 
 RESOLVED_FOR = 5.0
 """Seconds for which a resolved name is used without asking again."""
+RESOLVER_PATIENCE = 0.25
+"""Seconds for which the resolver is waited for if there are addresses from before."""
 HEAD_START = 0.25
 """Seconds that one address has before the next is tried as well (RFC 8305 5)."""
 
@@ -31,30 +35,34 @@ class Connector:
         self._loop = loop
         self._timeout = upstream.timeouts.connect
         self.ssl_context = _client_context(upstream) if server.tls else None
-        self.server_name = (upstream.tls.server_name or server.host) if server.tls else None
-        """The name to verify; None without TLS."""
+        name = upstream.tls.server_name or server.host
+        self.server_name = name.strip("[]").removesuffix(".") if server.tls else None
+        """The name or address to verify; None without TLS."""
         self._addresses: list[Address] = []
         self._resolved_at = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
+        """The question to the resolver that is on its way; `_asked_at` says since when."""
+        self._asked_at = 0.0
 
     async def connect(self, factory: Callable[[], P]) -> P:
         """A connected protocol. Raises TimeoutError, OSError or ssl.SSLError (see `failure.classify`)."""
-        async with asyncio.timeout(self._timeout):
-            try:
+        try:
+            async with asyncio.timeout(self._timeout):
                 sock = await self._open_socket()
-            except OSError:
-                self._resolved_at = float("-inf")
-                raise
-            try:
-                _, protocol = await self._loop.create_connection(
-                    factory,
-                    sock=sock,
-                    ssl=self.ssl_context,
-                    server_hostname=self.server_name,
-                )
-            except BaseException:
-                sock.close()
-                raise
-            return protocol
+                try:
+                    _, protocol = await self._loop.create_connection(
+                        factory,
+                        sock=sock,
+                        ssl=self.ssl_context,
+                        server_hostname=self.server_name,
+                    )
+                except BaseException:
+                    sock.close()
+                    raise
+                return protocol
+        except OSError:  # TimeoutError is one; somebody else may live at the address by now
+            self._resolved_at = float("-inf")
+            raise
 
     async def _open_socket(self) -> socket.socket:
         if self._server.unix_path is not None:
@@ -63,20 +71,30 @@ class Connector:
         return await self._race(addresses)
 
     async def _resolve(self) -> list[Address]:
+        """The addresses of the server, asking the resolver once for all who wait."""
         now = time.monotonic()
         if self._addresses and now - self._resolved_at < RESOLVED_FOR:
             return self._addresses
-        try:
-            found = await self._loop.getaddrinfo(
-                self._server.host, self._server.port, type=socket.SOCK_STREAM
-            )
-        except socket.gaierror:
-            if not self._addresses:
-                raise
-            return self._addresses
-        self._addresses = _interleaved([(family, address) for family, _, _, _, address in found])
-        self._resolved_at = now
+        if self._asking is None:
+            self._asked_at = now
+            self._asking = self._loop.create_task(self._ask_resolver())
+            self._asking.add_done_callback(self._answered)
+        asking = self._asking
+        patience = max(0.0, self._asked_at + RESOLVER_PATIENCE - now) if self._addresses else None
+        await asyncio.wait({asking}, timeout=patience)
+        if not self._addresses:
+            asking.result()  # raises what the resolver said
         return self._addresses
+
+    async def _ask_resolver(self) -> None:
+        found = await self._loop.getaddrinfo(self._server.host, self._server.port, type=socket.SOCK_STREAM)
+        self._addresses = _interleaved([(family, address) for family, _, _, _, address in found])
+        self._resolved_at = time.monotonic()
+
+    def _answered(self, asking: "asyncio.Task[None]") -> None:
+        self._asking = None
+        if not asking.cancelled():
+            asking.exception()  # looked at: whoever has addresses does not
 
     async def _race(self, addresses: list[Address]) -> socket.socket:
         if len(addresses) == 1:
@@ -138,6 +156,15 @@ def set_tcp_options(sock: socket.socket) -> None:
         if option is not None:
             with contextlib.suppress(OSError):
                 sock.setsockopt(level, option, value)
+
+
+def credentials(tls: UpstreamTls) -> bytes:
+    """A digest over the content of the authorities, the certificate and the key. Raises OSError."""
+    digest = hashlib.sha256()
+    for name in (tls.ca, tls.certificate, tls.key):
+        content = Path(name).read_bytes() if name is not None else b""
+        digest.update(b"%d\n%b" % (len(content), content))
+    return digest.digest()
 
 
 def _client_context(upstream: Upstream) -> ssl.SSLContext:

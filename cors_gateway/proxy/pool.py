@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cors_gateway.config.snapshot import Balance, ServerAddress, Upstream
 from cors_gateway.observe.metrics import UpstreamStats
 from cors_gateway.proxy.clock import CoarseClock
-from cors_gateway.proxy.connect import Connector
+from cors_gateway.proxy.connect import Connector, credentials
 from cors_gateway.proxy.failure import UpstreamFailure, classify
 from cors_gateway.proxy.upstream import UpstreamConnection
 
@@ -74,6 +74,7 @@ class UpstreamPool:
         self, upstream: Upstream, *, loop: asyncio.AbstractEventLoop, clock: CoarseClock, stats: UpstreamStats
     ) -> None:
         self.upstream = upstream
+        self.credentials = credentials(upstream.tls)
         self.stats = stats
         self.clock = clock
         self.servers = [UpstreamServer(address, upstream, loop) for address in upstream.servers]
@@ -178,7 +179,7 @@ class UpstreamPool:
                 connection = await server.connector.connect(partial(UpstreamConnection, self, server))
                 if connection.transport.is_closing():  # its loss may be told already, and to nobody
                     raise ConnectionResetError
-            except (OSError, TimeoutError) as error:
+            except (OSError, ValueError) as error:  # ValueError: a name that TLS or the resolver cannot take
                 server.active -= 1
                 server.failed_to_connect(self.clock.now)
                 failure = classify(error)

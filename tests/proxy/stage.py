@@ -82,9 +82,9 @@ def snapshot(
     directory: Path,
     upstreams: Options,
     *,
-    server: Options = {},
-    route: Options = {},
-    policy: Options = {},
+    server: Mapping[str, Any] = {},
+    route: Mapping[str, Any] = {},
+    policy: Mapping[str, Any] = {},
 ) -> Snapshot:
     """The configuration with these upstreams; one that has `servers` is `app`, to which the only route leads."""
     if "servers" in upstreams:
@@ -165,7 +165,7 @@ async def connect(
 async def until(condition: Any) -> None:
     """Wait for it to hold. Raises TimeoutError."""
     async with asyncio.timeout(LIMIT):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.005)
 
 

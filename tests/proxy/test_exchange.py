@@ -1,0 +1,212 @@
+"""What may still be done when an upstream fails: send again, answer, or only break off."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cors_gateway.http1.request import RequestReader
+from cors_gateway.http1.request_line import parse_request_line
+from cors_gateway.observe.metrics import RouteStats, UpstreamStats
+from cors_gateway.policy.grant import Grant
+from cors_gateway.proxy.exchange import CLIENT_CLOSED_REQUEST, Exchange
+from cors_gateway.proxy.failure import UpstreamFailure
+from tests.proxy.fakes import FakeTransport
+
+GRANT = Grant(b"Access-Control-Allow-Origin: https://app.example.com\r\n", (b"Origin",), b"Vary: Origin\r\n")
+METHODS = [b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"POST", b"PATCH", b"get", b"PROPFIND"]
+RETRIED = {b"GET", b"HEAD", b"OPTIONS"}
+
+NO_BODY = b""
+SIZED = b"\r\nContent-Length: 5"
+CHUNKED = b"\r\nTransfer-Encoding: chunked"
+
+
+@dataclass
+class Client:
+    """The client connection of an exchange."""
+
+    transport: FakeTransport = field(default_factory=FakeTransport)
+    gateway: Any = field(default_factory=lambda: SimpleNamespace(is_draining=False))
+    clock: Any = field(default_factory=lambda: SimpleNamespace(date_line=b"Date: now\r\n"))
+    done: list[str] = field(default_factory=list)
+
+    def exchange_done(self, exchange: Exchange) -> None:
+        self.done.append("done")
+
+    def truncate(self, exchange: Exchange) -> None:
+        self.done.append("truncated")
+
+    def upstream_is_ready(self) -> None:
+        pass
+
+
+@dataclass
+class Pool:
+    """Where an exchange gets its connections."""
+
+    upstream: Any
+    stats: UpstreamStats = field(default_factory=lambda: UpstreamStats("u"))
+    starts: list[str] = field(default_factory=list)
+
+    def start(self, exchange: Exchange) -> None:
+        self.starts.append("any")
+
+    def start_anew(self, exchange: Exchange) -> None:
+        self.starts.append("new")
+
+
+@dataclass
+class Connection:
+    """An upstream connection that takes all."""
+
+    transport: FakeTransport = field(default_factory=FakeTransport)
+    server: Any = field(default_factory=lambda: SimpleNamespace(name="http://s:80"))
+    is_aborted: bool = False
+
+    def request_sent(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+@dataclass
+class Situation:
+    """An exchange that was started, with its neighbours."""
+
+    exchange: Exchange
+    client: Client
+    pool: Pool
+    connection: Connection
+
+    @property
+    def answered(self) -> bytes:
+        return self.client.transport.written
+
+
+def situation(method: bytes = b"GET", framing: bytes = NO_BODY, retries: int = 1) -> Situation:
+    client, pool = Client(), Pool(SimpleNamespace(retries=retries))
+    line = parse_request_line(b"%b / HTTP/1.1" % method)
+    head = RequestReader(max_bytes=1000, max_fields=10).read(b"Host: a" + framing)
+    route: Any = SimpleNamespace(stats=RouteStats("r"), pool=pool)
+    exchange = Exchange(client, line, head, route, GRANT, b"THE REQUEST\r\n\r\n")  # type: ignore[arg-type]
+    exchange.request_id = b"id"
+    exchange.start()
+    connection = Connection()
+    exchange.connected(connection)  # type: ignore[arg-type]
+    return Situation(exchange, client, pool, connection)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=bytes.decode)
+@pytest.mark.parametrize("framing", [NO_BODY, SIZED, CHUNKED], ids=["none", "length", "chunked"])
+def test_a_reused_connection_that_ends_in_silence_is_replaced_only_for_a_safe_method_without_a_body(
+    method: bytes, framing: bytes
+) -> None:
+    s = situation(method, framing)
+    s.exchange.upstream_lost(UpstreamFailure.RESET, may_retry=True)
+    if method in RETRIED and framing == NO_BODY:
+        assert (s.pool.starts, s.client.done, s.answered) == (["any", "new"], [], b"")
+    else:
+        assert (s.pool.starts, s.client.done) == (["any"], ["done"])
+        assert s.answered.startswith(b"HTTP/1.1 502 ")
+
+
+@pytest.mark.parametrize("failure", list(UpstreamFailure))
+@pytest.mark.parametrize("method", [b"GET", b"POST"], ids=bytes.decode)
+def test_nothing_is_sent_again_where_the_backend_may_have_seen_it(
+    failure: UpstreamFailure, method: bytes
+) -> None:
+    s = situation(method)
+    s.exchange.upstream_lost(failure, may_retry=False)
+
+    assert (s.pool.starts, s.client.done, s.exchange.status) == (["any"], ["done"], failure.status)
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_there_are_no_more_retries_than_configured(retries: int) -> None:
+    s = situation(retries=retries)
+    for _ in range(retries + 1):
+        s.exchange.upstream_lost(UpstreamFailure.RESET, may_retry=True)
+
+    assert s.pool.starts == ["any", *["new"] * retries]
+    assert s.exchange.status == 502
+
+
+def test_the_request_is_sent_again_as_it_was() -> None:
+    s = situation()
+    s.exchange.upstream_lost(UpstreamFailure.RESET, may_retry=True)
+    second = Connection()
+    s.exchange.connected(second)  # type: ignore[arg-type]
+
+    assert s.connection.transport.written == second.transport.written == b"THE REQUEST\r\n\r\n"
+
+
+@pytest.mark.parametrize("failure", list(UpstreamFailure))
+@pytest.mark.parametrize("may_retry", [True, False])
+def test_after_the_first_byte_of_a_response_there_is_neither_a_retry_nor_a_second_status_line(
+    failure: UpstreamFailure, may_retry: bool
+) -> None:
+    s = situation()
+    s.exchange.respond(200, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+    s.exchange.upstream_lost(failure, may_retry=may_retry)
+
+    assert (s.pool.starts, s.client.done) == (["any"], ["truncated"])
+    assert s.answered.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("failure", list(UpstreamFailure))
+def test_a_failure_is_an_answer_that_script_may_read(failure: UpstreamFailure) -> None:
+    s = situation()
+    s.exchange.failed(failure)
+    head, _, body = s.answered.partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 %d " % failure.status)
+    assert b"\r\nVary: Origin\r\nAccess-Control-Allow-Origin: https://app.example.com" in head
+    assert (b"\r\nRetry-After: 1" in head) == (failure is UpstreamFailure.UNAVAILABLE)
+    assert failure.value.encode() in body
+    assert s.pool.stats.outcomes[failure].counts != [0] * len(s.pool.stats.outcomes[failure].counts)
+
+
+def test_nobody_is_answered_when_the_client_has_left() -> None:
+    s = situation()
+    s.exchange.cancel()
+    s.exchange.failed(UpstreamFailure.REFUSED)
+
+    assert (s.answered, s.client.done, s.exchange.status) == (b"", [], CLIENT_CLOSED_REQUEST)
+    assert s.connection.is_aborted
+
+
+def test_a_body_that_comes_before_the_connection_follows_the_head_in_order() -> None:
+    client, pool = Client(), Pool(SimpleNamespace(retries=1))
+    head = RequestReader(max_bytes=1000, max_fields=10).read(b"Host: a\r\nTransfer-Encoding: chunked")
+    route: Any = SimpleNamespace(stats=RouteStats("r"), pool=pool)
+    line = parse_request_line(b"POST / HTTP/1.1")
+    exchange = Exchange(client, line, head, route, GRANT, b"HEAD\r\n\r\n")  # type: ignore[arg-type]
+    exchange.send(b"one")
+    exchange.send(b"three")
+    exchange.end_of_request()
+    connection = Connection()
+    exchange.connected(connection)  # type: ignore[arg-type]
+
+    assert connection.transport.written == b"HEAD\r\n\r\n3\r\none\r\n5\r\nthree\r\n0\r\n\r\n"
+    assert exchange.bytes_in == 8
+
+
+def test_a_request_that_stops_half_way_is_cut_towards_the_backend_and_answered_to_the_client() -> None:
+    s = situation(b"POST", SIZED)
+    s.exchange.send(b"hel")
+    s.exchange.break_off(408, "request_timeout", "The request body did not arrive in time.")
+
+    assert s.connection.is_aborted
+    assert s.answered.startswith(b"HTTP/1.1 408 ")
+    assert b"\r\nConnection: close\r\n" in s.answered
+
+
+def test_a_request_that_stops_half_way_after_its_response_began_gets_no_second_one() -> None:
+    s = situation(b"POST", SIZED)
+    s.exchange.respond(200, b"HTTP/1.1 200 OK\r\n\r\n")
+    s.exchange.break_off(408, "request_timeout", "The request body did not arrive in time.")
+
+    assert s.answered == b"HTTP/1.1 200 OK\r\n\r\n"
