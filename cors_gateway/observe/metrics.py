@@ -76,8 +76,12 @@ class RouteStats:
             tally = self.decisions[kind, reason] = Tally(kind, reason, outcome)
         return tally
 
+    def count_answer(self, method: bytes, status: int) -> None:
+        """Count one request that was answered without a backend, and took no time worth measuring."""
+        self.requests.get(method, self.other)[status // 100] += 1
+
     def count(self, method: bytes, status: int, seconds: float) -> None:
-        """Count one finished request."""
+        """Count one finished request that went to a backend, or should have."""
         self.requests.get(method, self.other)[status // 100] += 1
         self.duration.observe(seconds)
 

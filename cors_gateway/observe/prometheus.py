@@ -102,7 +102,9 @@ class _Everything(Collector):
 def _of_routes(routes: list[RouteStats]) -> Iterator[Metric]:
     requests = _counter("requests", "Requests by route, method and class of status", _REQUEST_LABELS)
     duration = _histogram(
-        "request_duration_seconds", "From the end of the request head to the end of the response", ["route"]
+        "request_duration_seconds",
+        "Of requests for a backend, from the end of the head to the end of the response",
+        ["route"],
     )
     stripped = _counter(
         "upstream_cors_headers_stripped", "Access-Control headers of backends that were removed", ["route"]

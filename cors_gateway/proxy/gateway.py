@@ -213,7 +213,7 @@ class Gateway:
         """Count and log a request that was answered without a backend."""
         line = answer.line
         stats = answer.route.stats if answer.route is not None else self.metrics.unrouted
-        stats.count(line.method, answer.status, 0.0)
+        stats.count_answer(line.method, answer.status)
         if answer.tally.is_refusal:
             self._note_refused_origin(stats, answer.tally, answer.head, line)
         if self.access_log is not None:
@@ -229,7 +229,7 @@ class Gateway:
 
     def count_refusal(self, client: ClientConnection, status: int, size: int) -> None:
         """Count and log a request that could not be understood."""
-        self.metrics.unrouted.count(b"", status, 0.0)
+        self.metrics.unrouted.count_answer(b"", status)
         if self.access_log is not None:
             metrics = self.metrics
             record = RequestRecord(metrics.unrouted, metrics.undecided, b"-", b"-", b"", client.peer.address)

@@ -154,7 +154,16 @@ async def test_preflights_are_counted_the_first_time_and_from_memory(tmp_path: P
         assert answers(stage) == {("OPTIONS", 2): 2, ("OPTIONS", 4): 3}
         assert decisions["preflight", "allowed"].count == 2
         assert decisions["preflight", "origin_not_allowed"].count == 3
-        assert total(metrics(stage).overhead) == 0
+
+
+async def test_what_needs_no_backend_has_no_duration(tmp_path: Path) -> None:
+    """Thousands of preflights would make every quantile look good."""
+    async with counting(tmp_path, route={"path": "/api"}) as (stage, _):
+        await stage.ask("OPTIONS /api", fields=PREFLIGHT)
+        await stage.ask("GET /else")
+        durations = [total(metrics(stage).route(name).duration) for name in ("all", "_none")]
+
+        assert (durations, total(metrics(stage).overhead)) == ([0, 0], 0)
 
 
 async def test_a_tunnel_is_an_answer_and_a_request_that_lasts(tmp_path: Path) -> None:
