@@ -72,10 +72,15 @@ class Spans:
             },
         )
         inside = set_span_in_context(server, Context())
-        client = self._tracer.start_span(name, context=inside, kind=SpanKind.CLIENT, attributes=attributes)
+        client = server
+        if server.is_recording():  # else no child of it is recorded either, and one stands for both
+            client = self._tracer.start_span(
+                name, context=inside, kind=SpanKind.CLIENT, attributes=attributes
+            )
+            inside = set_span_in_context(client, Context())
         self._open[record] = _Open(server, client, _path(received.sent_target))
         fields: dict[str, str] = {}
-        _PROPAGATOR.inject(fields, set_span_in_context(client, Context()))
+        _PROPAGATOR.inject(fields, inside)
         return "".join(f"{field}: {value}\r\n" for field, value in fields.items()).encode("latin-1")
 
     def end(self, record: RequestRecord) -> None:
@@ -87,8 +92,8 @@ class Spans:
         if server.is_recording():
             _describe_client(client, record, path)
             _describe_server(server, record)
-        client.end()
-        server.end()
+            client.end()
+            server.end()
         context = server.get_span_context()
         record.traceparent = b"00-%032x-%016x-%02x" % (context.trace_id, context.span_id, context.trace_flags)
 

@@ -27,12 +27,13 @@ def _admit(tracing: Tracing, client: "ClientConnection", line: bytes, block: byt
     outcome = admit(client, line, block)
     if isinstance(outcome, Exchange):
         head = outcome.head
-        request = _TRACE_LINES.sub(b"", outcome.request)
+        state = [field.value for field in head.fields if field.name == b"tracestate"]
+        request = _TRACE_LINES.sub(b"", outcome.request) if head.traceparent or state else outcome.request
         received = Received(
             scheme="https" if client.peer.is_tls else "http",
             sent_target=request.split(b" ", 2)[1],
             traceparent=head.traceparent,
-            tracestate=[field.value for field in head.fields if field.name == b"tracestate"],
+            tracestate=state,
         )
         outcome.request = request.removesuffix(b"\r\n") + tracing.begin(outcome, received) + b"\r\n"
     return outcome
