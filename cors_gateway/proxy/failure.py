@@ -47,6 +47,17 @@ _DETAILS = {
 }
 
 
+def classify_loss(error: Exception | None) -> UpstreamFailure:
+    """The failure that the loss of an open connection means; without an error it was closed in order."""
+    match error:
+        case ssl.SSLError():  # in TLS 1.3 a server refuses a client's certificate after the handshake
+            return UpstreamFailure.TLS
+        case TimeoutError():
+            return UpstreamFailure.RESPONSE_TIMEOUT
+        case _:
+            return UpstreamFailure.RESET
+
+
 def classify(error: BaseException) -> UpstreamFailure:
     """The failure that an exception of connecting means."""
     match error:

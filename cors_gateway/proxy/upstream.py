@@ -17,7 +17,7 @@ from cors_gateway.http1.grammar import list_elements
 from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseReader
 from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER
-from cors_gateway.proxy.failure import UpstreamFailure
+from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
 from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.rewrite import response_head, stripped_fields
 
@@ -139,7 +139,7 @@ class UpstreamConnection(asyncio.Protocol):
         elif phase != _CLOSED and self.exchange is not None:
             exchange = self._detach()
             was_silent = phase == _HEAD and not self._buffer and not self._interim
-            exchange.upstream_lost(UpstreamFailure.RESET, may_retry=self.was_used and was_silent)
+            exchange.upstream_lost(classify_loss(exc), may_retry=self.was_used and was_silent)
 
     def pause_writing(self) -> None:
         if self.exchange is not None:

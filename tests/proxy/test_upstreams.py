@@ -1,0 +1,244 @@
+"""Several servers behind one upstream, over real sockets: who is asked, who is spared, what is kept open."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.proxy.stage import ORIGIN, Starter, counts, listening, request, until, upstream
+from tests.wire.raw_backend import Answer, RawBackend, echo
+from tests.wire.strict_http import Request
+
+SAFE = ["GET", "HEAD", "OPTIONS"]
+UNSAFE = ["POST", "PUT", "PATCH", "DELETE"]
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
+
+
+async def test_round_robin_spreads_evenly(serving: Starter, backend: RawBackend, other: RawBackend) -> None:
+    async with listening(backend, other), serving(upstream(backend, other)) as stage:
+        statuses = [(await stage.ask()).status for _ in range(20)]
+
+    assert (statuses, counts([backend, other])) == ([200] * 20, [10, 10])
+
+
+async def test_least_requests_prefers_the_server_that_is_free(
+    serving: Starter, backend: RawBackend, other: RawBackend
+) -> None:
+    """One request hangs at one of them; all that come meanwhile go to the other."""
+    backend.script = other.script = lambda request: (
+        Answer([], then="hold") if request.target == "/slow" else echo(request)
+    )
+    section = upstream(backend, other, balance="least_requests")
+    async with listening(backend, other), serving(section) as stage, await stage.connect() as stuck:
+        await stuck.send(request("GET /slow"))
+        await until(lambda: sum(counts([backend, other])) == 1)
+        busy, free = sorted([backend, other], key=lambda one: -len(one.requests))
+        assert [(await stage.ask()).status for _ in range(10)] == [200] * 10
+
+    assert counts([busy, free]) == [1, 10]
+
+
+@pytest.mark.parametrize("method", [*SAFE, *UNSAFE])
+async def test_a_server_that_refuses_is_passed_over_for_any_method(
+    serving: Starter, backend: RawBackend, other: RawBackend, method: str
+) -> None:
+    """Nothing was sent to it."""
+    async with listening(other), serving(upstream(backend, other)) as stage:
+        statuses = [(await stage.ask(f"{method} /", body=b"hello")).status for _ in range(6)]
+        assert stage.pool.servers[0].ejected_until > stage.gateway.clock.now
+
+    assert (statuses, counts([other])) == ([200] * 6, [6])
+    assert {request.body for _, request in other.requests} == {b"hello"}
+
+
+async def test_without_retries_nobody_else_is_tried(
+    serving: Starter, backend: RawBackend, other: RawBackend
+) -> None:
+    async with listening(other), serving(upstream(backend, other, retries=0)) as stage:
+        statuses = [(await stage.ask()).status for _ in range(2)]
+
+    assert sorted(statuses) == [200, 502]
+
+
+async def test_a_server_that_was_left_out_returns_when_it_listens_again(
+    serving: Starter, backend: RawBackend, other: RawBackend
+) -> None:
+    async with serving(upstream(backend, other)) as stage, listening(other):
+        assert set(await stage.ask_many(20)) == {200}
+        ejected = stage.pool.servers[0]
+        assert not ejected.is_available(stage.gateway.clock.now)
+        async with listening(backend):
+            ejected.ejected_until = stage.gateway.clock.now  # its time is over
+            statuses = [(await stage.ask()).status for _ in range(10)]
+
+    assert (statuses, counts([backend])) == ([200] * 10, [5])
+
+
+async def test_if_all_servers_refuse_they_are_asked_all_the_same(
+    serving: Starter, backend: RawBackend, other: RawBackend
+) -> None:
+    async with serving(upstream(backend, other)) as stage:
+        assert set(await stage.ask_many(20)) == {502}
+        async with listening(backend, other):
+            assert set(await stage.ask_many(20)) == {200}
+
+
+async def test_without_a_healthy_server_it_is_unavailable_for_a_while(
+    serving: Starter, backend: RawBackend, other: RawBackend
+) -> None:
+    """As the active health checks say; script may read it, and nobody is bothered with a connection."""
+    async with listening(backend, other), serving(upstream(backend, other)) as stage:
+        for server in stage.pool.servers:
+            server.is_healthy = False
+        down = await stage.ask("GET /", f"Origin: {ORIGIN}\r\n")
+        upload = await stage.ask("POST /", body=bytes(100_000))
+        for server in stage.pool.servers:
+            server.is_healthy = True
+        up = await stage.ask()
+
+    assert [down.status, upload.status, up.status] == [503, 503, 200]
+    assert down.values("retry-after") == ["1"]
+    assert down.values("access-control-allow-origin") == [ORIGIN]
+    assert b"upstream_unavailable" in down.body
+    assert len(backend.connections) + len(other.connections) == 1
+
+
+# -- connections that are kept
+
+
+async def test_the_connection_used_last_is_used_first(serving: Starter, backend: RawBackend) -> None:
+    """So that those that are not needed grow old."""
+    backend.script = lambda request: Answer([b"", OK], gap=0.05 if request.target == "/together" else 0)
+    async with listening(backend), serving(upstream(backend)) as stage:
+        await stage.ask_many(4, "GET /together")
+        backend.requests.clear()
+        for _ in range(10):
+            await stage.ask()
+
+    assert len(backend.connections) == 4
+    assert len({id(connection) for connection, _ in backend.requests}) == 1
+
+
+async def test_no_more_connections_are_kept_than_configured(serving: Starter, backend: RawBackend) -> None:
+    backend.script = lambda _: Answer([b"", OK], gap=0.05)
+    async with (
+        listening(backend),
+        serving(upstream(backend, keep_alive={"connections": 3, "idle": "60s"})) as stage,
+    ):
+        assert await stage.ask_many(10) == [200] * 10
+        await until(lambda: sum(not connection.ended for connection in backend.connections) == 3)
+
+        assert len(stage.pool.servers[0].idle) == 3
+
+
+@pytest.mark.parametrize(
+    ("keep_alive", "promise"),
+    [
+        ({"idle": "100ms"}, b""),
+        ({"idle": "60s"}, b"Keep-Alive: timeout=1\r\n"),
+        ({"idle": "100ms"}, b"Keep-Alive: timeout=60\r\n"),
+    ],
+    ids=["ours", "the backend's", "the shorter"],
+)
+async def test_an_idle_connection_is_closed_when_its_time_is_over(
+    serving: Starter, backend: RawBackend, keep_alive: dict[str, str], promise: bytes
+) -> None:
+    backend.script = lambda _: Answer([b"HTTP/1.1 200 OK\r\n" + promise + b"Content-Length: 0\r\n\r\n"])
+    async with listening(backend), serving(upstream(backend, keep_alive=keep_alive)) as stage:
+        await stage.ask()
+        ended = await backend.connections[0].wait_ended()
+        again = await stage.ask("POST /")
+
+    assert (bool(ended), again.status, len(backend.connections)) == (True, 200, 2)
+
+
+# -- connections that end when they are used
+
+
+def _vanishing(then: str, *, times: int = 1) -> Callable[[Request], Answer]:
+    """Serve the first request, then end the connection instead of answering, `times` times."""
+    answers = iter([Answer([OK]), *[Answer([], then=then)] * times])
+    return lambda request: next(answers, echo(request))
+
+
+@pytest.mark.parametrize("then", ["rst", "close"])
+@pytest.mark.parametrize("method", [*SAFE, *UNSAFE])
+async def test_a_kept_connection_that_ends_in_silence_costs_one_retry_at_most(
+    serving: Starter, backend: RawBackend, method: str, then: str
+) -> None:
+    backend.script = _vanishing(then)
+    async with listening(backend), serving(upstream(backend)) as stage:
+        await stage.ask()
+        answer = await stage.ask(f"{method} /")
+
+    if method in SAFE:
+        assert (answer.status, len(backend.requests), len(backend.connections)) == (200, 3, 2)
+    else:
+        assert (answer.status, len(backend.requests), len(backend.connections)) == (502, 2, 1)
+
+
+async def test_without_retries_a_kept_connection_that_ends_in_silence_is_an_error(
+    serving: Starter, backend: RawBackend
+) -> None:
+    backend.script = _vanishing("close")
+    async with listening(backend), serving(upstream(backend, retries=0)) as stage:
+        await stage.ask()
+        answer = await stage.ask()
+
+    assert (answer.status, len(backend.requests)) == (502, 2)
+
+
+async def test_a_backend_that_accepts_and_resets_leaves_nobody_waiting(
+    serving: Starter, backend: RawBackend
+) -> None:
+    class Resetting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            sock = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            transport.abort()  # type: ignore[attr-defined]
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Resetting, sock=backend.sock.dup(), backlog=512)
+    async with serving(upstream(backend)) as stage:
+        for _ in range(10):
+            assert set(await stage.ask_many(20, "POST /")) == {502}
+    server.close()
+
+
+# -- Unix sockets
+
+
+@pytest.fixture
+def unix(tmp_path: Path) -> Iterator[RawBackend]:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "app.sock"))
+        yield RawBackend(sock)
+
+
+async def test_a_backend_on_a_unix_socket_is_as_good_as_any(serving: Starter, unix: RawBackend) -> None:
+    async with serving(upstream(unix)) as stage:
+        absent = await stage.ask()
+        async with listening(unix):
+            answers = [await stage.ask("POST /", body=b"x" * 100_000) for _ in range(3)]
+
+    assert absent.status == 502
+    assert {(answer.status, answer.body) for answer in answers} == {(200, b"x" * 100_000)}
+    assert len(unix.connections) == 1
+
+
+async def test_a_backend_on_a_missing_unix_socket_is_502(serving: Starter, tmp_path: Path) -> None:
+    async with serving(upstream(f"unix:{tmp_path}/nobody.sock")) as stage:
+        answer = await stage.ask("POST /")
+
+    assert (answer.status, b"upstream_refused" in answer.body) == (502, True)
+
+
+async def test_a_unix_socket_and_a_port_can_share_the_work(
+    serving: Starter, unix: RawBackend, backend: RawBackend
+) -> None:
+    async with listening(unix, backend), serving(upstream(unix, backend)) as stage:
+        assert [(await stage.ask()).status for _ in range(10)] == [200] * 10
+
+    assert counts([unix, backend]) == [5, 5]
