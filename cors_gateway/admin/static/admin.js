@@ -1,6 +1,6 @@
 // Keeps the parts of the page up to date. Without this script the page works too, and shows the moment it was loaded.
 
-const REFRESH_MILLISECONDS = 3000;
+const REFRESH_MILLISECONDS = 2000;
 
 const connection = document.getElementById("connection");
 const shown = new Map();
