@@ -51,7 +51,7 @@ def command(address: str, token: str, form: str, timeout: float) -> None:
 
 def _lines(result: dict[str, object]) -> list[str]:
     """The outcome for people: one line of verdict, then problems or changes."""
-    verdict = str(result.get("message") or result.get("title") or "no outcome given")
+    verdict = str(result.get("message") or result.get("detail") or result.get("title") or "no outcome given")
     problems = result.get("problems")
     changes = result.get("changes")
     lines = [verdict]

@@ -71,9 +71,10 @@ def test_a_token_is_sent_as_bearer() -> None:
 
 
 def test_a_problem_document_is_understood() -> None:
-    result, _ = _reload(401, b'{"title": "a token is needed", "status": 401}')
+    problem = {"title": "token needed", "status": 401, "detail": "the bearer token is missing or wrong"}
+    result, _ = _reload(401, json.dumps(problem).encode())
 
-    assert (result.exit_code, result.stdout) == (1, "a token is needed\n")
+    assert (result.exit_code, result.stdout) == (1, "the bearer token is missing or wrong\n")
 
 
 def test_something_else_on_that_port_is_exit_code_1() -> None:
