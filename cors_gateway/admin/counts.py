@@ -18,8 +18,10 @@ class Counts:
     """Those answered here."""
     errors: int = 0
     """Responses with a status of 500 and above, whoever made them."""
+    forwarded: int = 0
+    """Requests that went to a backend, or should have."""
     seconds: float = 0.0
-    """Durations of all requests together."""
+    """Their durations together."""
     refusals: dict[str, int] = field(default_factory=dict)
     """Requests whose origin was refused, by reason."""
 
@@ -29,26 +31,27 @@ class Counts:
 
     @property
     def mean_seconds(self) -> float | None:
-        """None if there was no request."""
-        return self.seconds / self.requests if self.requests else None
+        """Of a request that went to a backend; None if there was none."""
+        return self.seconds / self.forwarded if self.forwarded else None
 
 
 def count(routes: Iterable[RouteStats]) -> Counts:
     """Add up what happened on some routes since the start of the process."""
-    requests = preflights = errors = 0
+    requests = preflights = errors = forwarded = 0
     seconds = 0.0
     refusals: dict[str, int] = {}
     for route in routes:
         for by_class in (*route.requests.values(), route.other):
             requests += sum(by_class)
             errors += sum(by_class[FIRST_ERROR_CLASS:])
+        forwarded += sum(route.duration.counts)
         seconds += route.duration.sum
         for tally in route.decisions.values():
             if tally.kind == Kind.PREFLIGHT:
                 preflights += tally.count
             if tally.is_refusal:
                 refusals[tally.reason] = refusals.get(tally.reason, 0) + tally.count
-    return Counts(requests, preflights, errors, seconds, refusals)
+    return Counts(requests, preflights, errors, forwarded, seconds, refusals)
 
 
 def difference(before: Counts, after: Counts) -> Counts:
@@ -57,6 +60,7 @@ def difference(before: Counts, after: Counts) -> Counts:
         max(0, after.requests - before.requests),
         max(0, after.preflights - before.preflights),
         max(0, after.errors - before.errors),
+        max(0, after.forwarded - before.forwarded),
         max(0.0, after.seconds - before.seconds),
         {
             reason: now - before.refusals.get(reason, 0)

@@ -21,7 +21,7 @@ def _busy() -> Metrics:
     api.decision("preflight", "method_not_allowed", "refused").count = 2
     api.decision("actual", "origin_not_allowed", "refused").count = 3
     api.decision("not_cors", "not_cors", "none").count = 9
-    other.count(b"OPTIONS", 204, 0.0)
+    other.count_answer(b"OPTIONS", 204)
     other.decision("actual", "origin_not_allowed", "refused").count = 1
     metrics.unrouted.decision("not_cors", "no_route", "refused").count = 7
     return metrics
@@ -33,7 +33,7 @@ def test_what_people_look_at_is_added_up() -> None:
     assert (counts.requests, counts.preflights, counts.errors) == (4, 6, 1)
     assert counts.refusals == {"method_not_allowed": 2, "origin_not_allowed": 4}
     assert counts.refused == 6
-    assert counts.mean_seconds == pytest.approx(0.1)
+    assert counts.mean_seconds == pytest.approx(0.4 / 3)
 
 
 def test_without_requests_there_is_no_mean() -> None:
@@ -41,14 +41,14 @@ def test_without_requests_there_is_no_mean() -> None:
 
 
 def test_a_difference_leaves_out_what_did_not_happen() -> None:
-    before = Counts(10, 5, 1, 1.0, {"a": 3, "b": 2})
-    after = Counts(12, 5, 1, 1.5, {"a": 3, "b": 4, "c": 1})
+    before = Counts(10, 5, 1, 4, 1.0, {"a": 3, "b": 2})
+    after = Counts(12, 5, 1, 5, 1.5, {"a": 3, "b": 4, "c": 1})
 
-    assert difference(before, after) == Counts(2, 0, 0, 0.5, {"b": 2, "c": 1})
+    assert difference(before, after) == Counts(2, 0, 0, 1, 0.5, {"b": 2, "c": 1})
 
 
 def test_counters_that_fall_count_as_still() -> None:
-    assert difference(Counts(10, 5, 1, 1.0, {"a": 3}), Counts()) == Counts()
+    assert difference(Counts(10, 5, 1, 4, 1.0, {"a": 3}), Counts()) == Counts()
 
 
 def _history(seconds: float = SAMPLE_SECONDS) -> History:
