@@ -161,10 +161,14 @@ def test_no_punctuation_makes_it_raise(text: str) -> None:
     assert document is not None or found
 
 
+# References are filled in in values only, so a dollar sign in a key would stay doubled.
+KEYS = st.text(st.characters(exclude_characters="$", exclude_categories=("Cs",)), max_size=5)
+
+
 @given(
     st.recursive(
         st.text(max_size=8) | st.integers() | st.booleans(),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
         max_leaves=8,
     )
 )
