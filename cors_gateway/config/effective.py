@@ -5,6 +5,8 @@ a token that stands in the file itself is written as asterisks, and then only th
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations
 
 from cors_gateway.config.emit import Raw, to_yaml
 from cors_gateway.config.lint.finding import PolicyInput, RegexEntry
@@ -27,10 +29,7 @@ REDACTED = "*" * 8
 
 Section = dict[str, object]
 
-_FLAG_FOR = {
-    "allow_origins.insecure_credentials": "dangerously_allow_insecure_origins",
-    "allow_origins.public_suffix": "dangerously_allow_public_suffix",
-}
+_DANGEROUS = ("dangerously_allow_insecure_origins", "dangerously_allow_public_suffix")
 
 
 def effective(snapshot: Snapshot) -> str:
@@ -195,8 +194,13 @@ def _dangerous_flags(entries: tuple[str | RegexEntry, ...], policy: Policy) -> l
         allow_credentials=policy.allow_credentials,
         dangerously_allow_null_origin=policy.allow_null_origin,
     )
-    errors = {finding.code for finding in lint_policy(written) if finding.severity == "error"}
-    return flags + [flag for code, flag in _FLAG_FOR.items() if code in errors]
+    # With as few as will do: which finding a flag lifts depends on the other flags.
+    for count in range(len(_DANGEROUS) + 1):
+        for chosen in combinations(_DANGEROUS, count):
+            attempt = replace(written, **dict.fromkeys(chosen, True))
+            if not any(finding.severity == "error" for finding in lint_policy(attempt)):
+                return [*flags, *chosen]
+    return [*flags, *_DANGEROUS]
 
 
 def _test(test: PolicyTest) -> Section:

@@ -26,6 +26,7 @@ routes:
   - {name: d, path: /d, upstream: http://a, cors: {allow_origins: ["*"], allow_methods: ["*"], allow_headers: ["*", Authorization], expose_headers: ["*"]}}
   - {name: e, path: /e, upstream: http://a, cors: {allow_origins: [https://x.example.com], on_disallowed_request: reject, public_origins: [https://own.example.com], forward_origin: strip, upstream_expose: merge, timing_allow_origin: same-as-origins, cross_origin_resource_policy: same-site, websocket_origin_check: true}}
   - {name: f, path: /f, upstream: http://a, cors: {allow_origins: [{regex: '^https://a\\.example\\.com$'}], report_only: true, preflight_status: 200, preflight_failure: diagnose, max_age: 0}}
+  - {name: g, path: /g, upstream: http://a, cors: {allow_origins: [{regex: 'https?://x\\.example\\.com'}], allow_credentials: true, dangerously_allow_insecure_origins: true}}
 """
 
 
