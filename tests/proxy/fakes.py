@@ -116,7 +116,7 @@ class FakeExchange:
     def variant(self) -> int:
         return 0
 
-    def respond(self, status: int, data: bytes) -> None:
+    def respond(self, *response: Any) -> None:
         pass
 
     respond_more = respond_interim = respond

@@ -60,6 +60,14 @@ class Stage:
         """A client connection."""
         return await connect(self.address, **options)
 
+    async def connect_slowly(self) -> socket.socket:
+        """A client connection whose receive buffer is small, for `asyncio`'s own socket functions."""
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, self.address)
+        return sock
+
     async def ask(self, line: str = "GET /", fields: str = "", body: bytes = b"") -> Response:
         """One request on a connection of its own."""
         async with await self.connect() as client:
@@ -118,14 +126,18 @@ def url(backend: RawBackend) -> str:
 
 
 @contextlib.asynccontextmanager
-async def start(directory: Path, upstreams: Options, **options: Any) -> AsyncIterator[Stage]:
+async def start(
+    directory: Path, upstreams: Options, *, tls: ssl.SSLContext | None = None, **options: Any
+) -> AsyncIterator[Stage]:
     """A gateway that serves this configuration on one address, whatever the configuration says about listening."""
     loop = asyncio.get_running_loop()
     gateway = Gateway(
         snapshot(directory, upstreams, **options), loop=loop, instance_id="stage", metrics=Metrics()
     )
     gateway.start()
-    server = await loop.create_server(gateway.connection_factory(tls=False), "127.0.0.1", 0, backlog=512)
+    server = await loop.create_server(
+        gateway.connection_factory(tls=tls is not None), "127.0.0.1", 0, backlog=512, ssl=tls
+    )
     problems: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: problems.append(context))
     try:
