@@ -29,7 +29,9 @@ REDACTED = "*" * 8
 
 Section = dict[str, object]
 
-_DANGEROUS = ("dangerously_allow_insecure_origins", "dangerously_allow_public_suffix")
+_INSECURE = "dangerously_allow_insecure_origins"
+_SUFFIX = "dangerously_allow_public_suffix"
+_DANGEROUS = (_INSECURE, _SUFFIX)
 
 
 def effective(snapshot: Snapshot) -> str:
@@ -197,7 +199,11 @@ def _dangerous_flags(entries: tuple[str | RegexEntry, ...], policy: Policy) -> l
     # With as few as will do: which finding a flag lifts depends on the other flags.
     for count in range(len(_DANGEROUS) + 1):
         for chosen in combinations(_DANGEROUS, count):
-            attempt = replace(written, **dict.fromkeys(chosen, True))
+            attempt = replace(
+                written,
+                dangerously_allow_insecure_origins=_INSECURE in chosen,
+                dangerously_allow_public_suffix=_SUFFIX in chosen,
+            )
             if not any(finding.severity == "error" for finding in lint_policy(attempt)):
                 return [*flags, *chosen]
     return [*flags, *_DANGEROUS]
