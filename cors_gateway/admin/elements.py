@@ -18,9 +18,9 @@ def table(heads: Sequence[str], rows: Iterable[Markup], *, figures: Collection[s
     return tag("div", tag("table", tag("thead", head), tag("tbody", rows)), class_="scroll")
 
 
-def figure(value: int, *, is_bad: bool = False) -> Markup:
-    """A cell with a number; a bad one stands out unless it is zero."""
-    return tag("td", words.number(value), class_="count bad" if is_bad and value else "count")
+def figure(value: int, kind: str = "") -> Markup:
+    """A cell with a number; with `bad` or `warn` it stands out, unless it is zero."""
+    return tag("td", words.number(value), class_=f"count {kind}" if kind and value else "count")
 
 
 def tile(name: str, value: str, detail: str, *, kind: str = "") -> Markup:

@@ -76,8 +76,8 @@ def _route(each: RouteView) -> Markup:
         ),
         figure(counts.requests),
         figure(counts.preflights),
-        figure(counts.refused, is_bad=True),
-        figure(counts.errors, is_bad=True),
+        figure(counts.refused, "warn"),
+        figure(counts.errors, "bad"),
         tag("td", words.milliseconds(counts.mean_seconds), class_="count"),
     )
 
