@@ -80,9 +80,9 @@ def running_gateway(directory: Path, configuration: dict[str, object]) -> Iterat
 def start_gateway(directory: Path, configuration: dict[str, object]) -> GatewayProcess:
     """Write the configuration and start the process, without waiting."""
     directory.mkdir(parents=True, exist_ok=True)
-    address = ("127.0.0.1", free_port())
-    server = {"listen": [f"127.0.0.1:{address[1]}"], "access_log": "off", "shutdown": {"grace": "5s"}}
+    server = {"listen": [f"127.0.0.1:{free_port()}"], "access_log": "off", "shutdown": {"grace": "5s"}}
     server |= configuration.get("server", {})  # type: ignore[operator]
+    host, _, port = server["listen"][0].rpartition(":")
     document = {"version": 1, "admin": "off"} | configuration | {"server": server}
     (directory / "gateway.yaml").write_text(json.dumps(document, indent=1))  # JSON is YAML without anchors
     with (directory / "gateway.log").open("wb") as log:
@@ -93,7 +93,7 @@ def start_gateway(directory: Path, configuration: dict[str, object]) -> GatewayP
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-    return GatewayProcess(process, address, directory)
+    return GatewayProcess(process, (host, int(port)), directory)
 
 
 def wait_until_ready(gateway: GatewayProcess) -> None:
