@@ -84,6 +84,10 @@ def _server_problems(placed: Placed[UpstreamSection], servers: tuple[ServerAddre
         problems.append(
             document.problem("schema.conflict", message, "write https:// or remove tls", path=(*path, "tls"))
         )
+    if section.host == "upstream" and len({(server.host, server.port) for server in servers}) > 1:
+        message = "the servers have different names, and every request is sent with one Host"
+        hint = "write the name that all of them answer to, or preserve"
+        problems.append(document.problem("upstreams.host", message, hint, path=(*path, "host")))
     check = section.health_check
     if check is not None and check.timeout > check.interval:
         message = "one check may take longer than the interval between two"

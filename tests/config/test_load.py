@@ -258,6 +258,10 @@ test_of.__test__ = False  # type: ignore[attr-defined]
         (MINIMAL + "upstreams: {b: {}}\n", ["schema.missing upstreams.b.servers"]),
         (MINIMAL + "upstreams: {b: {servers: []}}\n", ["schema.empty upstreams.b.servers"]),
         (MINIMAL + "upstreams: {b: {servers: ['http://b']}}\n", ["upstream.unused upstreams.b"]),
+        (
+            MINIMAL + "upstreams: {b: {servers: ['http://b', 'http://c'], host: upstream}}\n",
+            ["upstreams.host upstreams.b.host"],
+        ),
         (MINIMAL + "upstreams: {b: {servers: ['http://b', 'http://B:80']}}\n", ["upstreams.duplicate upstreams.b.servers[1]"]),
         (MINIMAL + "upstreams: {'b c': {servers: ['http://b']}}\n", ['name.invalid upstreams["b c"]']),
         (MINIMAL + "upstreams: {b: {servers: ['http://b'], host: 'a b'}}\n", ["upstreams.host upstreams.b.host"]),
