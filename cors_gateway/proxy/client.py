@@ -169,6 +169,7 @@ class ClientConnection(asyncio.Protocol):
             remembered = gateway.active.preflights.get(data)
             if remembered is not None and not gateway.is_draining:
                 gateway.answer_remembered(self, remembered)
+                self.deadline = self.clock.now + gateway.active.timeouts.keep_alive
                 return b""
         end = data.find(b"\r\n\r\n")
         try:
@@ -382,8 +383,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _linger(self) -> None:
         """Stop sending, go on reading for a moment: closing at once could reset the connection and lose the answer."""
-        self._buffer = b""
-        self._discarded = 0
+        self._buffer, self._discarded = b"", 0
         self.deadline = self.clock.now + LINGER
         if self._is_at_eof:
             self._end()

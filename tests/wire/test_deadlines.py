@@ -157,3 +157,16 @@ async def test_a_request_moves_on_to_a_server_that_accepts(pair: tuple[Place, Ra
 def test_the_deadlines_here_are_shorter_than_the_dribbling() -> None:
     """Otherwise the tests above would wait for the end of the message instead."""
     assert max(STALL, REQUEST_BODY, KEEP_ALIVE) < MANY * 0.1 / 2
+
+
+async def test_a_preflight_that_was_answered_before_keeps_its_connection_alive_too(place: Place) -> None:
+    """From the third of equal preflights on they are answered from memory; the connection waits as after any other."""
+    fields = f"Origin: {ORIGIN}\r\nAccess-Control-Request-Method: PUT\r\n"
+    async with await RawClient.connect(place.address) as client:
+        for _ in range(4):
+            await client.send(place.request("OPTIONS /", fields))
+            await asyncio.sleep(KEEP_ALIVE * 0.7)
+            assert await _status(client, "OPTIONS") == 204
+        ended = await client.wait_closed()
+
+    assert ended
