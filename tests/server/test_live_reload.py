@@ -13,6 +13,7 @@ import trustme
 
 from tests.server.backend import Backend
 from tests.server.live import DEADLINE, ask, command, configuration, gateway, is_open, preflight
+from tests.server.reload_load import measure
 
 OLD = configuration(headers="x-one")
 NEW = configuration(headers="x-two")
@@ -228,3 +229,13 @@ def test_a_renewed_certificate_is_used_for_new_connections_and_old_ones_stay(
                 assert get(new) == b"HTTP/1.1 204"
             assert get(old) == b"HTTP/1.1 204"
         assert live.stop() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_no_request_is_lost_while_the_configuration_changes_again_and_again(
+    tmp_path: Path, workers: int
+) -> None:
+    result = await measure(tmp_path, reloads=5, rate=300, workers=workers)
+
+    assert (result.reloads, result.failures) == (5, [])
+    assert result.answers["right"] > 0
