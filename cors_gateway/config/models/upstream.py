@@ -50,7 +50,8 @@ class UpstreamTimeoutsSection(Section):
         description="From the end of the request to the end of the response head.",
     )
     idle: Duration = Field(
-        default=_TIMEOUTS.idle, description="Between two pieces of a response body. A WebSocket may be silent for an hour."
+        default=_TIMEOUTS.idle,
+        description="Between two pieces of a response body. A WebSocket may be silent for an hour.",
     )
 
 
