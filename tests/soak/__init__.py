@@ -1,0 +1,4 @@
+"""The gateway as a process under mixed load for a long time: `python -m tests.soak`, and memory: `python -m tests.soak.memory`.
+
+Every answer is checked by content that follows from its request, so that a mixed-up, cut or repeated one is noticed.
+"""

@@ -1,0 +1,125 @@
+"""The gateway as the soak runs it, and what the system says about it from outside."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.soak.abuse import BODY_LIMIT
+from tests.wire.gateway_process import GatewayProcess, free_port, wait_until_ready
+
+SIGNS_OF_TROUBLE = ("Traceback", "never retrieved", "was never awaited", "Unhandled", "Exception in")
+
+
+def configuration(port: int, upstream: str, max_age: int, workers: int) -> str:
+    """What the soak serves. Deadlines are short, so that all of them are met."""
+    return json.dumps(
+        {
+            "version": 1,
+            "admin": "off",
+            "server": {
+                "listen": [f"127.0.0.1:{port}"],
+                "workers": workers,
+                "access_log": "json",
+                "limits": {"request_body": BODY_LIMIT, "connections": 1000},
+                "timeouts": {"request_head": "2s", "request_body": "2s", "keep_alive": "3s", "send": "5s"},
+                "shutdown": {"grace": "5s"},
+            },
+            "upstreams": {
+                "backend": {"servers": [upstream], "timeouts": {"response_head": "10s", "idle": "10s"}}
+            },
+            "policies": {
+                "app": {
+                    "allow_origins": [
+                        "https://app.example.com",
+                        "https://*.tenant.example.com",
+                        "http://localhost:*",
+                    ],
+                    "allow_methods": ["GET", "POST", "PUT", "PATCH", "DELETE"],
+                    "allow_headers": ["Content-Type", "Authorization"],
+                    "allow_credentials": True,
+                    "max_age": max_age,
+                }
+            },
+            "routes": [{"name": "all", "path": "/", "upstream": "backend", "cors": "app"}],
+        },
+        indent=1,
+    )
+
+
+class Gateway:
+    """A running gateway whose configuration can be changed."""
+
+    def __init__(self, directory: Path, upstream: str, workers: int) -> None:
+        self._directory = directory
+        self._upstream = upstream
+        self._workers = workers
+        self._reloads = 0
+        self._port = free_port()
+        self._write()
+        with (directory / "gateway.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "cors_gateway", "run", "-c", str(directory)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # the access log: written, and read by nobody
+                stderr=log,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        self.process = GatewayProcess(process, ("127.0.0.1", self._port), directory)
+
+    @property
+    def reloads(self) -> int:
+        return self._reloads
+
+    def descriptors(self) -> int:
+        """Open descriptors of the process and its workers."""
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self._pids())
+
+    def memory(self) -> int:
+        """Resident bytes of the process and its workers."""
+        return sum(_resident(pid) for pid in self._pids())
+
+    def reload(self) -> None:
+        """Serve another generation of the configuration."""
+        self._reloads += 1
+        self._write()
+        self.process.process.send_signal(signal.SIGHUP)
+
+    def troubles(self) -> list[str]:
+        """Lines of its log that no correct program writes."""
+        return [
+            line for line in self.process.log.splitlines() if any(sign in line for sign in SIGNS_OF_TROUBLE)
+        ]
+
+    def _pids(self) -> list[int]:
+        parent = self.process.process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return [parent, *map(int, children)]
+
+    def _write(self) -> None:
+        text = configuration(self._port, self._upstream, 60 + self._reloads, self._workers)
+        scratch = self._directory / ".gateway.yaml.new"
+        scratch.write_text(text)
+        scratch.replace(self._directory / "gateway.yaml")
+
+
+@contextlib.contextmanager
+def running(directory: Path, upstream: str, workers: int) -> Iterator[Gateway]:
+    """A gateway that is ready, and is stopped at the end."""
+    gateway = Gateway(directory, upstream, workers)
+    try:
+        wait_until_ready(gateway.process)
+        yield gateway
+    finally:
+        gateway.process.stop()
+
+
+def _resident(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    return 0
