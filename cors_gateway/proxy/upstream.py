@@ -40,31 +40,11 @@ class UpstreamConnection(asyncio.Protocol):
     """Client side of HTTP/1.1 on one transport."""
 
     __slots__ = (
-        "_buffer",
-        "_clock",
-        "_decoder",
-        "_flow",
-        "_frames_chunks",
-        "_interim",
-        "_is_suspect",
-        "_last_date",
-        "_last_grant",
-        "_last_head",
-        "_last_rendered",
-        "_last_response",
-        "_last_stripped",
-        "_last_variant",
-        "_phase",
-        "_poll",
-        "_pool",
-        "_remaining",
-        "_response",
-        "deadline",
-        "exchange",
-        "promised_idle",
-        "server",
-        "transport",
-        "was_used",
+        *("_buffer", "_clock", "_decoder", "_flow", "_frames_chunks", "_interim", "_is_suspect"),
+        *("_phase", "_poll", "_pool", "_remaining", "_response"),
+        *("_last_date", "_last_grant", "_last_head", "_last_rendered", "_last_response"),
+        *("_last_stripped", "_last_variant"),
+        *("deadline", "exchange", "promised_idle", "server", "transport", "was_used"),
     )
 
     def __init__(self, pool: "UpstreamPool", server: "UpstreamServer") -> None:
@@ -119,8 +99,8 @@ class UpstreamConnection(asyncio.Protocol):
             elif phase == _BODY:
                 self.deadline = self._clock.now + self._pool.idle_timeout
                 self._read_body(data)
-            else:  # unsolicited: never the beginning of somebody's response
-                self.close()
+            elif phase == _IDLE:  # unsolicited: never the beginning of somebody's response
+                self._retire()
         except ProtocolFault:
             self._fail(UpstreamFailure.INVALID_RESPONSE)
 
@@ -200,12 +180,16 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_deadline(self) -> None:
         if self._phase == _IDLE:
-            self._pool.forget(self)
-            self.close()
+            self._retire()
         elif self._flow.stall_deadline <= self._clock.now and not self._flow.is_stalled():
             self.deadline = self._flow.watch(self._pool.idle_timeout)
         elif self.exchange is not None:
             self._fail(UpstreamFailure.RESPONSE_TIMEOUT)
+
+    def _retire(self) -> None:
+        """Leave the pool: the time of an idle connection is up, or it is out of step."""
+        self._pool.forget(self)
+        self.close()
 
     # -- reading a response ----------------------------------------------------------------------------------------
 

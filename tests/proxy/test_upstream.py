@@ -179,3 +179,20 @@ def test_only_the_silent_end_of_a_kept_connection_invites_a_retry(
     sent.connection.connection_lost(None)
 
     assert sent.exchange.lost == [(UpstreamFailure.RESET, may_retry)]
+
+
+@pytest.mark.parametrize("event", ["unsolicited bytes", "the end of its time"])
+def test_an_idle_connection_that_closes_leaves_the_pool(sent: Situation, event: str) -> None:
+    """Otherwise it would count among those that are kept, and in the end nothing would be."""
+    sent.connection.data_received(b"HTTP/1.1 204 No Content\r\n\r\n")
+    server = sent.pool.servers[0]
+    assert server.idle == [sent.connection]
+
+    if event == "unsolicited bytes":
+        sent.connection.data_received(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+    else:
+        sent.at(1000.0)
+    sent.connection.connection_lost(None)
+
+    assert server.idle == []
+    assert sent.transport.is_closing()
