@@ -6,12 +6,12 @@ What is moved here is larger than what kernels hold on the way, so that it is th
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from tests.proxy.stage import LIMIT, Stage, Starter, listening, request, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend, Script
+from tests.wire.stream_backend import Serve, serving_streams
 
 SIZE = 12 << 20
 PIECE = 256 << 10
@@ -37,35 +37,10 @@ async def read_slowly(sock: socket.socket, size: int) -> int:
     return count
 
 
-Backend = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@contextlib.asynccontextmanager
-async def reading(backend: RawBackend, serve: Backend) -> AsyncIterator[None]:
+def reading(backend: RawBackend, serve: Serve) -> contextlib.AbstractAsyncContextManager[None]:
     """At the place of `backend`, somebody who reads as `serve` does, through a small buffer."""
-
-    serving: set[asyncio.Task[None]] = set()
-
-    async def serve_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.transport.abort()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving.add(asyncio.create_task(serve_and_close(reader, writer)))
-
     backend.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
-    server = await asyncio.start_server(accept, sock=backend.sock.dup(), limit=PIECE)
-    try:
-        yield
-    finally:
-        server.close()
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving)
+    return serving_streams(backend.sock, serve)
 
 
 async def _read_request(reader: asyncio.StreamReader, pause: float) -> None:

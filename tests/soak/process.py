@@ -6,17 +6,26 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.soak.abuse import BODY_LIMIT
 from tests.wire.gateway_process import GatewayProcess, free_port, wait_until_ready
 
+Settings = Mapping[str, str | int]
+
+LIMITS: Settings = {"request_body": BODY_LIMIT, "connections": 1000}
+TIMEOUTS: Settings = {"request_head": "2s", "request_body": "2s", "keep_alive": "3s", "send": "5s"}
+"""So short that all of them are met."""
+
 SIGNS_OF_TROUBLE = ("Traceback", "never retrieved", "was never awaited", "Unhandled", "Exception in")
 
 
-def configuration(port: int, upstream: str, max_age: int, workers: int) -> str:
-    """What the soak serves. Deadlines are short, so that all of them are met."""
+def configuration(
+    port: int, upstream: str, max_age: int, *, workers: int, limits: Settings, timeouts: Settings
+) -> str:
+    """What is served."""
     return json.dumps(
         {
             "version": 1,
@@ -25,8 +34,8 @@ def configuration(port: int, upstream: str, max_age: int, workers: int) -> str:
                 "listen": [f"127.0.0.1:{port}"],
                 "workers": workers,
                 "access_log": "json",
-                "limits": {"request_body": BODY_LIMIT, "connections": 1000},
-                "timeouts": {"request_head": "2s", "request_body": "2s", "keep_alive": "3s", "send": "5s"},
+                "limits": dict(limits),
+                "timeouts": dict(timeouts),
                 "shutdown": {"grace": "5s"},
             },
             "upstreams": {
@@ -54,10 +63,10 @@ def configuration(port: int, upstream: str, max_age: int, workers: int) -> str:
 class Gateway:
     """A running gateway whose configuration can be changed."""
 
-    def __init__(self, directory: Path, upstream: str, workers: int) -> None:
+    def __init__(self, directory: Path, upstream: str, **settings: Any) -> None:
         self._directory = directory
         self._upstream = upstream
-        self._workers = workers
+        self._settings = settings
         self._reloads = 0
         self._port = free_port()
         self._write()
@@ -101,16 +110,23 @@ class Gateway:
         return [parent, *map(int, children)]
 
     def _write(self) -> None:
-        text = configuration(self._port, self._upstream, 60 + self._reloads, self._workers)
+        text = configuration(self._port, self._upstream, 60 + self._reloads, **self._settings)
         scratch = self._directory / ".gateway.yaml.new"
         scratch.write_text(text)
         scratch.replace(self._directory / "gateway.yaml")
 
 
 @contextlib.contextmanager
-def running(directory: Path, upstream: str, workers: int) -> Iterator[Gateway]:
+def running(
+    directory: Path,
+    upstream: str,
+    workers: int = 1,
+    *,
+    limits: Settings = LIMITS,
+    timeouts: Settings = TIMEOUTS,
+) -> Iterator[Gateway]:
     """A gateway that is ready, and is stopped at the end."""
-    gateway = Gateway(directory, upstream, workers)
+    gateway = Gateway(directory, upstream, workers=workers, limits=limits, timeouts=timeouts)
     try:
         wait_until_ready(gateway.process)
         yield gateway
