@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cors_gateway.server.health import HealthChecks
 from tests.proxy.stage import ORIGIN, Starter, counts, listening, request, until, upstream
-from tests.wire.raw_backend import Answer, RawBackend, echo
+from tests.wire.raw_backend import Answer, RawBackend, echo, reply
 from tests.wire.strict_http import Request
 
 SAFE = ["GET", "HEAD", "OPTIONS"]
@@ -103,6 +104,34 @@ async def test_without_a_healthy_server_it_is_unavailable_for_a_while(
     assert down.values("access-control-allow-origin") == [ORIGIN]
     assert b"upstream_unavailable" in down.body
     assert len(backend.connections) + len(other.connections) == 1
+
+
+async def test_a_server_that_fails_its_health_checks_is_spared_until_it_passes_them(
+    serving: Starter, backend: RawBackend, other: RawBackend
+) -> None:
+    """It goes on accepting connections all the while."""
+    status = 500
+    backend.script = lambda request: reply(status) if request.target == "/well" else echo(request)
+    check = {"path": "/well", "interval": "20ms", "timeout": "20ms", "unhealthy_after": 2, "healthy_after": 2}
+    checks = HealthChecks()
+    async with (
+        listening(backend, other),
+        serving(upstream(backend, other, health_check=check)) as stage,
+    ):
+        checks.follow([stage.pool])
+        try:
+            ill, well = stage.pool.servers
+            await until(lambda: not ill.is_healthy)
+            assert await stage.ask_many(10, "POST /") == [200] * 10
+            assert [request.target for _, request in backend.requests if request.method == "POST"] == []
+            status = 204
+            await until(lambda: ill.is_healthy)
+            assert [(await stage.ask("POST /")).status for _ in range(10)] == [200] * 10
+            assert well.is_healthy
+        finally:
+            await checks.stop()
+
+    assert sum(request.method == "POST" for _, request in backend.requests) == 5
 
 
 # -- connections that are kept

@@ -1,0 +1,129 @@
+"""A short soak, and proof that a long one would notice what it is there to notice."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.soak import run, traffic
+from tests.soak.backend import Backend
+from tests.soak.client import Client
+from tests.soak.content import Resource, content, parse_resource
+from tests.soak.report import Outcome, text
+from tests.soak.tally import MARGIN, Tally
+
+MIB = 1 << 20
+
+
+async def test_a_short_soak_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All classes of clients, an outage and a reload, in a few seconds."""
+    monkeypatch.setattr(run, "BETWEEN_OUTAGES", 2.0)
+    monkeypatch.setattr(run, "BETWEEN_RELOADS", 1.0)
+    monkeypatch.setattr(run, "LONGEST_OUTAGE", 0.3)
+    outcome = await run.soak(tmp_path, seconds=5.0, seed=1)
+
+    assert outcome.faults() == [], text(outcome)
+    assert {kind for kind, _, _ in outcome.tally.outcomes} == {act.__name__ for act, _, _ in run.CAST}
+    assert outcome.reloads > 0
+    assert outcome.tally.outages > 0
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[Backend]:
+    """The backend of the soak, with nothing in front of it."""
+    backend = Backend(Tally())
+    await backend.start()
+    yield backend
+    await backend.stop()
+    backend.close()
+
+
+async def acted(backend: Backend, act: object, count: int = 10) -> Tally:
+    """What is counted when a client of the soak acts that often, and the backend itself is asked."""
+    host, _, port = backend.url.removeprefix("http://").rpartition(":")
+    tally = Tally()
+    is_over = asyncio.Event()
+    client = Client("client", (host, int(port)), tally, random.Random(1), is_over)
+    task = asyncio.create_task(client.repeat(act, 0.0))  # type: ignore[arg-type]
+    async with asyncio.timeout(20):
+        while tally.requests + tally.wrong_count < count:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    is_over.set()
+    await task
+    return tally
+
+
+@pytest.mark.parametrize(
+    "act",
+    [traffic.get, traffic.post, traffic.pipeline, traffic.download, traffic.preflight],
+    ids=lambda act: act.__name__,
+)
+async def test_without_a_gateway_answers_are_wrong(backend: Backend, act: object) -> None:
+    """The backend's own CORS fields, and what it says to preflights."""
+    tally = await acted(backend, act)
+
+    assert tally.wrong_count + tally.unexpected > 0
+
+
+async def test_a_request_that_no_client_sent_is_noticed(backend: Backend) -> None:
+    host, _, port = backend.url.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /data/1/1/length HTTP/1.1\r\nHost: soak.test\r\n\r\n")
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+    assert backend._tally.wrong_count > 0
+
+
+def test_a_request_executed_twice_or_half_sent_is_noticed() -> None:
+    tally = Tally()
+    tally.cut.add(3)
+    for number in (1, 2, 1, 3):
+        tally.execute(number)
+
+    assert len(tally.wrong) == tally.wrong_count == 2
+
+
+def test_only_what_overlaps_an_outage_is_to_be_expected() -> None:
+    tally = Tally()
+    tally.record("a", "upstream_refused", started=time.monotonic())
+    tally.outage_begins()
+    tally.record("b", "upstream_refused", started=time.monotonic() - 5)
+    tally.outage_ends()
+    tally.record("c", "upstream_refused", started=time.monotonic())
+    tally.record("d", "upstream_refused", started=time.monotonic() + 2 * MARGIN)
+
+    assert {kind for (kind, _, is_expected) in tally.outcomes if is_expected} == {"b", "c"}
+    assert tally.unexpected == 2
+
+
+def test_different_seeds_are_different_bytes() -> None:
+    bodies = {content(seed, 100) for seed in range(1000)}
+
+    assert len(bodies) == 1000
+    assert [len(content(7, size)) for size in (0, 1, 16, 3 * MIB)] == [0, 1, 16, 3 * MIB]
+    resource = Resource(7, 3 * MIB, "chunked")
+    assert parse_resource(resource.target) == resource
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fault"),
+    [
+        (Outcome(Tally(wrong_count=1)), "1 wrong answers"),
+        (Outcome(Tally(), descriptors_before=5, descriptors_after=6), "1 descriptors were not closed"),
+        (Outcome(Tally(), exit_code=3), "exit code 3"),
+        (Outcome(Tally(), troubles=["Traceback"]), "1 lines of trouble in the log, such as Traceback"),
+        (
+            Outcome(Tally(), 600.0, memory=[(at, at * MIB // 60) for at in range(0, 600, 2)]),
+            "memory grows by 1024 KiB a minute",
+        ),
+    ],
+    ids=["wrong", "descriptors", "exit code", "log", "memory"],
+)
+def test_what_makes_a_soak_fail(outcome: Outcome, fault: str) -> None:
+    assert outcome.faults() == [fault]
+    assert text(outcome).endswith(f"FAILED: {fault}")
