@@ -141,6 +141,7 @@ async def test_a_timeout_makes_the_next_attempt_ask_again(
             queued.connect_ex(backend.address)
         with pytest.raises(TimeoutError):
             await reach(connector)
+    connector._timeout = LIMIT
     async with listening(other):
         resolver.addresses = [other.address]
 
