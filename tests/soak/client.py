@@ -30,8 +30,6 @@ class Client:
     rng: random.Random
     is_over: asyncio.Event
     connection: Connection | None = None
-    is_patient: bool = False
-    """Reads slowly."""
     started: float = field(default_factory=time.monotonic)
 
     async def connected(self, *, receive_buffer: int | None = None) -> Connection:
