@@ -33,7 +33,6 @@ class UpstreamServer:
         "connector",
         "ejected_until",
         "failures",
-        "host_field",
         "idle",
         "is_healthy",
         "name",
