@@ -39,16 +39,19 @@ class HostRoutes(Generic[T]):
     def select(self, path: bytes, method: bytes) -> T | None:
         """The route for a canonical path, or None. Never looks at anything but segments and the method."""
         for root in self._roots:
-            found = root.admit(method)
-            if root.children:
-                node: _Node[T] | None = root
+            found = root.by_method.get(method, root.any_method)
+            children = root.children
+            if children:
                 for segment in path.split(b"/", root.depth + 1)[1:]:
-                    node = node.children.get(segment) if node is not None else None
+                    node = children.get(segment)
                     if node is None:
                         break
-                    deeper = node.admit(method)
+                    deeper = node.by_method.get(method, node.any_method)
                     if deeper is not None:
                         found = deeper
+                    children = node.children
+                    if not children:
+                        break
             if found is not None:
                 return found
         return None
@@ -103,17 +106,15 @@ class RouteTable(Generic[T]):
 class _Node(Generic[T]):
     """One segment of a prefix, with the routes that end there."""
 
-    __slots__ = ("_any_method", "_by_method", "children", "depth")
+    __slots__ = ("any_method", "by_method", "children", "depth")
 
     def __init__(self) -> None:
         self.children: dict[bytes, _Node[T]] = {}
         self.depth = 0
         """Segments below this node, along the longest prefix."""
-        self._by_method: dict[bytes, T] = {}
-        self._any_method: T | None = None
-
-    def admit(self, method: bytes) -> T | None:
-        return self._by_method.get(method, self._any_method)
+        self.by_method: dict[bytes, T] = {}
+        """Who serves a method; `any_method` serves the others, if anybody."""
+        self.any_method: T | None = None
 
     def add(self, key: RouteKey, target: T) -> None:
         segments = [segment for segment in key.path.encode("ascii").split(b"/") if segment]
@@ -125,10 +126,10 @@ class _Node(Generic[T]):
 
     def _serve(self, methods: frozenset[str] | None, target: T) -> None:
         if methods is None:
-            self._any_method = target if self._any_method is None else self._any_method
+            self.any_method = target if self.any_method is None else self.any_method
             return
         for method in methods:
-            self._by_method.setdefault(method.encode("ascii"), target)
+            self.by_method.setdefault(method.encode("ascii"), target)
 
 
 def _implied(entries: Iterable[tuple[RouteKey, T]]) -> Iterator[tuple[RouteKey, T]]:

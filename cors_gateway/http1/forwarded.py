@@ -81,7 +81,7 @@ def forwarding_lines(peer: Peer, fields: Sequence[RequestField], host: bytes, pr
     if not peer.is_trusted:
         return [b"%b: %b\r\n" % (name, value) for name, value in own.items() if value]
     names = {field.name for field in fields}
-    lines = [field.line for field in fields if field.name not in _CONTINUED]
+    lines = [field.line + b"\r\n" for field in fields if field.name not in _CONTINUED]
     own[b"X-Forwarded-For"] = b", ".join([*_values(fields, b"x-forwarded-for"), address])
     for name, value in own.items():
         if value and (name.lower() not in names or name.lower() in _CONTINUED):

@@ -8,8 +8,10 @@ routes (CVE-2019-18978 and its kin). The bytes that are forwarded are those that
 import re
 from urllib.parse import unquote_to_bytes
 
-_PLAIN = re.compile(rb"/|(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)+/?")
+PLAIN_PATH = rb"/|(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)+/?"
 """No escape, no `;`, no empty segment, none that begins with a dot: there is only one reading."""
+
+_PLAIN = re.compile(PLAIN_PATH)
 
 _TEXT = re.compile(rb"(?:/(?!\.)(?:[!$&-.0-:=@-\[\]-~]|%(?:2[023]|3[CEFcef]|[89A-Fa-f][0-9A-Fa-f]))+)+/?")
 """The same with escapes of what cannot stand unescaped and separates nothing, such as blanks and non-ASCII text."""

@@ -6,13 +6,20 @@ rebuilt from what was understood, never copied through.
 
 import base64
 import binascii
+from collections.abc import Sequence
+from itertools import compress
+from typing import cast
 
 from cors_gateway.http1 import request_fields as kind
 from cors_gateway.http1.body import ChunkedDecoder, SizedBody
 from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.fields import vary
 from cors_gateway.http1.grammar import is_token
 from cors_gateway.http1.memo import Memo
 from cors_gateway.http1.request_fields import RequestField, SpecialField, read_field
+
+MAX_REMEMBERED = 4096
+"""Bytes of a section whose meaning is remembered."""
 
 # Options that are no field names.
 _CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
@@ -25,17 +32,20 @@ CHUNKED = 2
 class RequestHead:
     """What a header section says. Values are as received, without surrounding white space.
 
-    The defaults stand on the class: an instance only holds what its request has.
+    Shared by all sections that say the same, so never changed. The defaults stand on the class: an instance only holds
+    what its requests have.
     """
 
-    fields: list[RequestField]
-    """All fields in the order received, those that are not forwarded (`is_kept`) among them."""
     is_plain = True
     """There is a Host, and nothing that asks for special treatment: the common case, tested once."""
+    asks_preflight = False
+    """An OPTIONS request with this head is a preflight."""
     host: bytes | None = None
     framing = NO_BODY
     content_length = 0
     connection: frozenset[bytes] = frozenset()
+    nominated: frozenset[bytes] = frozenset()
+    """Names of fields that Connection declares to be for this hop."""
     closes = False
     expects_continue = False
     forwarding: tuple[RequestField, ...] = ()
@@ -47,64 +57,129 @@ class RequestHead:
     sec_fetch_site: tuple[bytes, ...] = ()
     via: tuple[bytes, ...] = ()
     max_forwards: tuple[bytes, ...] = ()
-    request_id: tuple[bytes, ...] = ()
     websocket_key: tuple[bytes, ...] = ()
     websocket_version: tuple[bytes, ...] = ()
-    traceparent: tuple[bytes, ...] = ()
-
-    def __init__(self, fields: list[RequestField]) -> None:
-        self.fields = fields
-
-    def kept_lines(self, *, without_origin: bool = False) -> list[bytes]:
-        """The lines that go on to the backend, each with its CRLF."""
-        if without_origin:
-            return [field.line for field in self.fields if field.is_kept and field.name != b"origin"]
-        return [field.line for field in self.fields if field.is_kept]
 
     def body(self) -> SizedBody | ChunkedDecoder:
         """A reader for the body that follows."""
         return ChunkedDecoder(is_request=True) if self.framing == CHUNKED else SizedBody(self.content_length)
 
+
+class Layout:
+    """Which names stand on which lines; shared by sections that differ in values only."""
+
+    __slots__ = ("_positions", "is_kept", "is_special")
+
+    def __init__(self, fields: list[RequestField]) -> None:
+        self.is_kept = [field.is_kept for field in fields]
+        """For each line whether it goes on to the backend."""
+        self.is_special = [field.kind > kind.DROP for field in fields]
+        self._positions: dict[bytes, list[int]] | None = None
+
+    def find(self, fields: list[RequestField], name: bytes) -> Sequence[int]:
+        """The lines with a lower-case name; `fields` are those of a section with this layout."""
+        if self._positions is None:
+            self._positions = {}
+            for position, field in enumerate(fields):
+                self._positions.setdefault(field.name, []).append(position)
+        return self._positions.get(name, ())
+
+
+class HeaderSection:
+    """A header section line by line, as it goes on, and what it says."""
+
+    __slots__ = ("fields", "head", "layout", "lines")
+
+    def __init__(
+        self, lines: list[bytes], fields: list[RequestField], layout: Layout, head: RequestHead
+    ) -> None:
+        self.lines = lines
+        self.fields = fields
+        """One for each line. Of a carried line it may be a former one: only name and kind hold."""
+        self.layout = layout
+        self.head = head
+
+    def kept_lines(self) -> list[bytes]:
+        """The lines that go on to the backend."""
+        return list(compress(self.lines, self.layout.is_kept))
+
+    def kept_without(self, name: bytes) -> list[bool]:
+        """As `layout.is_kept`, without the lines of a lower-case name."""
+        return [
+            is_kept and field.name != name
+            for is_kept, field in zip(self.layout.is_kept, self.fields, strict=True)
+        ]
+
+    def values_of(self, name: bytes) -> list[bytes]:
+        """The values of a field by its lower-case name (for logs and identifiers; not for decisions)."""
+        return [self.lines[position][len(name) + 2 :] for position in self.layout.find(self.fields, name)]
+
     def value_of(self, name: bytes) -> bytes | None:
-        """The first value of a field by its lower-case name (for logs; not for decisions)."""
-        return next((field.value for field in self.fields if field.name == name), None)
+        """The first of `values_of`."""
+        positions = self.layout.find(self.fields, name)
+        return self.lines[positions[0]][len(name) + 2 :] if positions else None
 
 
 class RequestReader:
-    """Reads header sections under the limits of one listener; remembers lines across requests."""
+    """Reads header sections under the limits of one listener; remembers lines across requests, and what they say."""
 
-    __slots__ = ("_lines", "_max_bytes", "_max_fields")
+    __slots__ = ("_heads", "_lines", "_max_bytes", "_max_fields")
 
     def __init__(self, *, max_bytes: int, max_fields: int) -> None:
         self._max_bytes = max_bytes
         self._max_fields = max_fields
-        self._lines: Memo[RequestField] = Memo(size=4096, longest=1024)
+        self._lines: Memo[bytes, RequestField] = Memo(size=4096, longest=1024)
+        self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(size=1024, longest=64)
 
     @property
     def max_bytes(self) -> int:
         """Bytes of a header section; 0 is no limit."""
         return self._max_bytes
 
-    def read(self, block: bytes) -> RequestHead:
+    def read(self, block: bytes, before: HeaderSection | None = None) -> HeaderSection:
         """Read a header section: field lines joined by CRLF, without the last CRLF and the empty line.
 
+        `before` is the section of the request before on the same connection, of which this one may be a variation.
         Raises ProtocolFault with the status to answer: 400, 417, 431 or 501.
         """
         if self._max_bytes and len(block) > self._max_bytes:
             raise ProtocolFault(431, "header section too large")
         lines = block.split(b"\r\n") if block else []
+        if before is not None:
+            fields = vary(before.fields, before.lines, lines, self._read_line)
+            if fields is before.fields:
+                return HeaderSection(lines, fields, before.layout, before.head)
+            if fields is not None:
+                head = self._head(tuple(compress(fields, before.layout.is_special)), len(block))
+                if head.nominated == before.head.nominated:
+                    return HeaderSection(lines, fields, before.layout, head)
         if self._max_fields and len(lines) > self._max_fields:
             raise ProtocolFault(431, "too many header fields")
+        read = self._read_line
         known = self._lines.get
-        fields = [known(line) or self._read_line(line) for line in lines]
-        head = RequestHead(fields)
-        _interpret(head, [field for field in fields if isinstance(field, SpecialField)])
-        return head
+        fields = [known(line) or read(line) for line in lines]
+        layout = Layout(fields)
+        head = self._head(tuple(compress(fields, layout.is_special)), len(block))
+        if head.nominated:
+            layout.is_kept = [field.is_kept and field.name not in head.nominated for field in fields]
+        return HeaderSection([field.line for field in fields], fields, layout, head)
 
     def _read_line(self, line: bytes) -> RequestField:
-        field = read_field(line)
-        self._lines.offer(line, field)
+        field = self._lines.get(line)
+        if field is None:
+            field = read_field(line)
+            self._lines.offer(line, field)
         return field
+
+    def _head(self, special: tuple[RequestField, ...], size: int) -> RequestHead:
+        """What the fields that mean something say together; remembered like the lines they were read from."""
+        head = self._heads.get(special)
+        if head is None:
+            head = RequestHead()
+            _interpret(head, cast("tuple[SpecialField, ...]", special))
+            if size <= MAX_REMEMBERED:
+                self._heads.offer(special, head)
+        return head
 
 
 def check_version(head: RequestHead, is_http11: bool) -> None:
@@ -134,7 +209,7 @@ def is_websocket(method: bytes, head: RequestHead, is_http11: bool) -> bool:
     return True
 
 
-def _interpret(head: RequestHead, special: list[SpecialField]) -> None:
+def _interpret(head: RequestHead, special: Sequence[SpecialField]) -> None:
     transfer_encoding: bytes | None = None
     has_length = False
     for field in special:
@@ -173,12 +248,11 @@ def _interpret(head: RequestHead, special: list[SpecialField]) -> None:
 
 def _settle(head: RequestHead) -> None:
     if head.connection:
-        nominated = head.connection - _CONNECTION_ALONE
-        if nominated:
-            head.fields = [field for field in head.fields if field.name not in nominated]
+        head.nominated = head.connection - _CONNECTION_ALONE
         head.closes = b"close" in head.connection
     if head.host is None or head.upgrade or head.expects_continue or head.max_forwards or head.via:
         head.is_plain = False
+    head.asks_preflight = bool(head.origin and head.method_asked)
 
 
 def _check_transfer_encoding(value: bytes, has_length: bool) -> None:

@@ -5,6 +5,7 @@ the strict grammar is paid for once per distinct line.
 """
 
 from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.fields import Field
 from cors_gateway.http1.grammar import (
     connection_options,
     is_valid_host,
@@ -15,7 +16,7 @@ from cors_gateway.http1.memo import Memo
 
 MAX_FIELD_LINE = 8192
 
-# What to do with a field. Plain integers: they are compared for every line of every request.
+# What to do with a field.
 KEEP = 0
 DROP = 1
 # Looked at, and not forwarded as it came.
@@ -27,8 +28,7 @@ UPGRADE = 6
 EXPECT = 7
 FORWARDING = 8
 VIA = 9
-REQUEST_ID = 10
-MAX_FORWARDS = 11
+MAX_FORWARDS = 10
 # Looked at, and forwarded in its place.
 LOOKED_AT_AND_KEPT = 16
 ORIGIN = 16
@@ -38,7 +38,6 @@ REQUEST_PRIVATE_NETWORK = 19
 SEC_FETCH_SITE = 20
 WEBSOCKET_KEY = 21
 WEBSOCKET_VERSION = 22
-TRACEPARENT = 23
 
 _KINDS = {
     b"host": HOST,
@@ -54,10 +53,8 @@ _KINDS = {
     b"sec-fetch-site": SEC_FETCH_SITE,
     b"via": VIA,
     b"max-forwards": MAX_FORWARDS,
-    b"x-request-id": REQUEST_ID,
     b"sec-websocket-key": WEBSOCKET_KEY,
     b"sec-websocket-version": WEBSOCKET_VERSION,
-    b"traceparent": TRACEPARENT,
     # RFC 9110 7.6.1: meant for this hop only. TE and Trailer go with the trailers, which are not forwarded.
     b"keep-alive": DROP,
     b"proxy-connection": DROP,
@@ -67,6 +64,8 @@ _KINDS = {
     b"te": DROP,
     b"trailer": DROP,
     b"http2-settings": DROP,
+    # The gateway writes its own, which is the one received where the peer is trusted.
+    b"x-request-id": DROP,
     # Some frameworks route by these instead of the target, past the route whose policy was applied.
     b"x-original-url": DROP,
     b"x-rewrite-url": DROP,
@@ -102,27 +101,23 @@ _COLLECTED = {
     VIA: "via",
     UPGRADE: "upgrade",
     MAX_FORWARDS: "max_forwards",
-    REQUEST_ID: "request_id",
     WEBSOCKET_KEY: "websocket_key",
     WEBSOCKET_VERSION: "websocket_version",
-    TRACEPARENT: "traceparent",
 }
-_NAMES: Memo[tuple[bytes, int]] = Memo(size=1024, longest=64)
+_NAMES: Memo[bytes, tuple[bytes, int]] = Memo(size=1024, longest=64)
 # `upgrade`, `close`, `keep-alive` and `te` are what Connection is there for.
 _NOMINABLE = frozenset({b"upgrade"})
 
 
-class RequestField:
-    """One field line of a request. `line` is how it goes on to the backend, with CRLF, if it does (`is_kept`)."""
+class RequestField(Field):
+    """One field line of a request. Without a meaning here: passed on (`is_kept`) or dropped."""
 
-    __slots__ = ("is_kept", "kind", "line", "name", "value")
+    __slots__ = ("is_kept", "kind")
 
-    def __init__(self, kind: int, name: bytes, value: bytes, line: bytes) -> None:
+    def __init__(self, kind: int, name: bytes, spelling: bytes, value: bytes) -> None:
+        super().__init__(name, spelling, value, is_carried=kind <= DROP)
         self.kind = kind
         self.is_kept = kind == KEEP or kind >= LOOKED_AT_AND_KEPT
-        self.name = name
-        self.value = value
-        self.line = line
 
 
 class SpecialField(RequestField):
@@ -130,9 +125,9 @@ class SpecialField(RequestField):
 
     __slots__ = ("collected_as", "number", "options", "values")
 
-    def __init__(self, kind: int, name: bytes, value: bytes, line: bytes) -> None:
+    def __init__(self, kind: int, name: bytes, spelling: bytes, value: bytes) -> None:
         """Raises ProtocolFault: 400 malformed, 417 an expectation nobody knows."""
-        super().__init__(kind, name, value, line)
+        super().__init__(kind, name, spelling, value)
         self.collected_as = _COLLECTED.get(kind)
         """Name of the attribute of `RequestHead` that collects all values of such fields."""
         self.values = (value,)
@@ -165,10 +160,7 @@ def read_field(line: bytes) -> RequestField:
     if known is None:
         known = _read_name(name)
     lower, kind = known
-    rendered = b"%b: %b\r\n" % (name, value)
-    if kind > DROP:
-        return SpecialField(kind, lower, value, rendered)
-    return RequestField(kind, lower, value, rendered)
+    return (SpecialField if kind > DROP else RequestField)(kind, lower, name, value)
 
 
 def _read_name(name: bytes) -> tuple[bytes, int]:

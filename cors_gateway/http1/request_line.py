@@ -8,13 +8,17 @@ import re
 
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import is_token, is_valid_host
-from cors_gateway.http1.paths import PathFault, resolve
+from cors_gateway.http1.paths import PLAIN_PATH, PathFault, resolve
 
 MAX_REQUEST_LINE = 8192
 MAX_METHOD = 32
 MAX_EMPTY_LINES = 4
 """Empty lines before a request line that are overlooked (RFC 9112 2.2)."""
 
+# What nearly every client sends: a common method, a path with one reading, a query. Anything else is read part by part.
+_USUAL = re.compile(
+    rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) ((" + PLAIN_PATH + rb")(?:\?[!\"$-~]*)?) HTTP/1\.1"
+)
 _HEAD_BYTES = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _TARGET = re.compile(rb"[\x21-\x7e]+\Z")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)([/?].*)?\Z", re.IGNORECASE)
@@ -27,7 +31,7 @@ class RequestLine:
     path and every other reading of it; empty for `*`. `authority` is that of an absolute-form target.
     """
 
-    __slots__ = ("authority", "is_http11", "method", "path", "readings", "target")
+    __slots__ = ("authority", "is_http11", "is_simple", "method", "path", "readings", "target")
 
     def __init__(
         self,
@@ -44,6 +48,8 @@ class RequestLine:
         self.readings = readings
         self.authority = authority
         self.is_http11 = is_http11
+        self.is_simple = is_http11 and authority is None and bool(readings)
+        """HTTP/1.1 in origin form."""
 
 
 def parse_request_line(line: bytes) -> RequestLine:
@@ -53,6 +59,53 @@ def parse_request_line(line: bytes) -> RequestLine:
     """
     if len(line) > MAX_REQUEST_LINE:
         raise ProtocolFault(414, "request line too long")
+    usual = _USUAL.fullmatch(line)
+    if usual is None:
+        return _parse_unusual(line)
+    method, target, path = usual.groups()
+    return RequestLine(method, target, path, (path,), None, True)
+
+
+def skip_empty_lines(data: bytes) -> bytes:
+    """What follows the empty lines at the beginning. Raises ProtocolFault(400) for too many of them."""
+    for _ in range(MAX_EMPTY_LINES):
+        data = data.removeprefix(b"\r\n")
+    if data[:2] == b"\r\n":
+        raise ProtocolFault(400, "too many empty lines before a request")
+    return data
+
+
+def check_beginning(data: bytes, max_block: int) -> None:
+    """Refuse the beginning of a head that can no longer become a good one, instead of waiting for its end.
+
+    `max_block` bounds the header section in bytes, 0 for no limit. Raises ProtocolFault: 400 for control bytes, bare
+    line ends or a bad request line, 414 or 431 for too long a beginning.
+    """
+    line_end = data.find(b"\r\n")
+    if line_end < 0 and len(data) > MAX_REQUEST_LINE:
+        raise ProtocolFault(414, "request line too long")
+    if max_block and line_end >= 0 and len(data) - line_end > max_block + 4:
+        raise ProtocolFault(431, "header section too large")
+    ends = data.count(b"\r\n")
+    if (
+        data.translate(None, _HEAD_BYTES)
+        or data.count(b"\n") != ends
+        or data.count(b"\r") - ends > data.endswith(b"\r")
+    ):
+        raise ProtocolFault(400, "control character or bare line end in a request head")
+    if not data[:1].translate(None, b" \t"):
+        raise ProtocolFault(400, "white space before the request line")
+    if ends == 1:
+        parse_request_line(data[:line_end])
+
+
+def plain_path(line: bytes) -> bytes | None:
+    """The path of a request line of the usual form: HTTP/1.1, a common method, a path with one reading."""
+    usual = _USUAL.fullmatch(line)
+    return usual[3] if usual is not None and len(line) <= MAX_REQUEST_LINE else None
+
+
+def _parse_unusual(line: bytes) -> RequestLine:
     parts = line.split(b" ")
     if len(parts) != 3:
         raise ProtocolFault(400, "malformed request line")
@@ -89,39 +142,6 @@ def parse_request_line(line: bytes) -> RequestLine:
     except PathFault as fault:
         raise ProtocolFault(400, f"ambiguous path: {fault}") from None
     return RequestLine(method, target, path, readings, authority, is_http11)
-
-
-def skip_empty_lines(data: bytes) -> bytes:
-    """What follows the empty lines at the beginning. Raises ProtocolFault(400) for too many of them."""
-    for _ in range(MAX_EMPTY_LINES):
-        data = data.removeprefix(b"\r\n")
-    if data[:2] == b"\r\n":
-        raise ProtocolFault(400, "too many empty lines before a request")
-    return data
-
-
-def check_beginning(data: bytes, max_block: int) -> None:
-    """Refuse the beginning of a head that can no longer become a good one, instead of waiting for its end.
-
-    `max_block` bounds the header section in bytes, 0 for no limit. Raises ProtocolFault: 400 for control bytes, bare
-    line ends or a bad request line, 414 or 431 for too long a beginning.
-    """
-    line_end = data.find(b"\r\n")
-    if line_end < 0 and len(data) > MAX_REQUEST_LINE:
-        raise ProtocolFault(414, "request line too long")
-    if max_block and line_end >= 0 and len(data) - line_end > max_block + 4:
-        raise ProtocolFault(431, "header section too large")
-    ends = data.count(b"\r\n")
-    if (
-        data.translate(None, _HEAD_BYTES)
-        or data.count(b"\n") != ends
-        or data.count(b"\r") - ends > data.endswith(b"\r")
-    ):
-        raise ProtocolFault(400, "control character or bare line end in a request head")
-    if not data[:1].translate(None, b" \t"):
-        raise ProtocolFault(400, "white space before the request line")
-    if ends == 1:
-        parse_request_line(data[:line_end])
 
 
 def _split_absolute_form(target: bytes) -> tuple[bytes, bytes]:

@@ -1,14 +1,17 @@
 """The head of a backend's response: status, framing, and which of its fields go on to the client.
 
 Pure. CORS is not decided here: the fields of the Access-Control family, Vary and those that a policy may manage are
-set apart, for `render.py` to drop, merge or keep. Everything a backend got wrong raises `ProtocolFault`; the caller
-answers 502.
+set apart, for whoever writes the client's head to drop, merge or keep. Everything a backend got wrong raises
+`ProtocolFault`; the caller answers 502.
 """
 
 import re
+from collections.abc import Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.fields import Field, vary
 from cors_gateway.http1.grammar import (
     connection_options,
     has_only_value_bytes,
@@ -20,6 +23,8 @@ from cors_gateway.http1.memo import Memo
 MAX_HEAD = 64 * 1024
 MAX_LINE = 16 * 1024
 MAX_FIELDS = 200
+MAX_REMEMBERED = 4096
+"""Bytes of a head whose meaning is remembered."""
 
 UNTIL_CLOSE = -1
 CHUNKED = -2
@@ -31,12 +36,14 @@ _TRANSFER_ENCODING = 3
 _CONNECTION = 4
 _UPGRADE = 5
 _KEEP_ALIVE = 6
-# Looked at, and kept or not as the policy says.
+# Only that it is there matters.
 _DATE = 16
+# Looked at, and kept or not as the policy says.
 _CORS = 17
 _VARY = 18
 _MANAGED = 19
 _END_TO_END = frozenset({_KEEP, _DATE, _CORS, _VARY, _MANAGED})
+_CARRIED = frozenset({_KEEP, _DROP, _DATE})
 
 _KINDS = {
     b"content-length": _CONTENT_LENGTH,
@@ -57,8 +64,8 @@ _KINDS = {
 }
 
 _WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
-_NAMES: Memo[tuple[bytes, int]] = Memo(size=1024, longest=64)
-_OPTIONS: Memo[frozenset[bytes]] = Memo(size=256, longest=128)
+_NAMES: Memo[bytes, tuple[bytes, int]] = Memo(size=1024, longest=64)
+_OPTIONS: Memo[bytes, frozenset[bytes]] = Memo(size=256, longest=128)
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (.*))?\Z", re.DOTALL)
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?:^|[,; \t])timeout=([0-9]{1,5})(?:$|[,; \t])", re.IGNORECASE)
 # A backend cannot have these removed by naming them in Connection.
@@ -66,103 +73,159 @@ _CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
 _NEVER_NOMINATED = (b"set-cookie", b"content-", b"cache-control", b"vary", b"access-control-")
 
 
-class ResponseField:
-    """One field line of a response. `line` is what the client gets, with CRLF."""
+class ResponseField(Field):
+    """One field line of a response."""
 
-    __slots__ = ("kind", "line", "name", "value")
+    __slots__ = ("is_cors", "is_end_to_end", "is_vary", "kind")
 
-    def __init__(self, kind: int, name: bytes, value: bytes, line: bytes) -> None:
+    def __init__(self, kind: int, name: bytes, spelling: bytes, value: bytes) -> None:
+        super().__init__(name, spelling, value, is_carried=kind in _CARRIED)
         self.kind = kind
-        self.name = name
-        self.value = value
-        self.line = line
-
-    @property
-    def is_cors(self) -> bool:
-        return self.kind == _CORS
-
-    @property
-    def is_vary(self) -> bool:
-        return self.kind == _VARY
+        self.is_end_to_end = kind in _END_TO_END
+        self.is_cors = kind == _CORS
+        self.is_vary = kind == _VARY
 
 
 class ResponseHead:
-    """What a response head says. The defaults stand on the class: an instance only holds what its response has."""
+    """What a response head says; shared by all that say the same, so never changed.
+
+    The defaults stand on the class: an instance only holds what its response has.
+    """
 
     start_line: bytes
-    """The status line for the client, with CRLF."""
-    fields: list[ResponseField]
-    """The end-to-end fields in order, CORS and Vary among them."""
+    """The status line for the client, without CRLF."""
     length = UNTIL_CLOSE
     """Bytes of the body that follows, or UNTIL_CLOSE, or CHUNKED; what HEAD changes is the caller's."""
     content_length: int | None = None
     closes = False
+    nominated: frozenset[bytes] = frozenset()
+    """Names of fields that Connection declares to be for this hop."""
     keep_alive: int | None = None
     """Seconds the backend promises to keep the idle connection (`Keep-Alive: timeout=`)."""
     upgrade: bytes | None = None
     has_no_body = False
     """The response ends with its head whatever its fields say (RFC 9112 6.3, rule 1); so does any answer to HEAD."""
     has_date = False
-    has_policy_fields = False
-    """Whether any field is of the CORS family, Vary, or one a policy may manage."""
+    policy_fields: tuple[ResponseField, ...] = ()
+    """The fields of the CORS family, Vary, and those that a policy may manage."""
 
-    def __init__(self, status: int, start_line: bytes, fields: list[ResponseField]) -> None:
+    def __init__(self, status: int, start_line: bytes) -> None:
         self.status = status
         self.start_line = start_line
+
+
+class ResponseLayout:
+    """Which names stand on which lines; shared by sections that differ in values only."""
+
+    __slots__ = ("is_end_to_end", "is_special")
+
+    def __init__(self, fields: list[ResponseField]) -> None:
+        self.is_end_to_end = [field.is_end_to_end for field in fields]
+        """For each line whether it is for the client, too."""
+        self.is_special = [field.kind > _DROP for field in fields]
+
+
+class ResponseSection:
+    """A response head line by line, as it goes on, and what it says."""
+
+    __slots__ = ("fields", "head", "layout", "lines", "status_line")
+
+    def __init__(
+        self,
+        status_line: bytes,
+        lines: list[bytes],
+        fields: list[ResponseField],
+        layout: ResponseLayout,
+        head: ResponseHead,
+    ) -> None:
+        self.status_line = status_line
+        """As received."""
+        self.lines = lines
         self.fields = fields
+        """One for each line. Of a carried line it may be a former one: only name and kind hold."""
+        self.layout = layout
+        self.head = head
+
+    def values_of(self, name: bytes) -> list[bytes]:
+        """The values of a field by its lower-case name."""
+        pairs = zip(self.fields, self.lines, strict=True)
+        return [line[len(name) + 2 :] for field, line in pairs if field.name == name]
 
 
 class ResponseReader:
-    """Reads response heads; remembers lines across responses."""
+    """Reads response heads; remembers lines across responses, and what they say."""
 
-    __slots__ = ("_lines", "_status_lines")
+    __slots__ = ("_heads", "_lines", "_status_lines")
 
     def __init__(self) -> None:
-        self._lines: Memo[ResponseField] = Memo(size=4096, longest=1024)
-        self._status_lines: Memo[_StatusLine] = Memo(size=256, longest=128)
+        self._lines: Memo[bytes, ResponseField] = Memo(size=4096, longest=1024)
+        self._status_lines: Memo[bytes, _StatusLine] = Memo(size=256, longest=128)
+        self._heads: Memo[tuple[object, ...], ResponseHead] = Memo(size=1024, longest=64)
 
-    def read(self, head: bytes) -> ResponseHead:
-        """Read a head: status line and field lines joined by CRLF, without the final CRLF CRLF."""
+    def read(self, head: bytes, before: ResponseSection | None = None) -> ResponseSection:
+        """Read a head: status line and field lines joined by CRLF, without the final CRLF CRLF.
+
+        `before` is the response before on the same connection, of which this one may be a variation. Raises
+        ProtocolFault(502).
+        """
         lines = head.split(b"\r\n")
-        if len(lines) > MAX_FIELDS + 1:
+        received = lines.pop(0)
+        if before is not None and received == before.status_line:
+            fields = vary(before.fields, before.lines, lines, self._read_line)
+            if fields is before.fields:
+                return ResponseSection(received, lines, fields, before.layout, before.head)
+            if fields is not None:
+                said = self._head(received, tuple(compress(fields, before.layout.is_special)), len(head))
+                if said.nominated == before.head.nominated:
+                    return ResponseSection(received, lines, fields, before.layout, said)
+        if len(lines) > MAX_FIELDS:
             raise ProtocolFault(502, "too many header fields")
-        status_line = self._status_lines.get(lines[0]) or self._read_status_line(lines[0])
+        read = self._read_line
         known = self._lines.get
-        del lines[0]
-        fields = [known(line) or self._read_line(line) for line in lines]
-        response = ResponseHead(
-            status_line.status,
-            status_line.start_line,
-            [field for field in fields if field.kind in _END_TO_END],
-        )
-        if status_line.closes:
-            response.closes = True
-        if status_line.status in _WITHOUT_BODY:
-            response.has_no_body = True
-        special = [field for field in fields if field.kind]
-        if special:
-            _interpret(response, special, status_line.is_http11)
-        return response
+        fields = [known(line) or read(line) for line in lines]
+        layout = ResponseLayout(fields)
+        said = self._head(received, tuple(compress(fields, layout.is_special)), len(head))
+        if said.nominated:
+            layout.is_end_to_end = [
+                field.is_end_to_end and field.name not in said.nominated for field in fields
+            ]
+        return ResponseSection(received, [field.line for field in fields], fields, layout, said)
 
-    def _read_status_line(self, line: bytes) -> "_StatusLine":
-        status_line = _read_status_line(line)
-        self._status_lines.offer(line, status_line)
-        return status_line
+    def _head(self, received: bytes, special: tuple[ResponseField, ...], size: int) -> ResponseHead:
+        """What the status line and the fields that mean something say together."""
+        status_line = self._status_lines.get(received)
+        if status_line is None:
+            status_line = _read_status_line(received)
+            self._status_lines.offer(received, status_line)
+        key = (status_line, special)
+        head = self._heads.get(key)
+        if head is None:
+            head = ResponseHead(status_line.status, status_line.start_line)
+            _interpret(head, special, status_line)
+            if size <= MAX_REMEMBERED:
+                self._heads.offer(key, head)
+        return head
 
     def _read_line(self, line: bytes) -> ResponseField:
-        if len(line) > MAX_LINE:
-            raise ProtocolFault(502, "header field too large")
-        name, value = split_field_line(line)
-        known = _NAMES.get(name)
-        if known is None:
-            lower = name.lower()
-            kind = _CORS if lower.startswith(b"access-control-") else _KINDS.get(lower, _KEEP)
-            known = (lower, kind)
-            _NAMES.offer(name, known)
-        lower, kind = known
-        field = ResponseField(kind, lower, value, b"%b: %b\r\n" % (name, value))
-        self._lines.offer(line, field)
+        field = self._lines.get(line)
+        if field is None:
+            field = _read_field(line)
+            self._lines.offer(line, field)
         return field
+
+
+def _read_field(line: bytes) -> ResponseField:
+    if len(line) > MAX_LINE:
+        raise ProtocolFault(502, "header field too large")
+    name, value = split_field_line(line)
+    known = _NAMES.get(name)
+    if known is None:
+        lower = name.lower()
+        kind = _CORS if lower.startswith(b"access-control-") else _KINDS.get(lower, _KEEP)
+        known = (lower, kind)
+        _NAMES.offer(name, known)
+    lower, kind = known
+    return ResponseField(kind, lower, name, value)
 
 
 class _StatusLine(NamedTuple):
@@ -185,13 +248,17 @@ def _read_status_line(line: bytes) -> _StatusLine:
     status = int(match[2])
     # RFC 9110 15: no class of status from 600 on is defined; whoever sends one is not relied on for a second response.
     closes = not is_http11 or status >= 600
-    return _StatusLine(status, b"HTTP/1.1 %d %b\r\n" % (status, reason), is_http11, closes)
+    return _StatusLine(status, b"HTTP/1.1 %d %b" % (status, reason), is_http11, closes)
 
 
-def _interpret(response: ResponseHead, special: list[ResponseField], is_http11: bool) -> None:
+def _interpret(response: ResponseHead, special: Sequence[ResponseField], status_line: _StatusLine) -> None:
+    response.closes = status_line.closes
+    response.has_no_body = status_line.status in _WITHOUT_BODY
+    is_http11 = status_line.is_http11
     lengths: set[bytes] = set()
     codings: list[bytes] = []
     nominated: frozenset[bytes] = frozenset()
+    policy_fields = []
     for field in special:
         what = field.kind
         if what == _CONTENT_LENGTH:
@@ -199,7 +266,7 @@ def _interpret(response: ResponseHead, special: list[ResponseField], is_http11: 
         elif what == _DATE:
             response.has_date = True
         elif what > _DATE:
-            response.has_policy_fields = True
+            policy_fields.append(field)
         elif what == _CONNECTION:
             nominated |= _options_of(field.value)
         elif what == _TRANSFER_ENCODING:
@@ -211,6 +278,7 @@ def _interpret(response: ResponseHead, special: list[ResponseField], is_http11: 
             response.upgrade = field.value
     if nominated:
         _apply_connection(response, nominated, is_http11)
+    response.policy_fields = tuple(field for field in policy_fields if field.name not in response.nominated)
     if lengths or codings:
         _frame(response, lengths, codings, is_http11)
 
@@ -238,9 +306,8 @@ def _apply_connection(response: ResponseHead, options: frozenset[bytes], is_http
         response.closes = True
     elif not is_http11 and b"keep-alive" in options and response.status < 600:
         response.closes = False
-    nominated = {name for name in options - _CONNECTION_ALONE if not name.startswith(_NEVER_NOMINATED)}
-    if nominated:
-        response.fields = [field for field in response.fields if field.name not in nominated]
+    named = options - _CONNECTION_ALONE
+    response.nominated = frozenset(name for name in named if not name.startswith(_NEVER_NOMINATED))
 
 
 def _options_of(value: bytes) -> frozenset[bytes]:

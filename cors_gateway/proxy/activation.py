@@ -6,12 +6,11 @@ choose the keys.
 """
 
 import asyncio
-from typing import NamedTuple
 
 from cors_gateway.config.snapshot import Route, Snapshot, Upstream
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.memo import Memo
-from cors_gateway.http1.request import RequestReader
+from cors_gateway.http1.request import RequestHead, RequestReader
 from cors_gateway.http1.request_line import RequestLine, parse_request_line
 from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
 from cors_gateway.policy.compiled import CompiledPolicy
@@ -23,6 +22,7 @@ from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.routing import HostRoutes, RouteKey, RouteTable
 
 MAX_REMEMBERED_HOSTS = 256
+MAX_REMEMBERED_REQUEST = 4096
 
 NOT_FORWARDED = frozenset({b"TRACE", b"TRACK"})
 
@@ -91,8 +91,7 @@ class RoutedLine:
         self.request_line = b"%b %b HTTP/1.1\r\n" % (line.method, target)
         self.is_plain = (
             route is not None
-            and line.is_http11
-            and line.authority is None
+            and line.is_simple
             and line.method != b"OPTIONS"
             and line.method not in NOT_FORWARDED
         )
@@ -102,18 +101,21 @@ class RoutedLine:
 class ActiveHost:
     """The routes that serve one value of Host, and the request lines seen for it."""
 
-    __slots__ = ("_routes", "lines")
+    __slots__ = ("lines", "routes")
 
     def __init__(self, routes: HostRoutes[ActiveRoute]) -> None:
-        self._routes = routes
-        self.lines: Memo[RoutedLine] = Memo(size=4096, longest=512)
+        self.routes = routes
+        self.lines: Memo[bytes, RoutedLine] = Memo(size=4096, longest=512)
 
     def read_line(self, line: bytes) -> RoutedLine:
         """Read a request line that `lines` does not hold. Raises ProtocolFault."""
-        parsed = parse_request_line(line)
-        routed = RoutedLine(parsed, self.select(parsed, parsed.method))
+        routed = self.route(parse_request_line(line))
         self.lines.offer(line, routed)
         return routed
+
+    def route(self, line: RequestLine) -> RoutedLine:
+        """Find the route that serves a request line. Raises ProtocolFault."""
+        return RoutedLine(line, self.select(line, line.method))
 
     def select(self, line: RequestLine, method: bytes) -> ActiveRoute | None:
         """The route for a line, by a method that a preflight may ask for instead of its own.
@@ -121,28 +123,63 @@ class ActiveHost:
         Raises ProtocolFault(400) if two readings of the path would select different routes.
         """
         readings = line.readings
+        if len(readings) == 1:
+            return self.routes.select(readings[0], method)
         if not readings:
             return None
-        route = self._routes.select(readings[0], method)
+        route = self.routes.select(readings[0], method)
         for reading in readings[1:]:
-            if self._routes.select(reading, method) is not route:
+            if self.routes.select(reading, method) is not route:
                 raise ProtocolFault(400, "ambiguous path: its readings select different routes")
         return route
 
 
-class RememberedPreflight(NamedTuple):
-    """The answer to a preflight whose bytes were seen before: all but the Date line, and where to count it."""
+class PreflightAnswer:
+    """The answer to a preflight that was seen before: all but the Date line, and where to count it."""
 
-    head: bytes
-    rest: bytes
-    status: int
-    tally: Tally
-    requests: list[int]
-    """Counters by the first digit of the status."""
-    route: ActiveRoute
-    origin: bytes
-    target: bytes
-    host: bytes
+    __slots__ = (
+        "active",
+        "head",
+        "host",
+        "origin",
+        "request",
+        "requests",
+        "rest",
+        "route",
+        "status",
+        "tally",
+    )
+
+    def __init__(
+        self,
+        active: "Active",
+        route: ActiveRoute,
+        tally: Tally,
+        status: int,
+        head: bytes,
+        rest: bytes,
+        *,
+        origin: bytes,
+        host: bytes,
+    ) -> None:
+        self.active = active
+        self.route = route
+        self.tally = tally
+        self.status = status
+        self.head = head
+        self.rest = rest
+        """What follows the Date line."""
+        self.origin = origin
+        self.host = host
+        self.requests = route.stats.requests[b"OPTIONS"]
+        """Counters by the first digit of the status."""
+        self.request = b""
+        """All bytes of the last request that it was the answer to: the same bytes need not be read again."""
+
+    def remember(self, request: bytes) -> "PreflightAnswer":
+        """Take down `request`, unless it is long."""
+        self.request = request if len(request) <= MAX_REMEMBERED_REQUEST else b""
+        return self
 
 
 class Active:
@@ -164,7 +201,10 @@ class Active:
         self.limits = limits
         self.timeouts = snapshot.server.timeouts
         self.trusted = snapshot.server.trusted_proxies
-        self.preflights: Memo[RememberedPreflight] = Memo(size=2048, longest=2048)
+        self.answers: Memo[tuple[RequestHead, ActiveRoute | None], PreflightAnswer] = Memo(
+            size=2048, longest=2
+        )
+        """The answers to preflights by what their fields say, and the route that their target selects."""
         self._routes = routes
         self._hosts: dict[bytes, ActiveHost] = {}
 

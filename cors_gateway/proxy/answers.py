@@ -13,6 +13,10 @@ _REASON_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode("ascii")) for status in HTTPStatus
 }
+_LINES_OF_LAST_ANSWERS = {
+    426: b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+    503: b"Retry-After: 1\r\n",
+}
 ALLOWED_METHODS = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
 
@@ -30,13 +34,12 @@ def empty_answer(status: int, *, lines: bytes, date_line: bytes, closes: bool) -
     )
 
 
-def last_answer(
-    status: int, reason: str, detail: str, lines: bytes, date_line: bytes, request: bytes
-) -> bytes:
+def last_answer(status: int, reason: str, detail: str, date_line: bytes, request: bytes) -> bytes:
     """A problem document before a close, for a request that was not understood; `request` is how it began.
 
     To what may or may not count as a HEAD request an empty body is right both ways.
     """
+    lines = _LINES_OF_LAST_ANSWERS.get(status, b"")
     if request[:5] == b"HEAD ":
         return empty_answer(status, lines=lines, date_line=date_line, closes=True)
     return problem(status, reason, detail, lines=lines, date_line=date_line, closes=True)

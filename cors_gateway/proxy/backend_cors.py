@@ -26,7 +26,7 @@ def report_difference(stats: RouteStats, response: ResponseHead, grant: Grant, n
     ours = {_parsed(line) for line in grant.lines.split(b"\r\n")}
     names = {
         field.name.decode("ascii")
-        for field in response.fields
+        for field in response.policy_fields
         if field.is_cors
         and (field.name, field.value) not in ours
         and not (grant.merge_expose and field.name == _EXPOSE_HEADERS)

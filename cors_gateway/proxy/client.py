@@ -18,10 +18,12 @@ from cors_gateway.proxy.answers import last_answer
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.flow import Flow
-from cors_gateway.proxy.intake import Answer, Context
+from cors_gateway.proxy.intake import Answer
 
 if TYPE_CHECKING:
     from cors_gateway.http1.body import ChunkedDecoder, SizedBody
+    from cors_gateway.proxy.activation import PreflightAnswer
+    from cors_gateway.proxy.context import Context
     from cors_gateway.proxy.gateway import Gateway
 
 MAX_AHEAD = 64 * 1024
@@ -44,7 +46,7 @@ class ClientConnection(asyncio.Protocol):
 
     __slots__ = (
         *("_body", "_buffer", "_discarded", "_exchange", "_flow", "_is_at_eof", "_is_tls", "_phase"),
-        *("clock", "context", "deadline", "gateway", "peer", "request_bytes", "transport"),
+        *("_preflight", "clock", "context", "deadline", "gateway", "peer", "transport"),
     )
 
     def __init__(self, gateway: "Gateway", *, is_tls: bool) -> None:
@@ -53,8 +55,6 @@ class ClientConnection(asyncio.Protocol):
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before all else, as are these two
         self.peer: Peer = None  # type: ignore[assignment]
         self.context: Context | None = None
-        self.request_bytes = b""
-        """The request being handled, whole, if it is an OPTIONS request."""
         self.deadline = NEVER
         self._is_tls = is_tls
         self._phase = _HEAD
@@ -62,6 +62,7 @@ class ClientConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._body: SizedBody | ChunkedDecoder | None = None
         self._discarded = 0
+        self._preflight: PreflightAnswer | None = None
         self._flow: Flow = None  # type: ignore[assignment]
         self._is_at_eof = False
 
@@ -78,9 +79,7 @@ class ClientConnection(asyncio.Protocol):
         self.peer = Peer(self._flow.peer_address(), self.gateway.active.trusted, is_tls=self._is_tls)
         self.deadline = self.clock.now + self.gateway.active.timeouts.request_head
         if not self.gateway.admit_connection(self):
-            self._last_answer(
-                503, "too_many_connections", "The gateway is at its connection limit.", b"Retry-After: 1\r\n"
-            )
+            self._last_answer(503, "too_many_connections", "The gateway is at its connection limit.")
 
     def data_received(self, data: bytes) -> None:
         phase = self._phase
@@ -164,34 +163,40 @@ class ClientConnection(asyncio.Protocol):
     def _take_request(self, data: bytes) -> bytes:
         """Handle the request at the start of `data`; gives what follows it. An incomplete head is kept."""
         gateway = self.gateway
-        is_options = data[:8] == b"OPTIONS "
-        if is_options:
-            remembered = gateway.active.preflights.get(data)
-            if remembered is not None and not gateway.is_draining:
-                gateway.answer_remembered(self, remembered)
-                self.deadline = self.clock.now + gateway.active.timeouts.keep_alive
-                return b""
-        end = data.find(b"\r\n\r\n")
+        known = None if gateway.is_draining else self._preflight
+        if known is not None and data == known.request and known.active is gateway.active:
+            gateway.answer_remembered(self, known, data)
+            return b""
+        line_end = data.find(b"\r\n")
+        context = self.context
         try:
-            if data[:2] == b"\r\n":
-                return skip_empty_lines(data)
-            if end < 0:
-                self._await_head(data)
-                return b""
-            line_end = data.find(b"\r\n", 0, end + 2)
-            if is_options:
-                self.request_bytes = data[: end + 4]
+            if context is not None and line_end > 0 and data.startswith(context.ending, line_end):
+                ending = b""
+                rest = data[line_end + len(context.ending) :]
+            else:
+                end = data.find(b"\r\n\r\n")
+                if not line_end:
+                    return skip_empty_lines(data)
+                if end < 0:
+                    self._await_head(data)
+                    return b""
+                ending = data[line_end : end + 4]
+                rest = data[end + 4 :]
             began = time.monotonic()
-            outcome = gateway.admit(self, data[:line_end], data[line_end + 2 : end])
+            outcome = gateway.admit(self, data[:line_end], ending)
         except ProtocolFault as fault:
             self._buffer = data
-            self._refuse(fault)
+            self._last_answer(fault.status, "request_malformed", fault.detail)
             return b""
-        rest = data[end + 4 :]
         if isinstance(outcome, Exchange):
             outcome.started = began
             return self._start(outcome, rest)
-        return self._answer(outcome, rest)
+        if isinstance(outcome, Answer):
+            return self._answer(outcome, rest)
+        gateway.answer_remembered(self, outcome, data)
+        if not rest:
+            self._preflight = outcome.remember(data)
+        return rest
 
     def _start(self, exchange: Exchange, rest: bytes) -> bytes:
         self._exchange = exchange
@@ -214,7 +219,7 @@ class ClientConnection(asyncio.Protocol):
     def _answer(self, answer: Answer, rest: bytes) -> bytes:
         self.gateway.count_answer(self, answer)
         self.transport.write(answer.data)
-        head = answer.head
+        head = answer.section.head
         if answer.closes or head.expects_continue or head.content_length > MAX_DISCARDED:
             self._linger()
             return b""
@@ -360,11 +365,6 @@ class ClientConnection(asyncio.Protocol):
         self.deadline = NEVER
         self.transport.abort()
 
-    def _refuse(self, fault: ProtocolFault) -> None:
-        """Answer a request that must not be forwarded, and close: what follows it cannot be trusted."""
-        lines = b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" if fault.status == 426 else b""
-        self._last_answer(fault.status, "request_malformed", fault.detail, lines)
-
     def _break_off(self, status: int, reason: str, detail: str) -> None:
         """End a request that stopped half way."""
         exchange, self._exchange = self._exchange, None
@@ -375,8 +375,8 @@ class ClientConnection(asyncio.Protocol):
         self.gateway.finish(exchange)
         self._linger()
 
-    def _last_answer(self, status: int, reason: str, detail: str, lines: bytes = b"") -> None:
-        data = last_answer(status, reason, detail, lines, self.clock.date_line, self._buffer)
+    def _last_answer(self, status: int, reason: str, detail: str) -> None:
+        data = last_answer(status, reason, detail, self.clock.date_line, self._buffer)
         self.gateway.count_refusal(self, status, len(data))
         self.transport.write(data)
         self._linger()

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 from cors_gateway.http1.body import LAST_CHUNK, frame_chunk
 from cors_gateway.http1.forwarded import client_address
 from cors_gateway.http1.request import CHUNKED, NO_BODY
-from cors_gateway.http1.response import ResponseHead
+from cors_gateway.http1.response import ResponseSection
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.answers import problem
 from cors_gateway.proxy.failure import UpstreamFailure
-from cors_gateway.proxy.rewrite import interim_head
+from cors_gateway.proxy.rewrite import CLOSES, IS_HEAD_REQUEST, IS_HTTP11, interim_head
 from cors_gateway.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
     import asyncio
 
-    from cors_gateway.http1.request import RequestHead
+    from cors_gateway.http1.request import HeaderSection
     from cors_gateway.http1.request_line import RequestLine
     from cors_gateway.proxy.activation import ActiveRoute
     from cors_gateway.proxy.client import ClientConnection
@@ -53,6 +53,7 @@ class Exchange(RequestRecord):
         "is_request_sent",
         "request",
         "route",
+        "section",
         "sent_at",
         "websocket_key",
     )
@@ -61,11 +62,13 @@ class Exchange(RequestRecord):
         self,
         client: "ClientConnection",
         line: "RequestLine",
-        head: "RequestHead",
+        section: "HeaderSection",
         route: "ActiveRoute",
         grant: Grant,
         request: bytes,
     ) -> None:
+        self.section = section
+        self.head = head = section.head
         self.stats = route.stats
         self.method = line.method
         self.target = line.target
@@ -88,16 +91,15 @@ class Exchange(RequestRecord):
         self.is_over = False
         self.websocket_key: bytes | None = None
         self._client = client
-        self.head = head
         self.request = request
         """The head as the backend gets it."""
         self._pending: list[bytes] = []
         self._connection: UpstreamConnection | None = None
         self._retries = route.pool.upstream.retries
-        self._variant = self.is_head_request * 4 + self.is_http11 * 2
+        self._variant = self.is_head_request * IS_HEAD_REQUEST + self.is_http11 * IS_HTTP11
 
     def field(self, name: bytes) -> bytes | None:
-        return self.head.value_of(name)
+        return self.section.value_of(name)
 
     def variant(self) -> int:
         """All that a response head depends on besides itself and the grant, as one small number.
@@ -106,7 +108,7 @@ class Exchange(RequestRecord):
         """
         if not self.closes and (self._client.gateway.is_draining or not self.is_request_sent):
             self.closes = True
-        return self._variant + self.closes
+        return self._variant + self.closes * CLOSES
 
     # -- the request -----------------------------------------------------------------------------------------------
 
@@ -158,7 +160,7 @@ class Exchange(RequestRecord):
 
     # -- the response ----------------------------------------------------------------------------------------------
 
-    def respond_interim(self, response: ResponseHead) -> None:
+    def respond_interim(self, response: ResponseSection) -> None:
         if self.is_http11:
             self._client.transport.write(interim_head(response, self.grant))
 
@@ -266,10 +268,10 @@ class Exchange(RequestRecord):
 
     # -- WebSocket -------------------------------------------------------------------------------------------------
 
-    def start_tunnel(self, response: ResponseHead, upstream: "asyncio.Transport", early: bytes) -> None:
+    def start_tunnel(self, response: ResponseSection, upstream: "asyncio.Transport", early: bytes) -> None:
         """The backend accepted the handshake: from now on bytes go both ways unread."""
-        head = interim_head(response, self.grant).removesuffix(b"\r\n")
-        self.respond(101, head + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        added = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+        self.respond(101, interim_head(response, self.grant, added))
         self.is_over = True
         self._connection = None
         client, ahead = self._client.leave_transport()

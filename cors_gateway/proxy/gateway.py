@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from cors_gateway.config.snapshot import Snapshot
@@ -18,7 +18,7 @@ from cors_gateway.observe.metrics import SERVER_ERROR, Metrics, RouteStats, Tall
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.observe.tracing import Tracing
 from cors_gateway.policy.reason import Kind
-from cors_gateway.proxy.activation import Active, RememberedPreflight, prepare
+from cors_gateway.proxy.activation import Active, PreflightAnswer, prepare
 from cors_gateway.proxy.client import ClientConnection
 from cors_gateway.proxy.clock import CoarseClock, tick_for
 from cors_gateway.proxy.exchange import Exchange
@@ -31,6 +31,15 @@ class AccessLogSink(Protocol):
     """Where finished requests are written down. Must not block and must not raise."""
 
     def record(self, record: RequestRecord) -> None: ...
+
+
+def _request_ids(prefix: bytes) -> Iterator[bytes]:
+    # Formatting a number for every request would cost three times as much as putting two strings together.
+    endings = [b"%02x" % number for number in range(256)]
+    for number in itertools.count():
+        start = b"%b%010x" % (prefix, number)
+        for ending in endings:
+            yield start + ending
 
 
 class Gateway:
@@ -61,8 +70,7 @@ class Gateway:
         self.admit = admit if tracing is None else traced(tracing)
         self.access_log = access_log
         self._connections: set[ClientConnection | Tunnel] = set()
-        prefix = os.urandom(10).hex().encode("ascii")
-        self.next_request_id = (b"%b%012x" % (prefix, number) for number in itertools.count(1)).__next__
+        self.next_request_id = _request_ids(os.urandom(10).hex().encode("ascii")).__next__
         """A new X-Request-Id: unique to this process and request, not a secret."""
         self.active = prepare(snapshot, loop=loop, clock=self.clock, metrics=metrics)
         self._put_in_service(self.active)
@@ -185,24 +193,24 @@ class Gateway:
             exchange.host = head.host or b""
             exchange.client = exchange.client_address()
             exchange.origin = head.origin[0] if head.origin else None
-            exchange.traceparent = head.traceparent[0] if head.traceparent else None
+            exchange.traceparent = exchange.section.value_of(b"traceparent")
             exchange.generation = self.generation
             self.access_log.record(exchange)
 
-    def answer_remembered(self, client: ClientConnection, answer: RememberedPreflight) -> None:
-        """Answer a preflight whose bytes were answered before; it is counted and logged like any other."""
+    def answer_remembered(self, client: ClientConnection, answer: PreflightAnswer, request: bytes) -> None:
+        """Answer a preflight as before; it is counted and logged like any other. `request` begins with its line."""
         answer.tally.count += 1
         answer.requests[answer.status // 100] += 1
         data = answer.head + self.clock.date_line + answer.rest
         client.transport.write(data)
+        client.deadline = self.clock.now + self.active.timeouts.keep_alive
         if answer.tally.is_refusal:
             tally = answer.tally
             self.metrics.refusals.count(answer.route.stats.name, tally.reason, tally.kind, (answer.origin,))
         if self.access_log is not None:
+            target = request.split(b" ", 2)[1]
             address = client.peer.address
-            record = RequestRecord(
-                answer.route.stats, answer.tally, b"OPTIONS", answer.target, answer.host, address
-            )
+            record = RequestRecord(answer.route.stats, answer.tally, b"OPTIONS", target, answer.host, address)
             record.status = answer.status
             record.bytes_out = len(data)
             record.origin = answer.origin
@@ -214,16 +222,16 @@ class Gateway:
         line = answer.line
         stats = answer.route.stats if answer.route is not None else self.metrics.unrouted
         stats.count_answer(line.method, answer.status)
+        head = answer.section.head
         if answer.tally.is_refusal:
-            self._note_refused_origin(stats, answer.tally, answer.head, line)
+            self._note_refused_origin(stats, answer.tally, head, line)
         if self.access_log is not None:
-            head = answer.head
             address = client_address(client.peer, head.forwarding, self.active.trusted)
             record = RequestRecord(stats, answer.tally, line.method, line.target, head.host or b"", address)
             record.status = answer.status
             record.bytes_out = len(answer.data)
             record.origin = head.origin[0] if head.origin else None
-            record.traceparent = head.traceparent[0] if head.traceparent else None
+            record.traceparent = answer.section.value_of(b"traceparent")
             record.generation = self.generation
             self.access_log.record(record)
 

@@ -1,29 +1,26 @@
 """From a request head to what becomes of it: an answer made here, or an exchange with a backend.
 
 The order of the checks is the contract: grammar, version, authority, what is never forwarded, preflight, route,
-policy, limits. Everything a repeated request needs is remembered per connection (`Context`), so that a client that
-repeats its fields, as browsers do, pays for little more than its request line.
+policy, limits. What a repeated request needs is remembered per connection (`context.py`).
 """
 
 from typing import TYPE_CHECKING
 
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.forwarded import passed_here_before, via_line
+from cors_gateway.http1.forwarded import passed_here_before
 from cors_gateway.http1.grammar import is_token, without_default_port
-from cors_gateway.http1.request import NO_BODY, RequestHead, check_version, is_websocket
-from cors_gateway.http1.request_line import RequestLine
+from cors_gateway.http1.request import NO_BODY, HeaderSection, check_version
+from cors_gateway.http1.request_line import RequestLine, parse_request_line, plain_path
 from cors_gateway.observe.metrics import Tally
 from cors_gateway.policy.reason import Kind, Reason
-from cors_gateway.proxy.activation import NOT_FORWARDED, Active, ActiveRoute, RememberedPreflight, RoutedLine
+from cors_gateway.proxy.activation import NOT_FORWARDED, ActiveRoute, PreflightAnswer, RoutedLine
 from cors_gateway.proxy.answers import ALLOWED_METHODS, empty_answer, problem
+from cors_gateway.proxy.context import Context, context_of, hops_left
 from cors_gateway.proxy.exchange import Exchange
-from cors_gateway.proxy.rewrite import request_fields
 
 if TYPE_CHECKING:
-    from cors_gateway.policy.grant import ActualDecision
     from cors_gateway.proxy.client import ClientConnection
 
-MAX_REMEMBERED_BLOCK = 8192
 MAX_FORWARDED_ID = 128
 
 _PREFLIGHT_DETAILS = {
@@ -36,61 +33,10 @@ _PREFLIGHT_DETAILS = {
 }
 
 
-class Context:
-    """What a header section came to on one connection under one snapshot, and for the route it last went to."""
-
-    __slots__ = ("active", "block", "decision", "fields", "head", "host", "route", "tally", "websocket_key")
-
-    def __init__(self, active: Active, block: bytes, head: RequestHead) -> None:
-        self.active = active
-        self.block = block
-        self.head = head
-        self.host = active.host(head.host or b"")
-        self.route: ActiveRoute | None = None
-        self.decision: ActualDecision = None  # type: ignore[assignment]  # set with the route
-        self.tally: Tally = None  # type: ignore[assignment]  # likewise
-        self.websocket_key: bytes | None = None
-        self.fields = b""
-        """The header section for the backend, but for X-Request-Id."""
-
-    def bind(self, client: "ClientConnection", route: ActiveRoute) -> None:
-        """Decide for a route, and render the fields that its backend gets."""
-        head = self.head
-        added = [*client.peer.lines(head.forwarding, head.host or b"", route.prefix), client.gateway.via_line]
-        self._bind(route, route.policy.actual(head.origin, head.sec_fetch_site), added)
-
-    def bind_special(self, client: "ClientConnection", route: ActiveRoute, line: RequestLine) -> None:
-        """As `bind`, for a request whose version, Via, Max-Forwards or Upgrade matter."""
-        head = self.head
-        added = [
-            *client.peer.lines(head.forwarding, head.host or b"", route.prefix),
-            via_line(head.via, line.is_http11, client.gateway.pseudonym),
-        ]
-        if head.max_forwards:
-            hops = _hops_left(head) - 1 if line.method == b"OPTIONS" else None
-            value = head.max_forwards[0] if hops is None else b"%d" % hops
-            added.append(b"Max-Forwards: " + value + b"\r\n")
-        if bool(head.upgrade) and is_websocket(line.method, head, line.is_http11):
-            self.websocket_key = head.websocket_key[0]
-            added.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
-            decide = route.policy.websocket
-        else:
-            self.websocket_key = None
-            decide = route.policy.actual
-        self._bind(route, decide(head.origin, head.sec_fetch_site), added)
-
-    def _bind(self, route: ActiveRoute, decision: "ActualDecision", added: list[bytes]) -> None:
-        host = self.head.host or b"" if route.host_field is None else route.host_field
-        self.route = route
-        self.decision = decision
-        self.tally = route.tally(decision)
-        self.fields = request_fields(self.head, host=host, strip_origin=route.strip_origin, added=added)
-
-
 class Answer:
     """An answer made by the gateway, with what is logged about it."""
 
-    __slots__ = ("closes", "data", "head", "line", "route", "status", "tally")
+    __slots__ = ("closes", "data", "line", "route", "section", "status", "tally")
 
     def __init__(
         self,
@@ -99,7 +45,7 @@ class Answer:
         *,
         closes: bool,
         line: RequestLine,
-        head: RequestHead,
+        section: HeaderSection,
         route: ActiveRoute | None,
         tally: Tally,
     ) -> None:
@@ -107,28 +53,47 @@ class Answer:
         self.data = data
         self.closes = closes
         self.line = line
-        self.head = head
+        self.section = section
         self.route = route
         self.tally = tally
 
 
-def admit(client: "ClientConnection", line: bytes, block: bytes) -> Exchange | Answer:
-    """Decide what becomes of a request. Raises ProtocolFault if it must be refused and the connection closed."""
+def admit(client: "ClientConnection", line: bytes, ending: bytes) -> Exchange | Answer | PreflightAnswer:
+    """Decide what becomes of a request.
+
+    `ending` is what follows the request line, from its CRLF to that of the empty line; nothing if that is what it was
+    for the request before. Raises ProtocolFault if the request must be refused and the connection closed.
+    """
     active = client.gateway.active
-    context = client.context
-    if context is None or context.block != block or context.active is not active:
-        context = Context(active, block, active.reader.read(block))
-        client.context = context if len(block) <= MAX_REMEMBERED_BLOCK else None
+    context: Context = client.context  # type: ignore[assignment]  # there is one where nothing else follows the line
+    if ending or context.active is not active:
+        context = context_of(client, active, ending or context.ending)
+    head = context.head
+    if head.asks_preflight and line.startswith(b"OPTIONS "):
+        return _admit_preflight(client, context, line)
     routed = context.host.lines.get(line)
     if routed is None:
         routed = context.host.read_line(line)
-    head = context.head
-    route = routed.route
     if head.is_plain and routed.is_plain:
-        if route is not context.route:
-            context.bind(client, route)  # type: ignore[arg-type]  # a plain line has a route
+        if routed.route is not context.route:
+            context.bind(client, routed.route)  # type: ignore[arg-type]  # a plain line has a route
         return _exchange(client, context, routed)
     return _admit_special(client, context, routed)
+
+
+def _admit_preflight(
+    client: "ClientConnection", context: Context, line: bytes
+) -> Exchange | Answer | PreflightAnswer:
+    """What is to be answered to a preflight: from memory, if its fields were answered on its route before."""
+    head = context.head
+    if head.is_plain and not client.gateway.is_draining:
+        path = plain_path(line)
+        if path is not None:
+            route = context.host.routes.select(path, head.method_asked[0])
+            answer = context.active.answers.get((head, route))
+            if answer is not None:
+                return answer
+    return _admit_special(client, context, context.host.route(parse_request_line(line)))
 
 
 def _admit_special(client: "ClientConnection", context: Context, routed: RoutedLine) -> Exchange | Answer:
@@ -158,7 +123,7 @@ def _admit_special(client: "ClientConnection", context: Context, routed: RoutedL
         return _no_route(client, context, routed, Kind.ACTUAL if head.origin else Kind.NOT_CORS)
     else:
         route = routed.route
-    if head.max_forwards and line.method == b"OPTIONS" and _hops_left(head) == 0:
+    if head.max_forwards and line.method == b"OPTIONS" and hops_left(head) == 0:
         return _options_of_gateway(client, context, routed)
     context.bind_special(client, route, line)
     outcome = _exchange(client, context, routed)
@@ -178,16 +143,17 @@ def _exchange(client: "ClientConnection", context: Context, routed: RoutedLine) 
     limit = context.active.limits.request_body
     if limit and head.framing != NO_BODY and head.content_length > limit:
         return _too_large(client, context, routed)
-    request_id = _received_id(client, head) if head.request_id else None
+    request_id = _received_id(context.section) if client.peer.is_trusted else None
     if request_id is None:
         request_id = gateway.next_request_id()
     exchange = Exchange(
         client,
         routed.line,
-        head,
+        context.section,
         route,
         decision.grant,
-        b"%b%bX-Request-Id: %b\r\n\r\n" % (routed.request_line, context.fields, request_id),
+        b"%b%b\r\nX-Request-Id: %b\r\n\r\n"
+        % (routed.request_line, context.fields or context.render(), request_id),
     )
     exchange.request_id = request_id
     exchange.tally = context.tally
@@ -221,16 +187,20 @@ def _preflight(client: "ClientConnection", context: Context, routed: RoutedLine)
     else:
         detail = _PREFLIGHT_DETAILS.get(decision.reason, "The preflight was refused.")
         data = problem(status, decision.reason, detail, lines=decision.lines, date_line=date, closes=closes)
-    is_constant = not closes and head.is_plain and head.framing == NO_BODY and line.authority is None
-    preflights = context.active.preflights
-    if is_constant and len(head.origin) == 1 and preflights.wants(client.request_bytes):
+    if not closes and head.is_plain and head.framing == NO_BODY and line.is_simple and len(head.origin) == 1:
         start, _, rest = data.partition(date)
-        counters = route.stats.requests[b"OPTIONS"]
-        remembered = RememberedPreflight(
-            start, rest, status, tally, counters, route, head.origin[0], line.target, head.host or b""
+        answer = PreflightAnswer(
+            context.active,
+            route,
+            tally,
+            status,
+            start,
+            rest,
+            origin=head.origin[0],
+            host=head.host or b"",
         )
-        preflights.offer(client.request_bytes, remembered)
-    return Answer(status, data, closes=closes, line=line, head=head, route=route, tally=tally)
+        context.active.answers.offer((head, route), answer)
+    return Answer(status, data, closes=closes, line=line, section=context.section, route=route, tally=tally)
 
 
 def _rejection(client: "ClientConnection", context: Context, routed: RoutedLine) -> Answer:
@@ -266,7 +236,9 @@ def _options_of_gateway(client: "ClientConnection", context: Context, routed: Ro
     closes = context.head.closes or not routed.line.is_http11 or client.gateway.is_draining
     data = empty_answer(204, lines=ALLOWED_METHODS, date_line=client.clock.date_line, closes=closes)
     undecided = client.gateway.metrics.undecided
-    return Answer(204, data, closes=closes, line=routed.line, head=context.head, route=None, tally=undecided)
+    return Answer(
+        204, data, closes=closes, line=routed.line, section=context.section, route=None, tally=undecided
+    )
 
 
 def _refusal(
@@ -295,20 +267,14 @@ def _refusal(
         is_head_request=routed.line.method == b"HEAD",
     )
     tally = tally or client.gateway.metrics.undecided
-    return Answer(status, data, closes=closes, line=routed.line, head=context.head, route=route, tally=tally)
+    return Answer(
+        status, data, closes=closes, line=routed.line, section=context.section, route=route, tally=tally
+    )
 
 
-def _hops_left(head: RequestHead) -> int:
-    """Max-Forwards as a number (RFC 9110 7.6.2). Raises ProtocolFault if it is none."""
-    value = head.max_forwards[0]
-    if len(head.max_forwards) > 1 or not value.isdigit() or len(value) > 9:
-        raise ProtocolFault(400, "malformed Max-Forwards")
-    return int(value)
-
-
-def _received_id(client: "ClientConnection", head: RequestHead) -> bytes | None:
+def _received_id(section: HeaderSection) -> bytes | None:
     """The request id that a trusted proxy gave, if it can be passed on as it is."""
-    value = head.request_id[0]
-    if client.peer.is_trusted and len(value) <= MAX_FORWARDED_ID and is_token(value):
+    value = section.value_of(b"x-request-id")
+    if value is not None and len(value) <= MAX_FORWARDED_ID and is_token(value):
         return value
     return None

@@ -11,9 +11,10 @@ from cors_gateway.proxy.intake import Answer, admit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cors_gateway.proxy.activation import PreflightAnswer
     from cors_gateway.proxy.client import ClientConnection
 
-    Admit = Callable[[ClientConnection, bytes, bytes], Exchange | Answer]
+    Admit = Callable[[ClientConnection, bytes, bytes], Exchange | Answer | PreflightAnswer]
 
 _TRACE_LINES = re.compile(rb"(?i)(?<=\r\n)(?:traceparent|tracestate):[^\r]*\r\n")
 
@@ -23,16 +24,18 @@ def traced(tracing: Tracing) -> "Admit":
     return partial(_admit, tracing)
 
 
-def _admit(tracing: Tracing, client: "ClientConnection", line: bytes, block: bytes) -> Exchange | Answer:
-    outcome = admit(client, line, block)
+def _admit(
+    tracing: Tracing, client: "ClientConnection", line: bytes, ending: bytes
+) -> "Exchange | Answer | PreflightAnswer":
+    outcome = admit(client, line, ending)
     if isinstance(outcome, Exchange):
-        head = outcome.head
-        state = [field.value for field in head.fields if field.name == b"tracestate"]
-        request = _TRACE_LINES.sub(b"", outcome.request) if head.traceparent or state else outcome.request
+        parent = outcome.section.values_of(b"traceparent")
+        state = outcome.section.values_of(b"tracestate")
+        request = _TRACE_LINES.sub(b"", outcome.request) if parent or state else outcome.request
         received = Received(
             scheme="https" if client.peer.is_tls else "http",
             sent_target=request.split(b" ", 2)[1],
-            traceparent=head.traceparent,
+            traceparent=parent,
             tracestate=state,
         )
         outcome.request = request.removesuffix(b"\r\n") + tracing.begin(outcome, received) + b"\r\n"

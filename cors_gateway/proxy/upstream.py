@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, cast
 from cors_gateway.http1.body import LAST_CHUNK, ChunkedDecoder, frame_chunk
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import list_elements
-from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseReader
+from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseReader, ResponseSection
 from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
 from cors_gateway.proxy.flow import Flow
-from cors_gateway.proxy.rewrite import response_head, stripped_fields
+from cors_gateway.proxy.rewrite import ResponseRewriter
 
 if TYPE_CHECKING:
     from cors_gateway.proxy.exchange import Exchange
@@ -41,9 +41,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         *("_buffer", "_clock", "_decoder", "_flow", "_frames_chunks", "_interim", "_is_suspect"),
-        *("_phase", "_poll", "_pool", "_remaining", "_response"),
-        *("_last_date", "_last_grant", "_last_head", "_last_rendered", "_last_response"),
-        *("_last_stripped", "_last_variant"),
+        *("_phase", "_poll", "_pool", "_remaining", "_response", "_rewriter"),
         *("deadline", "exchange", "promised_idle", "server", "transport", "was_used"),
     )
 
@@ -66,14 +64,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_suspect = False
         """An interim response was framed like a final one: what follows the next response is not trusted."""
         self._response: ResponseHead | None = None
-        # The last head and what it became: the same head for the same grant is not read twice.
-        self._last_head = b""
-        self._last_grant: object = None
-        self._last_variant = -1
-        self._last_date: bytes | None = None
-        self._last_response: ResponseHead | None = None
-        self._last_rendered = b""
-        self._last_stripped = 0
+        self._rewriter = ResponseRewriter()
         self._poll: select.poll | None = None
 
     def __repr__(self) -> str:
@@ -209,39 +200,23 @@ class UpstreamConnection(asyncio.Protocol):
         head = data[:end]
         grant = exchange.grant
         variant = exchange.variant()
-        if (
-            head == self._last_head
-            and grant is self._last_grant
-            and variant == self._last_variant
-            and (self._last_date is None or self._last_date is self._clock.date_line)
-        ):
-            response: ResponseHead = self._last_response  # type: ignore[assignment]  # set with the head
-            rendered = self._last_rendered
+        rewriter = self._rewriter
+        date_line = self._clock.date_line
+        if rewriter.is_same(head, grant, variant, date_line):
+            response = rewriter.section.head  # type: ignore[union-attr]  # there was a last one
         else:
-            response = _READER.read(head)
+            section = _READER.read(head, rewriter.section)
+            response = section.head
             if response.status < 200:
-                self._read_interim(response, data[end + 4 :])
+                self._read_interim(section, data[end + 4 :])
                 return
-            rendered = response_head(
-                response,
-                grant,
-                is_head_request=exchange.is_head_request,
-                is_http11=exchange.is_http11,
-                closes=exchange.closes,
-                date_line=self._clock.date_line,
-            )
-            self._last_head = head
-            self._last_grant = grant
-            self._last_variant = variant
-            self._last_date = None if response.has_date else self._clock.date_line
-            self._last_response = response
-            self._last_rendered = rendered
-            self._last_stripped = stripped_fields(response) if grant.rewrite else 0
-            if self._last_stripped and exchange.head.origin:
+            is_new = rewriter.rewrite(head, section, grant, variant, date_line)
+            if is_new and rewriter.stripped and exchange.head.origin:
                 report_difference(exchange.stats, response, grant, self._clock.now)
+        rendered = rewriter.rewritten
         self._response = response
-        if self._last_stripped:
-            exchange.stats.stripped += self._last_stripped
+        if rewriter.stripped:
+            exchange.stats.stripped += rewriter.stripped
         if response.keep_alive is not None:
             self.promised_idle = float(response.keep_alive)
 
@@ -270,17 +245,18 @@ class UpstreamConnection(asyncio.Protocol):
         self.deadline = self._clock.now + self._pool.idle_timeout
         self._read_body(data[end + 4 :], rendered)
 
-    def _read_interim(self, response: ResponseHead, rest: bytes) -> None:
+    def _read_interim(self, section: ResponseSection, rest: bytes) -> None:
         exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
+        response = section.head
         if response.status == 101:
-            self._switch_protocols(response, rest)
+            self._switch_protocols(section, rest)
             return
         self._interim += 1
         self._is_suspect = self._is_suspect or response.closes
         if self._interim > MAX_INTERIM_RESPONSES:
             raise ProtocolFault(502, "too many interim responses")
         if response.status != 100:  # the gateway answers Expect itself
-            exchange.respond_interim(response)
+            exchange.respond_interim(section)
         if rest:
             self._read_head(rest)
 
@@ -338,23 +314,23 @@ class UpstreamConnection(asyncio.Protocol):
 
     # -- WebSocket -------------------------------------------------------------------------------------------------
 
-    def _switch_protocols(self, response: ResponseHead, rest: bytes) -> None:
+    def _switch_protocols(self, section: ResponseSection, rest: bytes) -> None:
         """RFC 6455 4.1: a 101 counts only as the right answer to the handshake that was sent."""
         exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
         key = exchange.websocket_key
-        accept = [field.value for field in response.fields if field.name == b"sec-websocket-accept"]
+        upgrade = section.head.upgrade
         if (
             key is None
-            or response.upgrade is None
-            or [element.lower() for element in list_elements(response.upgrade)] != [b"websocket"]
-            or accept
+            or upgrade is None
+            or [element.lower() for element in list_elements(upgrade)] != [b"websocket"]
+            or section.values_of(b"sec-websocket-accept")
             != [base64.b64encode(hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest())]
         ):
             raise ProtocolFault(502, "101 that does not answer a WebSocket handshake")
         exchange = self._detach()
         self._phase = _CLOSED
         self._clock.watched.discard(self)
-        exchange.start_tunnel(response, self.transport, rest)
+        exchange.start_tunnel(section, self.transport, rest)
 
     # -- endings ---------------------------------------------------------------------------------------------------
 

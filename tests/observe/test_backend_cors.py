@@ -24,7 +24,7 @@ AGREES = "access-control-allow-origin: https://app.example.com"
 
 def answer(stats: RouteStats, *lines: str, grant: Grant = GRANT, now: float = 1000.0) -> None:
     head = "\r\n".join(["HTTP/1.1 200 OK", *lines]).encode()
-    report_difference(stats, ResponseReader().read(head), grant, now)
+    report_difference(stats, ResponseReader().read(head).head, grant, now)
 
 
 @pytest.mark.parametrize(

@@ -89,9 +89,9 @@ class Situation:
 def situation(method: bytes = b"GET", framing: bytes = NO_BODY, retries: int = 1) -> Situation:
     client, pool = Client(), Pool(SimpleNamespace(retries=retries))
     line = parse_request_line(b"%b / HTTP/1.1" % method)
-    head = RequestReader(max_bytes=1000, max_fields=10).read(b"Host: a" + framing)
+    section = RequestReader(max_bytes=1000, max_fields=10).read(b"Host: a" + framing)
     route: Any = SimpleNamespace(stats=RouteStats("r"), pool=pool)
-    exchange = Exchange(client, line, head, route, GRANT, b"THE REQUEST\r\n\r\n")  # type: ignore[arg-type]
+    exchange = Exchange(client, line, section, route, GRANT, b"THE REQUEST\r\n\r\n")  # type: ignore[arg-type]
     exchange.request_id = b"id"
     exchange.start()
     connection = Connection()
@@ -180,10 +180,10 @@ def test_nobody_is_answered_when_the_client_has_left() -> None:
 
 def test_a_body_that_comes_before_the_connection_follows_the_head_in_order() -> None:
     client, pool = Client(), Pool(SimpleNamespace(retries=1))
-    head = RequestReader(max_bytes=1000, max_fields=10).read(b"Host: a\r\nTransfer-Encoding: chunked")
+    section = RequestReader(max_bytes=1000, max_fields=10).read(b"Host: a\r\nTransfer-Encoding: chunked")
     route: Any = SimpleNamespace(stats=RouteStats("r"), pool=pool)
     line = parse_request_line(b"POST / HTTP/1.1")
-    exchange = Exchange(client, line, head, route, GRANT, b"HEAD\r\n\r\n")  # type: ignore[arg-type]
+    exchange = Exchange(client, line, section, route, GRANT, b"HEAD\r\n\r\n")  # type: ignore[arg-type]
     exchange.send(b"one")
     exchange.send(b"three")
     exchange.end_of_request()

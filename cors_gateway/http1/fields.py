@@ -1,0 +1,65 @@
+"""A header section read as a variation of the one before it on the same connection.
+
+What changes from one message to the next is mostly a cookie, a referrer, an entity tag: lines that mean nothing to a
+gateway. Such lines are *carried*: their name is one that was read before, their bytes are checked, and that is all.
+Lines that mean something are read again. The strict grammar in `grammar.py` stays the authority: whatever is not
+plainly a variation is read in full.
+"""
+
+import re
+from collections.abc import Callable
+from itertools import compress
+from operator import ne
+from typing import TypeVar
+
+MAX_CARRIED = 8192
+"""Bytes of a line that is carried; longer ones are read in full, and refused there if they are too long."""
+
+# A field value without white space around it (RFC 9110 5.5), so that the line goes on as it came.
+_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff](?:[\x09\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
+
+
+class Field:
+    """One field line: lower-case name, value without surrounding white space, and the line as it goes on."""
+
+    __slots__ = ("carried_after", "line", "name", "value")
+
+    def __init__(self, name: bytes, spelling: bytes, value: bytes, *, is_carried: bool) -> None:
+        """`spelling` is the name as received."""
+        self.name = name
+        self.value = value
+        self.line = b"%b: %b" % (spelling, value)
+        self.carried_after = spelling + b": " if is_carried else b""
+        """What another line with this name begins with; empty if its value has a meaning."""
+
+
+F = TypeVar("F", bound=Field)
+
+
+def vary(
+    fields: list[F], before: list[bytes], lines: list[bytes], read: Callable[[bytes], F]
+) -> list[F] | None:
+    """The fields of a section by those of the one before it: the same list if only carried lines differ.
+
+    `before` are the lines that `fields` were read from, `lines` the ones received; a line that means something is read
+    with `read` and put down as it goes on. None: not the same names in the same order, or not plainly so; read all.
+    """
+    if len(lines) != len(before):
+        return None
+    varied = fields
+    for at in compress(range(len(lines)), map(ne, lines, before)):
+        field = fields[at]
+        line = lines[at]
+        start = field.carried_after
+        if start:
+            if not (line.startswith(start) and _VALUE.fullmatch(line, len(start))) or len(line) > MAX_CARRIED:
+                return None
+        else:
+            changed = read(line)
+            if changed.name != field.name:
+                return None
+            if varied is fields:
+                varied = fields.copy()
+            varied[at] = changed
+            lines[at] = changed.line
+    return varied
