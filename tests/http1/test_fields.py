@@ -112,6 +112,54 @@ def test_a_varied_response_says_what_it_says_alone(sections: list[list[str]], st
             assert response_said(before) == alone
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Host: x|Connection: keep-alive|X-Drop: 1", "Host: x|Connection: X-Drop|X-Drop: 1"),
+        ("Host: x|Connection: X-Drop|X-Drop: 1", "Host: x|Connection: close|X-Drop: 1"),
+        ("Host: x|Origin: https://a.example", "Host: x|Sec-Fetch-Site: https://a.example"),
+        ("Host: x|Origin: https://a.example", "Host: x|Cookie: a"),
+        ("Host: x|Cookie: a", "Host: x|Origin: https://a.example"),
+        ("Host: x|Cookie: a", "Host: x|cookie: a"),
+        ("Host: x|Cookie: a", "Host: x|Cookie:a"),
+        ("Host: x|Cookie: a", "Host: x|Cookie: a|Cookie: b"),
+        ("Host: x|Content-Length: 1", "Host: x|Content-Length: 2"),
+        ("Host: x|Content-Length: 1", "Host: x|Transfer-Encoding: chunked"),
+        ("Host: x|X-Forwarded-For: 1.2.3.4", "Host: x|X-Forwarded-For: 5.6.7.8"),
+        ("Host: x", "Host: y"),
+    ],
+)
+def test_another_name_or_meaning_is_noticed(first: str, second: str) -> None:
+    before, after = (text.replace("|", "\r\n").encode() for text in (first, second))
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    for _ in range(3):  # read, remembered, known
+        section = reader.read(after, reader.read(before))
+        assert request_said(section) == request_said(RequestReader(max_bytes=0, max_fields=0).read(after))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("ETag: 1|Connection: keep-alive", "ETag: 2|Connection: ETag"),
+        ("ETag: 1|Connection: ETag", "ETag: 2|Connection: keep-alive"),
+        ("Date: 1", "ETag: 1"),
+        ("ETag: 1", "Date: 1"),
+        ("Vary: a", "Timing-Allow-Origin: a"),
+        ("Vary: a", "Vary: b"),
+        ("Content-Length: 1", "Content-Length: 2"),
+        ("Access-Control-Allow-Origin: a", "Access-Control-Allow-Origin: b"),
+    ],
+)
+def test_another_name_or_meaning_is_noticed_in_responses(first: str, second: str) -> None:
+    before, after = (
+        "|".join(["HTTP/1.1 200 OK", text]).replace("|", "\r\n").encode() for text in (first, second)
+    )
+    reader = ResponseReader()
+    for _ in range(3):
+        section = reader.read(after, reader.read(before))
+        assert response_said(section) == response_said(ResponseReader().read(after))
+
+
 def test_what_only_carries_other_values_is_not_read_again() -> None:
     reader = RequestReader(max_bytes=0, max_fields=0)
     first = reader.read(b"Host: x\r\nCookie: a=1\r\nX-Request-Id: 1")

@@ -1,0 +1,104 @@
+"""Heads of responses on their way to clients: whatever is kept from one to the next, each is as if it were the first."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cors_gateway.http1.response import ResponseReader
+from cors_gateway.policy.grant import UNTOUCHED, Grant
+from cors_gateway.proxy.rewrite import CLOSES, IS_HEAD_REQUEST, IS_HTTP11, ResponseRewriter
+
+ALLOWED = Grant(b"Access-Control-Allow-Origin: https://a.example\r\n", (b"Origin",), b"Vary: Origin\r\n")
+GRANTS = (
+    ALLOWED,
+    ALLOWED._replace(lines=b"Access-Control-Allow-Origin: https://b.example\r\n"),
+    ALLOWED._replace(strip=frozenset({b"timing-allow-origin"})),
+    ALLOWED._replace(merge_expose=True, expose=(b"x-id",)),
+    Grant(b"", (b"Origin",), b"Vary: Origin\r\n"),
+    UNTOUCHED,
+)
+DATES = (b"Date: one\r\n", b"Date: two\r\n")
+FIELDS = (
+    *("ETag: 1", "ETag: 2", "Date: now", "Vary: Accept", "Vary: *", "Content-Length: 3", "Content-Length: 4"),
+    *("Access-Control-Allow-Origin: *", "Access-Control-Expose-Headers: X-B", "Timing-Allow-Origin: *"),
+    *("Connection: ETag", "Connection: close", "Transfer-Encoding: chunked"),
+)
+heads = st.builds(
+    lambda status, fields: "\r\n".join([f"HTTP/1.1 {status} OK", *fields]).encode(),
+    st.sampled_from((200, 200, 200, 204, 304)),
+    st.lists(st.sampled_from(FIELDS), max_size=4, unique_by=lambda line: line.partition(":")[0]).filter(
+        lambda fields: not {"Content-Length", "Transfer-Encoding"} <= {f.partition(":")[0] for f in fields}
+    ),
+)
+variants = st.sampled_from((0, IS_HTTP11, IS_HTTP11 | CLOSES, IS_HTTP11 | IS_HEAD_REQUEST))
+Step = tuple[bytes, Grant, int, bytes]
+
+
+def rewritten(rewriter: ResponseRewriter, reader: ResponseReader, step: Step) -> tuple[bytes, int]:
+    head, grant, variant, date_line = step
+    if not rewriter.is_same(head, grant, variant, date_line):
+        rewriter.rewrite(head, reader.read(head, rewriter.section), grant, variant, date_line)
+    return rewriter.rewritten, rewriter.stripped
+
+
+# Few heads, so that one often follows its like.
+_SOME = (
+    b"HTTP/1.1 200 OK\r\nETag: 1",
+    b"HTTP/1.1 200 OK\r\nX-Id: 1\r\nETag: 1",
+    b"HTTP/1.1 200 OK\r\nVary: a\r\nETag: 1",
+)
+
+
+@given(
+    st.lists(
+        st.tuples(heads | st.sampled_from(_SOME), st.sampled_from(GRANTS), variants, st.sampled_from(DATES)),
+        min_size=2,
+        max_size=8,
+    )
+)
+def test_a_head_is_rewritten_as_if_none_had_been_before(steps: list[Step]) -> None:
+    rewriter, reader = ResponseRewriter(), ResponseReader()
+    for step in steps:
+        assert rewritten(rewriter, reader, step) == rewritten(ResponseRewriter(), ResponseReader(), step)
+
+
+@pytest.mark.parametrize("first", _SOME)
+@pytest.mark.parametrize("second", _SOME)
+@pytest.mark.parametrize("change", range(4))
+def test_whatever_changes_is_noticed(first: bytes, second: bytes, change: int) -> None:
+    rewriter, reader = ResponseRewriter(), ResponseReader()
+    before: Step = (first, GRANTS[0], IS_HTTP11, DATES[0])
+    step: Step = (
+        second,
+        GRANTS[change == 1],
+        IS_HTTP11 | CLOSES * (change == 2),
+        DATES[change == 3],
+    )
+    for _ in range(3):
+        rewritten(rewriter, reader, before)
+        assert rewritten(rewriter, reader, step) == rewritten(ResponseRewriter(), ResponseReader(), step)
+
+
+def test_a_head_for_a_listed_origin() -> None:
+    lines = [
+        "HTTP/1.1 200 OK",
+        "Content-Type: text/plain",
+        "Access-Control-Allow-Origin: *",
+        "vary: accept",
+        "Content-Length: 3",
+        "ETag: x",
+    ]
+    head = "\r\n".join(lines).encode()
+    data, stripped = rewritten(ResponseRewriter(), ResponseReader(), (head, ALLOWED, IS_HTTP11, DATES[0]))
+    assert data.decode().split("\r\n") == [
+        "HTTP/1.1 200 OK",
+        "Content-Type: text/plain",
+        "ETag: x",
+        "Vary: accept, Origin",
+        "Access-Control-Allow-Origin: https://a.example",
+        "Date: one",
+        "Content-Length: 3",
+        "",
+        "",
+    ]
+    assert stripped == 1
