@@ -7,7 +7,7 @@ plainly a variation is read in full.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import compress
 from operator import ne
 from typing import TypeVar
@@ -37,12 +37,17 @@ F = TypeVar("F", bound=Field)
 
 
 def vary(
-    fields: list[F], before: list[bytes], lines: list[bytes], read: Callable[[bytes], F]
+    fields: list[F],
+    before: list[bytes],
+    lines: list[bytes],
+    known: Mapping[bytes, F],
+    read: Callable[[bytes], F],
 ) -> list[F] | None:
     """The fields of a section by those of the one before it: the same list if only carried lines differ.
 
-    `before` are the lines that `fields` were read from, `lines` the ones received; a line that means something is read
-    with `read` and put down as it goes on. None: not the same names in the same order, or not plainly so; read all.
+    `before` are the lines that `fields` were read from, `lines` the ones received; a line that means something is
+    looked up in `known`, or read with `read`, and put down as it goes on. None: not the same names in the same order,
+    or not plainly so; read all.
     """
     if len(lines) != len(before):
         return None
@@ -55,7 +60,7 @@ def vary(
             if not (line.startswith(start) and _VALUE.fullmatch(line, len(start))) or len(line) > MAX_CARRIED:
                 return None
         else:
-            changed = read(line)
+            changed = known.get(line) or read(line)
             if changed.name != field.name:
                 return None
             if varied is fields:

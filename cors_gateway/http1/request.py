@@ -125,11 +125,12 @@ class RequestReader:
 
     __slots__ = ("_heads", "_lines", "_max_bytes", "_max_fields")
 
-    def __init__(self, *, max_bytes: int, max_fields: int) -> None:
+    def __init__(self, *, max_bytes: int, max_fields: int, origins: int = 0) -> None:
+        """`origins` is how many sites are expected to ask: each has an Origin and a Referer of its own."""
         self._max_bytes = max_bytes
         self._max_fields = max_fields
-        self._lines: Memo[bytes, RequestField] = Memo(size=4096, longest=1024)
-        self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(size=1024, longest=64)
+        self._lines: Memo[bytes, RequestField] = Memo(size=4096 + 2 * origins, longest=1024)
+        self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(size=1024 + origins, longest=64)
 
     @property
     def max_bytes(self) -> int:
@@ -146,7 +147,7 @@ class RequestReader:
             raise ProtocolFault(431, "header section too large")
         lines = block.split(b"\r\n") if block else []
         if before is not None:
-            fields = vary(before.fields, before.lines, lines, self._read_line)
+            fields = vary(before.fields, before.lines, lines, self._lines, self._read_line)
             if fields is before.fields:
                 return HeaderSection(lines, fields, before.layout, before.head)
             if fields is not None:
@@ -165,10 +166,8 @@ class RequestReader:
         return HeaderSection([field.line for field in fields], fields, layout, head)
 
     def _read_line(self, line: bytes) -> RequestField:
-        field = self._lines.get(line)
-        if field is None:
-            field = read_field(line)
-            self._lines.offer(line, field)
+        field = read_field(line)
+        self._lines.offer(line, field)
         return field
 
     def _head(self, special: tuple[RequestField, ...], size: int) -> RequestHead:

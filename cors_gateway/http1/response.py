@@ -171,7 +171,7 @@ class ResponseReader:
         lines = head.split(b"\r\n")
         received = lines.pop(0)
         if before is not None and received == before.status_line:
-            fields = vary(before.fields, before.lines, lines, self._read_line)
+            fields = vary(before.fields, before.lines, lines, self._lines, self._read_line)
             if fields is before.fields:
                 return ResponseSection(received, lines, fields, before.layout, before.head)
             if fields is not None:
@@ -207,10 +207,8 @@ class ResponseReader:
         return head
 
     def _read_line(self, line: bytes) -> ResponseField:
-        field = self._lines.get(line)
-        if field is None:
-            field = _read_field(line)
-            self._lines.offer(line, field)
+        field = _read_field(line)
+        self._lines.offer(line, field)
         return field
 
 

@@ -8,15 +8,18 @@ written.
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, TypeVar
 
 from cors_gateway.config.snapshot import AccessLog as Form
 from cors_gateway.observe.background_writer import BackgroundWriter
-from cors_gateway.observe.metrics import Tally
+from cors_gateway.observe.metrics import RouteStats, Tally
 from cors_gateway.observe.record import RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+K = TypeVar("K", bound=Hashable)
 
 BATCH_SECONDS = 0.2
 BATCH_LINES = 512
@@ -77,66 +80,74 @@ class AccessLog:
 
 
 class JsonFormat:
-    """One JSON object a line; the names are documented in `docs/operations.md`."""
+    """One JSON object a line; the names are documented in `docs/operations.md`.
+
+    What hardly changes from one line to the next is written once and remembered: where a request went, and from whom.
+    """
 
     def __init__(self) -> None:
         self._second = -1
         self._stamp = b""
-        self._tallies: dict[Tally, bytes] = {}
-        self._values: dict[bytes, bytes] = {}
+        self._where: dict[tuple[RouteStats, bytes, bytes], bytes] = {}
+        self._paths: dict[bytes, bytes] = {}
+        self._whence: dict[tuple[str, Tally, bytes | None, str], bytes] = {}
 
     def line(self, record: RequestRecord, now: float) -> bytes:
         second = int(now)
         if second != self._second:
             self._second = second
             self._stamp = time.strftime('{"ts":"%Y-%m-%dT%H:%M:%S', time.gmtime(second)).encode("ascii")
-        cors = self._tallies.get(record.tally)
-        if cors is None:
-            cors = self._tallies[record.tally] = _cors(record.tally)
-        value = self._value
+        path = record.target.partition(b"?")[0]
         line = (
-            b'%b.%03dZ","level":"info","event":"request","route":%b,"generation":%d,"method":%b,"host":%b,"path":%b,'
-            b'"status":%d,"bytes_in":%d,"bytes_out":%d,"duration_ms":%.1f,"client":%b%b'
+            b'%b.%03dZ"%b,"generation":%d,"path":%b,"status":%d,"bytes_in":%d,"bytes_out":%d,"duration_ms":%.1f%b'
             % (
                 self._stamp,
                 (now - second) * 1000,
-                value(record.stats.name.encode("utf-8")),
+                self._where.get((record.stats, record.method, record.host)) or self._write_where(record),
                 record.generation,
-                value(record.method),
-                value(record.host),
-                value(record.target.partition(b"?")[0]),
+                self._paths.get(path) or self._write_path(path),
                 record.status,
                 record.bytes_in,
                 record.bytes_out,
                 record.seconds * 1000,
-                value(record.client.encode("ascii", "replace")),
-                cors,
+                self._whence.get((record.client, record.tally, record.origin, record.upstream))
+                or self._write_whence(record),
             )
         )
-        if record.origin is not None:
-            line += b',"origin":' + value(record.origin[:MAX_ORIGIN])
         if record.upstream:
-            upstream = value(record.upstream.encode("utf-8"))
-            line += b',"upstream":%b,"upstream_ms":%.1f' % (upstream, record.upstream_seconds * 1000)
+            line += b',"upstream_ms":%.1f' % (record.upstream_seconds * 1000)
         if record.failure:
             line += b',"failure":"%b"' % record.failure.encode("ascii")
         if record.request_id:
-            line += b',"request_id":' + _json(record.request_id)
+            line += b',"request_id":"%b"' % record.request_id
         trace = record.traceparent
         if trace is not None and len(trace) >= 35:
             line += b',"trace_id":' + _json(trace[3:35])
         return line + b"}\n"
 
-    def _value(self, value: bytes) -> bytes:
-        """As `_json`, remembered: hosts, paths and origins come again and again."""
-        known = self._values.get(value)
-        if known is None:
-            known = _json(value)
-            if len(value) <= MAX_ORIGIN:
-                if len(self._values) >= MAX_REMEMBERED:
-                    self._values.clear()
-                self._values[value] = known
-        return known
+    def _write_where(self, record: RequestRecord) -> bytes:
+        written = b',"level":"info","event":"request","route":%b,"method":%b,"host":%b' % (
+            _json(record.stats.name.encode("utf-8")),
+            _json(record.method),
+            _json(record.host),
+        )
+        _keep(self._where, (record.stats, record.method, record.host), written, len(record.host))
+        return written
+
+    def _write_path(self, path: bytes) -> bytes:
+        written = _json(path)
+        _keep(self._paths, path, written, len(path))
+        return written
+
+    def _write_whence(self, record: RequestRecord) -> bytes:
+        written = b',"client":%b%b' % (_json(record.client.encode("ascii", "replace")), _cors(record.tally))
+        if record.origin is not None:
+            written += b',"origin":' + _json(record.origin[:MAX_ORIGIN])
+        if record.upstream:
+            written += b',"upstream":' + _json(record.upstream.encode("utf-8"))
+        key = (record.client, record.tally, record.origin, record.upstream)
+        _keep(self._whence, key, written, len(record.origin or b""))
+        return written
 
 
 class CombinedFormat:
@@ -161,6 +172,14 @@ class CombinedFormat:
             _escaped((record.field(b"referer") or _UNKNOWN).partition(b"?")[0]),
             _escaped(record.field(b"user-agent") or _UNKNOWN),
         )
+
+
+def _keep(memory: dict[K, bytes], key: K, written: bytes, size: int) -> None:
+    """Remember what was written for a key of which clients choose `size` bytes."""
+    if size <= MAX_ORIGIN:
+        if len(memory) >= MAX_REMEMBERED:
+            memory.clear()
+        memory[key] = written
 
 
 def _cors(tally: Tally) -> bytes:

@@ -52,6 +52,7 @@ class RequestRecord:
         """Bytes of the response, head included."""
         self.origin: bytes | None = None
         self.request_id = b""
+        """A token (RFC 9110 5.6.2), or empty if no backend was asked."""
         self.traceparent: bytes | None = None
         """As received (W3C Trace Context)."""
         self.upstream = ""

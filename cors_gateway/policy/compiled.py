@@ -1,12 +1,11 @@
 """A policy made ready to decide: received field values in, a decision with its bytes out.
 
 `CompiledPolicy` lies on the hot path. What a policy can say is joined from constants (`grant.py`, `preflight.py`);
-what depends on the request is remembered in bounded memos keyed on the exact bytes received, so that a decision costs
-the same with one origin and with a hundred thousand. The values handed out are immutable and shared by requests.
+what depends on the origin is remembered by the exact bytes received, so that a decision costs the same with one origin
+and with a hundred thousand. The values handed out are immutable and shared by requests.
 """
 
 from collections.abc import Sequence
-from itertools import chain
 
 from cors_gateway.policy.grant import ActualDecision, Grant, Grants
 from cors_gateway.policy.matcher import OriginMatcher
@@ -18,14 +17,9 @@ from cors_gateway.policy.reason import Kind, Reason
 __all__ = ["MAX_REMEMBERED", "ActualDecision", "CompiledPolicy", "Grant", "PreflightDecision"]
 
 MAX_REMEMBERED = 4096
-"""Entries of each memo, which is emptied when full: clients choose the keys."""
-
-MAX_REMEMBERED_LENGTH = 1024
-"""Bytes of all field values in one key of the preflight memo."""
+"""Origins in the memo besides as many as are listed; it is emptied when full: clients choose the keys."""
 
 _SAME_ORIGIN = (b"same-origin",)
-
-_PreflightKey = tuple[tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...], tuple[bytes, ...]]
 
 
 class CompiledPolicy:
@@ -44,8 +38,8 @@ class CompiledPolicy:
         "_no_origin",
         "_not_allowed",
         "_own_origins",
-        "_preflights",
         "_same_origin",
+        "_size",
         "policy",
     )
 
@@ -64,12 +58,12 @@ class CompiledPolicy:
         self._no_origin = ActualDecision(Kind.NOT_CORS, Reason.NOT_CORS, False, constant)
         self._fixed = _decide_regardless_of_origin(policy, constant)
         self._actuals: dict[bytes, ActualDecision] = {}
-        self._preflights: dict[_PreflightKey, PreflightDecision] = {}
+        self._size = MAX_REMEMBERED + len(policy.allow_origins)
 
     @property
     def remembered(self) -> int:
-        """Entries in the memos, at most twice `MAX_REMEMBERED`."""
-        return len(self._actuals) + len(self._preflights)
+        """Origins in the memo, at most `MAX_REMEMBERED` beyond as many as the policy lists."""
+        return len(self._actuals)
 
     def actual(self, origin: Sequence[bytes], sec_fetch_site: Sequence[bytes] = ()) -> ActualDecision:
         """Decide on a request that is not a preflight."""
@@ -104,15 +98,9 @@ class CompiledPolicy:
         private_network: Sequence[bytes],
     ) -> PreflightDecision:
         """Decide on a preflight by its `Origin` and its `Access-Control-Request-*` lines."""
-        key = (tuple(origin), tuple(method), tuple(headers), tuple(private_network))
-        decision = self._preflights.get(key)
-        if decision is None:
-            decision = self._decide_preflight(key)
-            if sum(map(len, chain(*key))) <= MAX_REMEMBERED_LENGTH:
-                if len(self._preflights) >= MAX_REMEMBERED:
-                    self._preflights.clear()
-                self._preflights[key] = decision
-        return decision
+        standing = self._fixed or self._decide(origin)
+        value = b"*" if self.policy.any_origin else b"".join(origin)
+        return self._answers.decide(value, standing.reason, standing.entry, method, headers, private_network)
 
     def _decide(self, origin: Sequence[bytes]) -> ActualDecision:
         if len(origin) != 1:
@@ -122,7 +110,7 @@ class CompiledPolicy:
         if decision is None:
             decision = self._decide_value(value)
             if len(value) <= MAX_ORIGIN_LENGTH:
-                if len(self._actuals) >= MAX_REMEMBERED:
+                if len(self._actuals) >= self._size:
                     self._actuals.clear()
                 self._actuals[value] = decision
         return decision
@@ -137,12 +125,6 @@ class CompiledPolicy:
         if is_null or parse_origin(value) is not None:
             return self._not_allowed
         return self._malformed
-
-    def _decide_preflight(self, key: _PreflightKey) -> PreflightDecision:
-        origin, *asked = key
-        standing = self._fixed or self._decide(origin)
-        value = b"*" if self.policy.any_origin else b"".join(origin)
-        return self._answers.decide(value, standing.reason, standing.entry, *asked)
 
 
 def _decide_regardless_of_origin(policy: Policy, grant: Grant) -> ActualDecision | None:

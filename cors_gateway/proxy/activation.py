@@ -22,6 +22,7 @@ from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.routing import HostRoutes, RouteKey, RouteTable
 
 MAX_REMEMBERED_HOSTS = 256
+MAX_REMEMBERED_ORIGINS = 16384
 MAX_REMEMBERED_REQUEST = 4096
 
 NOT_FORWARDED = frozenset({b"TRACE", b"TRACK"})
@@ -197,7 +198,10 @@ class Active:
         self.routes_by_name = by_name
         self.generation = 0
         limits = snapshot.server.limits
-        self.reader = RequestReader(max_bytes=limits.request_head, max_fields=limits.header_fields)
+        origins = _listed_origins(snapshot)
+        self.reader = RequestReader(
+            max_bytes=limits.request_head, max_fields=limits.header_fields, origins=origins
+        )
         self.limits = limits
         self.timeouts = snapshot.server.timeouts
         self.trusted = snapshot.server.trusted_proxies
@@ -268,6 +272,12 @@ def without_prefix(target: bytes, segments: int) -> bytes:
     parts = path.split(b"/", segments + 1)
     rest = parts[segments + 1] if len(parts) > segments + 1 else b""
     return b"/" + rest + question + query
+
+
+def _listed_origins(snapshot: Snapshot) -> int:
+    """How many origins are listed, as far as the memories shall grow for them."""
+    listed = {id(route.policy): len(route.policy.allow_origins) for route in snapshot.routes}
+    return min(sum(listed.values()), MAX_REMEMBERED_ORIGINS)
 
 
 def _host_field(upstream: Upstream) -> bytes | None:

@@ -8,7 +8,7 @@ from itertools import compress
 
 from cors_gateway.http1.request import CHUNKED, NO_BODY, RequestHead
 from cors_gateway.http1.response import CHUNKED as CHUNKED_BODY
-from cors_gateway.http1.response import ResponseHead, ResponseSection
+from cors_gateway.http1.response import ResponseHead, ResponseReader, ResponseSection
 from cors_gateway.policy.grant import Grant
 from cors_gateway.policy.vary import merge_vary
 
@@ -21,6 +21,7 @@ IS_HTTP11 = 2
 """So is the client: a body without a length goes out chunked to 1.1 and until close to 1.0."""
 IS_HEAD_REQUEST = 4
 
+_READER = ResponseReader()
 _EXPOSE_HEADERS = b"access-control-expose-headers"
 
 
@@ -42,7 +43,7 @@ class ResponseRewriter:
 
     __slots__ = (
         *("received", "rewritten", "section", "stripped"),
-        *("_date_line", "_ending", "_grant", "_is_passed_on", "_variant"),
+        *("_date_line", "_ending", "_framing", "_grant", "_is_passed_on", "_variant", "_vary_line"),
     )
 
     def __init__(self) -> None:
@@ -58,7 +59,10 @@ class ResponseRewriter:
         self._variant = -1
         self._date_line: bytes | None = None
         self._is_passed_on: list[bool] = []
+        self._vary_line = b""
+        self._framing = b""
         self._ending = b""
+        """What follows the lines that are passed on: Vary, the grant, date and framing, the empty line."""
 
     def is_same(self, received: bytes, grant: Grant, variant: int, date_line: bytes) -> bool:
         """Whether `rewritten` is what these become, as the last ones did."""
@@ -69,23 +73,33 @@ class ResponseRewriter:
             and (self._date_line is None or self._date_line is date_line)
         )
 
+    def read(self, received: bytes) -> ResponseSection:
+        """What a head is, read as a variation of the last. Raises ProtocolFault."""
+        if self.section is not None and received == self.received:
+            return self.section
+        return _READER.read(received, self.section)
+
     def rewrite(
         self, received: bytes, section: ResponseSection, grant: Grant, variant: int, date_line: bytes
     ) -> bool:
         """Set `rewritten`. Gives whether `section` says something else than the last, or to another grant."""
         head = section.head
-        before = self.section
-        is_new = before is None or head is not before.head or grant is not self._grant
-        if is_new or section.layout is not before.layout:  # type: ignore[union-attr]  # a first one is new
+        before, last = self.section, self._grant
+        is_other_head = before is None or head is not before.head
+        is_other_rule = grant is not last and (last is None or not _has_same_rules(grant, last))
+        if is_other_head or is_other_rule or section.layout is not before.layout:  # type: ignore[union-attr]
             self._is_passed_on = _passed_on(section, grant)
+            self._vary_line = _vary_line(head, grant)
             self.stripped = sum(field.is_cors for field in head.policy_fields) if grant.rewrite else 0
-        if (
-            is_new
-            or variant != self._variant
-            or not (self._date_line is None or self._date_line is date_line)
-        ):
+        is_other_client = variant != self._variant or not (
+            self._date_line is None or self._date_line is date_line
+        )
+        if is_other_head or is_other_client:
             self._date_line = None if head.has_date else date_line
-            self._ending = _ending(head, grant, variant, date_line)
+            self._framing = _framing(head, variant, date_line)
+        is_new = is_other_head or grant is not last
+        if is_new or is_other_client:
+            self._ending = self._vary_line + _grant_lines(head, grant) + self._framing
         self._grant = grant
         self._variant = variant
         self.received = received
@@ -119,11 +133,35 @@ def _passed_on(section: ResponseSection, grant: Grant) -> list[bool]:
     ]
 
 
-def _ending(head: ResponseHead, grant: Grant, variant: int, date_line: bytes) -> bytes:
-    """What follows the lines that go on: policy, date, framing, the empty line."""
-    parts = list(_policy_lines(head, grant)) if grant.rewrite else []
-    if not head.has_date:
-        parts.append(date_line)
+def _has_same_rules(grant: Grant, other: Grant) -> bool:
+    """Whether two grants are of one policy, or as good as: they differ in what they write, not in what they remove."""
+    return (
+        grant.strip is other.strip
+        and grant.vary is other.vary
+        and grant.rewrite is other.rewrite
+        and grant.merge_expose is other.merge_expose
+    )
+
+
+def _vary_line(head: ResponseHead, grant: Grant) -> bytes:
+    """The backend's Vary and the grant's in one line."""
+    if not (grant.rewrite and head.policy_fields):
+        return grant.vary_line
+    merged = merge_vary([field.value for field in head.policy_fields if field.is_vary], grant.vary)
+    return b"Vary: " + merged + b"\r\n" if merged else b""
+
+
+def _grant_lines(head: ResponseHead, grant: Grant) -> bytes:
+    if not grant.merge_expose:
+        return grant.lines
+    return grant.lines_with_expose(
+        [field.value for field in head.policy_fields if field.name == _EXPOSE_HEADERS]
+    )
+
+
+def _framing(head: ResponseHead, variant: int, date_line: bytes) -> bytes:
+    """The end of a head: date, framing of the body, the empty line."""
+    parts = [] if head.has_date else [date_line]
     is_http11 = variant & IS_HTTP11
     if head.has_no_body or variant & IS_HEAD_REQUEST:
         if head.content_length is not None and head.status not in {101, 204}:
@@ -138,15 +176,3 @@ def _ending(head: ResponseHead, grant: Grant, variant: int, date_line: bytes) ->
         parts.append(CONNECTION_CLOSE)
     parts.append(b"\r\n")
     return b"".join(parts)
-
-
-def _policy_lines(head: ResponseHead, grant: Grant) -> tuple[bytes, bytes]:
-    """Vary, merged with the backend's, and the grant."""
-    if not head.policy_fields:
-        return grant.vary_line, grant.lines
-    merged = merge_vary([field.value for field in head.policy_fields if field.is_vary], grant.vary)
-    lines = grant.lines
-    if grant.merge_expose:
-        offered = [field.value for field in head.policy_fields if field.name == _EXPOSE_HEADERS]
-        lines = grant.lines_with_expose(offered)
-    return b"Vary: " + merged + b"\r\n" if merged else b"", lines

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from cors_gateway.http1.body import LAST_CHUNK, ChunkedDecoder, frame_chunk
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import list_elements
-from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseReader, ResponseSection
+from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseSection
 from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MAX_INTERIM_RESPONSES = 16
 
 _WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_READER = ResponseReader()
 
 _IDLE = 0
 _HEAD = 1
@@ -205,7 +204,7 @@ class UpstreamConnection(asyncio.Protocol):
         if rewriter.is_same(head, grant, variant, date_line):
             response = rewriter.section.head  # type: ignore[union-attr]  # there was a last one
         else:
-            section = _READER.read(head, rewriter.section)
+            section = rewriter.read(head)
             response = section.head
             if response.status < 200:
                 self._read_interim(section, data[end + 4 :])

@@ -577,20 +577,26 @@ def test_the_form_of_the_question_does_not_change_the_answer(
 
 def test_what_clients_choose_is_remembered_within_bounds() -> None:
     compiled = CompiledPolicy(policy(BASIC))
-    for number in range(MAX_REMEMBERED + 10):
-        compiled.actual((b"https://b%d.tenant.example.com" % number,))
-    assert 0 < compiled.remembered <= MAX_REMEMBERED
-    for number in range(MAX_REMEMBERED + 10):
+    bound = MAX_REMEMBERED + len(compiled.policy.allow_origins)
+    for number in range(2 * bound):
         origin = (b"https://a%d.tenant.example.com" % number,)
         assert fields(compiled.actual(origin).grant.lines)[ACAO] == origin[0].decode()
         assert compiled.preflight(origin, (b"PUT",), (), ()).allowed
-    assert compiled.remembered <= 2 * MAX_REMEMBERED
+        assert 0 < compiled.remembered <= bound
     compiled.actual((APP,))
     before = compiled.remembered
     for number in range(10):
         compiled.actual((b"x%d" % number * 400,))
-        compiled.preflight((APP,), (b"PUT",), (b"x%d" % number * 600,), ())
     assert compiled.remembered == before
+
+
+def test_all_listed_origins_are_remembered_at_once() -> None:
+    listed = [f"https://a{number}.example" for number in range(MAX_REMEMBERED + 100)]
+    compiled = CompiledPolicy(policy({**BASIC, "allow_origins": listed}))
+    first = [compiled.actual((origin.encode(),)) for origin in listed]
+    assert all(
+        compiled.actual((origin.encode(),)) is kept for origin, kept in zip(listed, first, strict=True)
+    )
 
 
 def test_the_same_origin_gets_the_very_same_decision() -> None:

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.http1.response import ResponseReader
 from cors_gateway.policy.grant import UNTOUCHED, Grant
 from cors_gateway.proxy.rewrite import CLOSES, IS_HEAD_REQUEST, IS_HTTP11, ResponseRewriter
 
@@ -34,10 +33,10 @@ variants = st.sampled_from((0, IS_HTTP11, IS_HTTP11 | CLOSES, IS_HTTP11 | IS_HEA
 Step = tuple[bytes, Grant, int, bytes]
 
 
-def rewritten(rewriter: ResponseRewriter, reader: ResponseReader, step: Step) -> tuple[bytes, int]:
+def rewritten(rewriter: ResponseRewriter, step: Step) -> tuple[bytes, int]:
     head, grant, variant, date_line = step
     if not rewriter.is_same(head, grant, variant, date_line):
-        rewriter.rewrite(head, reader.read(head, rewriter.section), grant, variant, date_line)
+        rewriter.rewrite(head, rewriter.read(head), grant, variant, date_line)
     return rewriter.rewritten, rewriter.stripped
 
 
@@ -57,16 +56,16 @@ _SOME = (
     )
 )
 def test_a_head_is_rewritten_as_if_none_had_been_before(steps: list[Step]) -> None:
-    rewriter, reader = ResponseRewriter(), ResponseReader()
+    rewriter = ResponseRewriter()
     for step in steps:
-        assert rewritten(rewriter, reader, step) == rewritten(ResponseRewriter(), ResponseReader(), step)
+        assert rewritten(rewriter, step) == rewritten(ResponseRewriter(), step)
 
 
 @pytest.mark.parametrize("first", _SOME)
 @pytest.mark.parametrize("second", _SOME)
 @pytest.mark.parametrize("change", range(4))
 def test_whatever_changes_is_noticed(first: bytes, second: bytes, change: int) -> None:
-    rewriter, reader = ResponseRewriter(), ResponseReader()
+    rewriter = ResponseRewriter()
     before: Step = (first, GRANTS[0], IS_HTTP11, DATES[0])
     step: Step = (
         second,
@@ -75,8 +74,8 @@ def test_whatever_changes_is_noticed(first: bytes, second: bytes, change: int) -
         DATES[change == 3],
     )
     for _ in range(3):
-        rewritten(rewriter, reader, before)
-        assert rewritten(rewriter, reader, step) == rewritten(ResponseRewriter(), ResponseReader(), step)
+        rewritten(rewriter, before)
+        assert rewritten(rewriter, step) == rewritten(ResponseRewriter(), step)
 
 
 def test_a_head_for_a_listed_origin() -> None:
@@ -89,7 +88,7 @@ def test_a_head_for_a_listed_origin() -> None:
         "ETag: x",
     ]
     head = "\r\n".join(lines).encode()
-    data, stripped = rewritten(ResponseRewriter(), ResponseReader(), (head, ALLOWED, IS_HTTP11, DATES[0]))
+    data, stripped = rewritten(ResponseRewriter(), (head, ALLOWED, IS_HTTP11, DATES[0]))
     assert data.decode().split("\r\n") == [
         "HTTP/1.1 200 OK",
         "Content-Type: text/plain",
