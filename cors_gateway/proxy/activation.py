@@ -136,13 +136,14 @@ class ActiveHost:
 
 
 class PreflightAnswer:
-    """The answer to a preflight that was seen before: all but the Date line, and where to count it."""
+    """The answer of a policy to preflights whose fields say the same: all but the Date line, and where to count it."""
 
     __slots__ = (
         "active",
         "head",
         "host",
         "origin",
+        "reason",
         "request",
         "requests",
         "rest",
@@ -154,8 +155,7 @@ class PreflightAnswer:
     def __init__(
         self,
         active: "Active",
-        route: ActiveRoute,
-        tally: Tally,
+        reason: Reason,
         status: int,
         head: bytes,
         rest: bytes,
@@ -164,18 +164,26 @@ class PreflightAnswer:
         host: bytes,
     ) -> None:
         self.active = active
-        self.route = route
-        self.tally = tally
+        self.reason = reason
         self.status = status
         self.head = head
         self.rest = rest
         """What follows the Date line."""
         self.origin = origin
         self.host = host
-        self.requests = route.stats.requests[b"OPTIONS"]
-        """Counters by the first digit of the status."""
+        self.route: ActiveRoute = None  # type: ignore[assignment]  # these three are set by `bind`, before it is given
+        self.tally: Tally = None  # type: ignore[assignment]
+        self.requests: list[int] = []
+        """Counters of the route by the first digit of the status."""
         self.request = b""
         """All bytes of the last request that it was the answer to: the same bytes need not be read again."""
+
+    def bind(self, route: ActiveRoute) -> None:
+        """Count for a route from now on."""
+        self.route = route
+        self.tally = route.tally_of(Kind.PREFLIGHT, self.reason)
+        self.requests = route.stats.requests[b"OPTIONS"]
+        self.request = b""
 
     def remember(self, request: bytes) -> "PreflightAnswer":
         """Take down `request`, unless it is long."""
@@ -205,10 +213,10 @@ class Active:
         self.limits = limits
         self.timeouts = snapshot.server.timeouts
         self.trusted = snapshot.server.trusted_proxies
-        self.answers: Memo[tuple[RequestHead, ActiveRoute | None], PreflightAnswer] = Memo(
-            size=2048, longest=2
+        self.answers: Memo[tuple[RequestHead, CompiledPolicy], PreflightAnswer] = Memo(
+            size=2048 + origins, longest=2
         )
-        """The answers to preflights by what their fields say, and the route that their target selects."""
+        """The answers to preflights by what their fields say, and the policy of the route that they ask about."""
         self._routes = routes
         self._hosts: dict[bytes, ActiveHost] = {}
 

@@ -84,14 +84,16 @@ def admit(client: "ClientConnection", line: bytes, ending: bytes) -> Exchange | 
 def _admit_preflight(
     client: "ClientConnection", context: Context, line: bytes
 ) -> Exchange | Answer | PreflightAnswer:
-    """What is to be answered to a preflight: from memory, if its fields were answered on its route before."""
+    """What is to be answered to a preflight: from memory, if its fields were answered by its policy before."""
     head = context.head
     if head.is_plain and not client.gateway.is_draining:
         path = plain_path(line)
-        if path is not None:
-            route = context.host.routes.select(path, head.method_asked[0])
-            answer = context.active.answers.get((head, route))
+        route = context.host.routes.select(path, head.method_asked[0]) if path is not None else None
+        if route is not None:
+            answer = context.active.answers.get((head, route.policy))
             if answer is not None:
+                if answer.route is not route:
+                    answer.bind(route)
                 return answer
     return _admit_special(client, context, context.host.route(parse_request_line(line)))
 
@@ -191,15 +193,14 @@ def _preflight(client: "ClientConnection", context: Context, routed: RoutedLine)
         start, _, rest = data.partition(date)
         answer = PreflightAnswer(
             context.active,
-            route,
-            tally,
+            decision.reason,
             status,
             start,
             rest,
             origin=head.origin[0],
             host=head.host or b"",
         )
-        context.active.answers.offer((head, route), answer)
+        context.active.answers.offer((head, route.policy), answer)
     return Answer(status, data, closes=closes, line=line, section=context.section, route=route, tally=tally)
 
 
