@@ -88,7 +88,9 @@ def a_turn(before: Fields) -> st.SearchStrategy[Turn]:
 def conversations(draw: st.DrawFn) -> list[Turn]:
     turns = [draw(a_turn({"Host": "gateway.test", "Origin": LISTED, "Cookie": "a=1"}))]
     for _ in range(draw(st.integers(1, 6))):
-        turns.append(turns[-1] if draw(st.integers(0, 3)) == 0 else draw(a_turn(turns[-1].fields)))
+        again = draw(st.integers(0, 3))
+        turn = turns[-1] if again == 0 else draw(a_turn(turns[-1].fields))
+        turns.append(turn._replace(fields=turns[-1].fields) if again == 1 else turn)
     return turns
 
 
@@ -137,6 +139,9 @@ def _snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
         "routes": [
             {"name": cors, "path": path, "upstream": "backend", "cors": cors, "strip_prefix": path == "/any/"}
             for path, cors in ROUTES.items()
+        ]
+        + [
+            {"name": "elsewhere", "host": "other.test", "path": "/api/", "upstream": "backend", "cors": "any"}
         ],
     }
     path = tmp_path_factory.mktemp("repeats") / "gateway.yaml"
@@ -186,3 +191,14 @@ def test_the_test_reaches_backend_and_memory(
     assert answers == [answers[0]] * 5
     assert b"\r\nAccess-Control-Allow-Methods:" in answers[0][1]
     assert shared.client.gateway.active.answers
+
+
+def test_a_preflight_from_memory_is_that_of_its_route(
+    snapshot: Snapshot, loop: asyncio.AbstractEventLoop, quiet: socket.socket
+) -> None:
+    shared = Bench(snapshot, loop, quiet)
+    fields = {"Host": "gateway.test", "Origin": LISTED, "Access-Control-Request-Method": "PUT"}
+    for path in ("/api/x", "/any/x", "/api/x", "/strict/x", "/off/x", "/api/y"):
+        turn = Turn(f"OPTIONS {path}", fields, "")
+        expected = Bench(snapshot, loop, quiet).take(turn)
+        assert [shared.take(turn) for _ in range(5)] == [expected] * 5, path
