@@ -142,8 +142,7 @@ def _exchange(client: "ClientConnection", context: Context, routed: RoutedLine) 
     if decision.rejected:
         return _rejection(client, context, routed)
     gateway = client.gateway
-    limit = context.active.limits.request_body
-    if limit and head.framing != NO_BODY and head.content_length > limit:
+    if head.framing != NO_BODY and 0 < context.active.limits.request_body < head.content_length:
         return _too_large(client, context, routed)
     request_id = _received_id(context.section) if client.peer.is_trusted else None
     if request_id is None:

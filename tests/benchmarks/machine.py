@@ -3,6 +3,7 @@
 import datetime
 import os
 import platform
+import sysconfig
 from pathlib import Path
 
 
@@ -13,6 +14,7 @@ def describe_machine() -> list[tuple[str, str]]:
         ("Processor", f"{_processor()}, {len(os.sched_getaffinity(0))} cores used"),
         ("Memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"),
         ("System", f"{_distribution()}, Linux {platform.release()} {platform.machine()}"),
+        ("Python", f"{platform.python_version()}, {_build()}"),
     ]
 
 
@@ -22,6 +24,17 @@ def _processor() -> str:
         if name.strip() == "model name":
             return value.strip()
     return platform.machine()
+
+
+def _build() -> str:
+    """How the interpreter was compiled: worth a tenth to a fifth of a Python program's time."""
+    flags = f"{sysconfig.get_config_var('CONFIG_ARGS')} {sysconfig.get_config_var('OPT')}"
+    is_guided = "--enable-optimizations" in flags or "-fprofile-use" in flags
+    return (
+        "compiled with profile-guided optimisation"
+        if is_guided
+        else "compiled without optimisation by profiles"
+    )
 
 
 def _distribution() -> str:
