@@ -3,7 +3,7 @@
 import datetime
 import os
 import platform
-import sysconfig
+import sys
 from pathlib import Path
 
 
@@ -27,14 +27,8 @@ def _processor() -> str:
 
 
 def _build() -> str:
-    """How the interpreter was compiled: worth a tenth to a fifth of a Python program's time."""
-    flags = f"{sysconfig.get_config_var('CONFIG_ARGS')} {sysconfig.get_config_var('OPT')}"
-    is_guided = "--enable-optimizations" in flags or "-fprofile-use" in flags
-    return (
-        "compiled with profile-guided optimisation"
-        if is_guided
-        else "compiled without optimisation by profiles"
-    )
+    """Whose interpreter it is: how it was compiled is worth a tenth to a fifth of a Python program's time."""
+    return "the distribution's" if sys.base_prefix == "/usr" else "not the distribution's"
 
 
 def _distribution() -> str:
