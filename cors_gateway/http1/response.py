@@ -105,7 +105,6 @@ class ResponseHead:
     upgrade: bytes | None = None
     has_no_body = False
     """The response ends with its head whatever its fields say (RFC 9112 6.3, rule 1); so does any answer to HEAD."""
-    has_date = False
     policy_fields: tuple[ResponseField, ...] = ()
     """The fields of the CORS family, Vary, and those that a policy may manage."""
 
@@ -117,12 +116,13 @@ class ResponseHead:
 class ResponseLayout:
     """Which names stand on which lines; shared by sections that differ in values only."""
 
-    __slots__ = ("is_end_to_end", "is_special")
+    __slots__ = ("has_date", "is_end_to_end", "is_special")
 
     def __init__(self, fields: list[ResponseField]) -> None:
         self.is_end_to_end = [field.is_end_to_end for field in fields]
         """For each line whether it is for the client, too."""
-        self.is_special = [field.kind > _DROP for field in fields]
+        self.is_special = [not field.carried_after for field in fields]
+        self.has_date = any(field.kind == _DATE for field in fields)
 
 
 class ResponseSection:
@@ -261,8 +261,6 @@ def _interpret(response: ResponseHead, special: Sequence[ResponseField], status_
         what = field.kind
         if what == _CONTENT_LENGTH:
             lengths.add(field.value)
-        elif what == _DATE:
-            response.has_date = True
         elif what > _DATE:
             policy_fields.append(field)
         elif what == _CONNECTION:

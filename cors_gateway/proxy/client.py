@@ -142,12 +142,10 @@ class ClientConnection(asyncio.Protocol):
 
     def _end_after_eof(self) -> None:
         """No more bytes will come: end, unless a complete request still waits for its response."""
-        if self._phase in {_HEAD, _DISCARD}:
+        if self._phase in {_HEAD, _DISCARD, _LINGER}:
             self._linger()
         elif self._phase in {_PARTIAL, _BODY}:
             self._break_off(400, "request_incomplete", "The connection ended before the request did.")
-        elif self._phase == _LINGER:
-            self._end()
 
     def _take_complete_requests(self, data: bytes) -> None:
         while data:
@@ -384,12 +382,12 @@ class ClientConnection(asyncio.Protocol):
     def _linger(self) -> None:
         """Stop sending, go on reading for a moment: closing at once could reset the connection and lose the answer."""
         self._buffer, self._discarded = b"", 0
-        self.deadline = self.clock.now + LINGER
-        if self._is_at_eof:
+        self._flow.resume_reading()
+        if self._is_at_eof or self._is_tls:  # closing TLS tells the client and goes on reading by itself
             self._end()
             return
         self._phase = _LINGER
-        self._flow.resume_reading()
+        self.deadline = self.clock.now + LINGER
         with contextlib.suppress(NotImplementedError, RuntimeError):
             self.transport.write_eof()
 

@@ -84,21 +84,22 @@ class ResponseRewriter:
     ) -> bool:
         """Set `rewritten`. Gives whether `section` says something else than the last, or to another grant."""
         head = section.head
+        layout = section.layout
         before, last = self.section, self._grant
         is_other_head = before is None or head is not before.head
+        is_other_form = before is None or is_other_head or layout is not before.layout
         is_other_rule = grant is not last and (last is None or not _has_same_rules(grant, last))
-        if is_other_head or is_other_rule or section.layout is not before.layout:  # type: ignore[union-attr]
+        if is_other_form or is_other_rule:
             self._is_passed_on = _passed_on(section, grant)
             self._vary_line = _vary_line(head, grant)
             self.stripped = sum(field.is_cors for field in head.policy_fields) if grant.rewrite else 0
-        is_other_client = variant != self._variant or not (
-            self._date_line is None or self._date_line is date_line
-        )
-        if is_other_head or is_other_client:
-            self._date_line = None if head.has_date else date_line
-            self._framing = _framing(head, variant, date_line)
+        is_other_time = not (self._date_line is None or self._date_line is date_line)
+        if is_other_form or is_other_time or variant != self._variant:
+            self._date_line = None if layout.has_date else date_line
+            self._framing = _framing(head, self._date_line, variant)
+            self._ending = b""
         is_new = is_other_head or grant is not last
-        if is_new or is_other_client:
+        if is_new or not self._ending:
             self._ending = self._vary_line + _grant_lines(head, grant) + self._framing
         self._grant = grant
         self._variant = variant
@@ -159,9 +160,9 @@ def _grant_lines(head: ResponseHead, grant: Grant) -> bytes:
     )
 
 
-def _framing(head: ResponseHead, variant: int, date_line: bytes) -> bytes:
-    """The end of a head: date, framing of the body, the empty line."""
-    parts = [] if head.has_date else [date_line]
+def _framing(head: ResponseHead, date_line: bytes | None, variant: int) -> bytes:
+    """The end of a head: a date to add, framing of the body, the empty line."""
+    parts = [] if date_line is None else [date_line]
     is_http11 = variant & IS_HTTP11
     if head.has_no_body or variant & IS_HEAD_REQUEST:
         if head.content_length is not None and head.status not in {101, 204}:

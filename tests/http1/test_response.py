@@ -142,12 +142,12 @@ def test_fields_keep_their_order_case_and_number() -> None:
 
 
 def test_what_a_policy_decides_about_is_marked() -> None:
-    head = read(b"HTTP/1.1 200 OK\r\naccess-control-ALLOW-origin: *\r\nVary: x\r\nDate: now")
-    assert [(field.name, field.is_cors, field.is_vary) for field in head.policy_fields] == [
+    answer = section(b"HTTP/1.1 200 OK\r\naccess-control-ALLOW-origin: *\r\nVary: x\r\nDate: now")
+    assert [(field.name, field.is_cors, field.is_vary) for field in answer.head.policy_fields] == [
         (b"access-control-allow-origin", True, False),
         (b"vary", False, True),
     ]
-    assert head.has_date
+    assert answer.layout.has_date
     assert not read(b"HTTP/1.1 200 OK\r\nX-Access-Control-Allow-Origin: *").policy_fields
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from cors_gateway.proxy import client as client_module
 from tests.proxy.stage import LIMIT, Starter, connect, listening, request, upstream
 from tests.wire.gateway_process import GatewayProcess, free_port, running_gateway
 from tests.wire.raw_backend import Answer, RawBackend, bound_socket
@@ -215,16 +216,52 @@ def test_an_ordinary_https_client_is_served(served: Served) -> None:
     client.close()
 
 
+def both_ends(authority: trustme.CA) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Contexts for a server at localhost and a client that trusts it."""
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server)
+    authority.configure_trust(client)
+    return server, client
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        (request(fields="Connection: close\r\n"), 200),
+        (b"GET / HTTP/1.0\r\nHost: a\r\n\r\n", 200),
+        (b"nonsense\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+    ],
+)
+async def test_the_last_answer_over_tls_ends_the_connection_at_once(
+    serving: Starter,
+    backend: RawBackend,
+    authority: trustme.CA,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: bytes,
+    status: int,
+) -> None:
+    monkeypatch.setattr(client_module, "LINGER", 3600.0)
+    server_tls, client_tls = both_ends(authority)
+    async with (
+        listening(backend),
+        serving(upstream(backend), tls=server_tls) as stage,
+        await stage.connect(tls=client_tls, server_name="localhost") as client,
+    ):
+        await client.send(asked)
+        answer = await client.read_response()
+        ended = await client.wait_closed()
+
+    assert (answer.status, ended) == (status, "fin")
+
+
 async def test_a_slow_reader_over_tls_gets_everything(
     serving: Starter, backend: RawBackend, authority: trustme.CA
 ) -> None:
     """What is held back inside the TLS layer counts as well."""
     size = 8 << 20
     backend.script = lambda _: Answer([b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size, bytes(size)])
-    server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(server_tls)
-    client_tls = ssl.create_default_context()
-    authority.configure_trust(client_tls)
+    server_tls, client_tls = both_ends(authority)
     section = upstream(backend)
     async with (
         listening(backend),
