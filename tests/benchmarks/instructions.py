@@ -3,7 +3,7 @@
 Time on a busy machine says little about a small change; the number of Python and C functions called for a request is
 the same on every machine. The gateway's own protocol objects are driven in this process over transports that only
 collect, and the counts are compared with `instructions.json`; `--update` writes it anew. Counts depend on the Python
-version a little: the file names the one it was made with.
+version: the file names the one it was made with, and under another one nothing is judged.
 """
 
 import argparse
@@ -118,7 +118,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         document = {"python": platform.python_version(), "calls": counts}
         BASELINE.write_text(json.dumps(document, indent=2) + "\n")
     baseline = json.loads(BASELINE.read_text()) if BASELINE.exists() else {"python": "-", "calls": {}}
-    grown = [name for name, count in counts.items() if _is_grown(count, baseline["calls"].get(name))]
+    is_comparable = baseline["python"].split(".")[:2] == list(platform.python_version_tuple()[:2])
+    grown = [
+        name
+        for name, count in counts.items()
+        if is_comparable and _is_grown(count, baseline["calls"].get(name))
+    ]
     print(f"calls per request, Python {platform.python_version()} (before: {baseline['python']})")
     for name, count in counts.items():
         before = baseline["calls"].get(name, {"python": "-", "c": "-"})
