@@ -1,7 +1,7 @@
 """The lexical rules of RFC 9110 and RFC 9112 over raw bytes.
 
 Never `str.lower`, `str.strip`, `isdigit` or `int` on undecoded text: they take more than ASCII. What the words mean
-(which field does what) is in `request_fields.py` and `response_fields.py`.
+(which field does what) is in `request_fields.py` and `response.py`.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The header section of a request, read as a whole: framing, connection handling, and what is forwarded.
 
-Pure: bytes in, `RequestHead` out, `ProtocolFault` for everything that two parsers could read differently. The head is
-rebuilt from what was understood, never copied through.
+Pure: bytes in, `HeaderSection` out, `ProtocolFault` for everything that two parsers could read differently. What goes on
+is put together from lines that were understood, never copied through as a whole.
 """
 
 import base64
