@@ -140,9 +140,8 @@ class PreflightAnswer:
 
     __slots__ = (
         "active",
+        "asked",
         "head",
-        "host",
-        "origin",
         "reason",
         "request",
         "requests",
@@ -153,24 +152,16 @@ class PreflightAnswer:
     )
 
     def __init__(
-        self,
-        active: "Active",
-        reason: Reason,
-        status: int,
-        head: bytes,
-        rest: bytes,
-        *,
-        origin: bytes,
-        host: bytes,
+        self, active: "Active", asked: RequestHead, reason: Reason, status: int, head: bytes, rest: bytes
     ) -> None:
         self.active = active
+        self.asked = asked
+        """What the fields of the preflights say."""
         self.reason = reason
         self.status = status
         self.head = head
         self.rest = rest
         """What follows the Date line."""
-        self.origin = origin
-        self.host = host
         self.route: ActiveRoute = None  # type: ignore[assignment]  # these three are set by `bind`, before it is given
         self.tally: Tally = None  # type: ignore[assignment]
         self.requests: list[int] = []
@@ -185,10 +176,9 @@ class PreflightAnswer:
         self.requests = route.stats.requests[b"OPTIONS"]
         self.request = b""
 
-    def remember(self, request: bytes) -> "PreflightAnswer":
+    def remember(self, request: bytes) -> None:
         """Take down `request`, unless it is long."""
         self.request = request if len(request) <= MAX_REMEMBERED_REQUEST else b""
-        return self
 
 
 class Active:

@@ -193,7 +193,8 @@ class ClientConnection(asyncio.Protocol):
             return self._answer(outcome, rest)
         gateway.answer_remembered(self, outcome, data)
         if not rest:
-            self._preflight = outcome.remember(data)
+            outcome.remember(data)
+            self._preflight = outcome
         return rest
 
     def _start(self, exchange: Exchange, rest: bytes) -> bytes:

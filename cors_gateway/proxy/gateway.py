@@ -13,7 +13,6 @@ from typing import Protocol
 from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.http1.forwarded import client_address, via_line
 from cors_gateway.http1.request import RequestHead
-from cors_gateway.http1.request_line import RequestLine
 from cors_gateway.observe.metrics import SERVER_ERROR, Metrics, RouteStats, Tally
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.observe.tracing import Tracing
@@ -186,7 +185,9 @@ class Gateway:
             answered.observe(exchange.upstream_seconds)
             self._overhead.observe(exchange.sent_at - exchange.started)
         if exchange.tally.is_refusal:
-            self._note_refused_origin(exchange.stats, exchange.tally, exchange.head, exchange)
+            self._note_refused_origin(
+                exchange.stats, exchange.tally, exchange.head, exchange.method, exchange.target
+            )
         if self.access_log is not None:
             head = exchange.head
             exchange.seconds = seconds
@@ -204,36 +205,19 @@ class Gateway:
         data = answer.head + self.clock.date_line + answer.rest
         client.transport.write(data)
         client.deadline = self.clock.now + self.active.timeouts.keep_alive
-        if answer.tally.is_refusal:
-            tally = answer.tally
-            self.metrics.refusals.count(answer.route.stats.name, tally.reason, tally.kind, (answer.origin,))
-        if self.access_log is not None:
+        if answer.tally.is_refusal or self.access_log is not None:
             target = request.split(b" ", 2)[1]
-            address = client.peer.address
-            record = RequestRecord(answer.route.stats, answer.tally, b"OPTIONS", target, answer.host, address)
-            record.status = answer.status
-            record.bytes_out = len(data)
-            record.origin = answer.origin
-            record.generation = self.generation
-            self.access_log.record(record)
+            stats = answer.route.stats
+            self._tell_of_answer(client, stats, answer, answer.asked, b"OPTIONS", target, len(data))
 
     def count_answer(self, client: ClientConnection, answer: Answer) -> None:
         """Count and log a request that was answered without a backend."""
-        line = answer.line
+        line, section = answer.line, answer.section
         stats = answer.route.stats if answer.route is not None else self.metrics.unrouted
         stats.count_answer(line.method, answer.status)
-        head = answer.section.head
-        if answer.tally.is_refusal:
-            self._note_refused_origin(stats, answer.tally, head, line)
-        if self.access_log is not None:
-            address = client_address(client.peer, head.forwarding, self.active.trusted)
-            record = RequestRecord(stats, answer.tally, line.method, line.target, head.host or b"", address)
-            record.status = answer.status
-            record.bytes_out = len(answer.data)
-            record.origin = head.origin[0] if head.origin else None
-            record.traceparent = answer.section.value_of(b"traceparent")
-            record.generation = self.generation
-            self.access_log.record(record)
+        trace = section.value_of(b"traceparent") if self.access_log is not None else None
+        size = len(answer.data)
+        self._tell_of_answer(client, stats, answer, section.head, line.method, line.target, size, trace)
 
     def count_refusal(self, client: ClientConnection, status: int, size: int) -> None:
         """Count and log a request that could not be understood."""
@@ -246,8 +230,32 @@ class Gateway:
             record.generation = self.generation
             self.access_log.record(record)
 
+    def _tell_of_answer(
+        self,
+        client: ClientConnection,
+        stats: RouteStats,
+        answer: Answer | PreflightAnswer,
+        head: RequestHead,
+        method: bytes,
+        target: bytes,
+        size: int,
+        traceparent: bytes | None = None,
+    ) -> None:
+        """Note whom the gateway itself refused, and log what it answered."""
+        if answer.tally.is_refusal:
+            self._note_refused_origin(stats, answer.tally, head, method, target)
+        if self.access_log is not None:
+            address = client_address(client.peer, head.forwarding, self.active.trusted)
+            record = RequestRecord(stats, answer.tally, method, target, head.host or b"", address)
+            record.status = answer.status
+            record.bytes_out = size
+            record.origin = head.origin[0] if head.origin else None
+            record.traceparent = traceparent
+            record.generation = self.generation
+            self.access_log.record(record)
+
     def _note_refused_origin(
-        self, stats: RouteStats, tally: Tally, head: RequestHead, line: RequestLine | Exchange
+        self, stats: RouteStats, tally: Tally, head: RequestHead, method: bytes, target: bytes
     ) -> None:
         is_preflight = tally.kind == Kind.PREFLIGHT
         self.metrics.refusals.count(
@@ -255,8 +263,8 @@ class Gateway:
             tally.reason,
             tally.kind,
             head.origin,
-            method=head.method_asked[0] if is_preflight else line.method,
+            method=head.method_asked[0] if is_preflight else method,
             host=head.host or b"",
-            target=line.target,
+            target=target,
             headers=head.headers_asked if is_preflight else (),
         )

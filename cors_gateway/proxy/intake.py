@@ -84,9 +84,13 @@ def admit(client: "ClientConnection", line: bytes, ending: bytes) -> Exchange | 
 def _admit_preflight(
     client: "ClientConnection", context: Context, line: bytes
 ) -> Exchange | Answer | PreflightAnswer:
-    """What is to be answered to a preflight: from memory, if its fields were answered by its policy before."""
+    """What is to be answered to a preflight: from memory, if its fields were answered by its policy before.
+
+    One that belongs to a trace is not, because its log line names the trace.
+    """
     head = context.head
-    if head.is_plain and not client.gateway.is_draining:
+    is_traced = context.section.value_of(b"traceparent") is not None
+    if head.is_plain and not is_traced and not client.gateway.is_draining:
         path = plain_path(line)
         route = context.host.routes.select(path, head.method_asked[0]) if path is not None else None
         if route is not None:
@@ -116,7 +120,7 @@ def _admit_special(client: "ClientConnection", context: Context, routed: RoutedL
         return _refusal(
             client, context, routed, 508, "loop_detected", "The request came through this gateway before."
         )
-    if line.method == b"OPTIONS" and head.origin and head.method_asked:
+    if line.method == b"OPTIONS" and head.asks_preflight:
         answer = _preflight(client, context, routed)
         if isinstance(answer, Answer):
             return answer
@@ -190,15 +194,7 @@ def _preflight(client: "ClientConnection", context: Context, routed: RoutedLine)
         data = problem(status, decision.reason, detail, lines=decision.lines, date_line=date, closes=closes)
     if not closes and head.is_plain and head.framing == NO_BODY and line.is_simple and len(head.origin) == 1:
         start, _, rest = data.partition(date)
-        answer = PreflightAnswer(
-            context.active,
-            decision.reason,
-            status,
-            start,
-            rest,
-            origin=head.origin[0],
-            host=head.host or b"",
-        )
+        answer = PreflightAnswer(context.active, head, decision.reason, status, start, rest)
         context.active.answers.offer((head, route.policy), answer)
     return Answer(status, data, closes=closes, line=line, section=context.section, route=route, tally=tally)
 

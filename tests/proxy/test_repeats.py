@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from cors_gateway.config.load import load
 from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.metrics import Metrics
+from cors_gateway.observe.record import RequestRecord
 from cors_gateway.proxy.client import ClientConnection
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.proxy.upstream import UpstreamConnection
@@ -45,6 +47,7 @@ FIELDS = {
     "Cookie": ("a=1", "a=2", "a=3"),
     "X-Drop": ("1", "2"),
     "X-Request-Id": ("one", "two"),
+    "traceparent": (f"00-{'1' * 32}-{'2' * 16}-01", f"00-{'3' * 32}-{'4' * 16}-01"),
     "Access-Control-Request-Method": ("PUT", "DELETE", "GET"),
     "Access-Control-Request-Headers": ("x-a", "x-b"),
     "Sec-Fetch-Site": ("same-origin", "cross-site"),
@@ -98,7 +101,9 @@ class Bench:
     """A gateway with one client connection and one kept connection to its backend."""
 
     def __init__(self, snapshot: Snapshot, loop: asyncio.AbstractEventLoop, quiet: socket.socket) -> None:
-        gateway = Gateway(snapshot, loop=loop, instance_id="x", metrics=Metrics())
+        self.log = Log()
+        self.metrics = Metrics()
+        gateway = Gateway(snapshot, loop=loop, instance_id="x", metrics=self.metrics, access_log=self.log)
         gateway.clock.date_line = b"Date: now\r\n"
         self.near, self.far = QuietTransport(quiet), QuietTransport(quiet)
         self.client = ClientConnection(gateway, is_tls=False)
@@ -108,8 +113,8 @@ class Bench:
         self.upstream.connection_made(self.far)
         pool.release(self.upstream)
 
-    def take(self, turn: Turn) -> tuple[bytes, bytes]:
-        """What backend and client get. The gateway's own identifiers are masked."""
+    def take(self, turn: Turn) -> tuple[object, ...]:
+        """What backend, client and operators get. The gateway's own identifiers are masked."""
         lines = [f"{turn.line} HTTP/1.1", *[f"{name}: {value}" for name, value in turn.fields.items()]]
         self.client.data_received(("\r\n".join(lines) + "\r\n\r\n").encode())
         if self.far.written:
@@ -118,7 +123,25 @@ class Bench:
             )
         seen = self.far.written, self.near.written
         self.far.written = self.near.written = b""
-        return re.sub(rb"(X-Request-Id: |request_id\": \")[0-9a-f]{32}", rb"\1...", seen[0]), seen[1]
+        request = re.sub(rb"X-Request-Id: [0-9a-f]{32}", b"X-Request-Id: ...", seen[0])
+        refused = [replace(entry, count=0, last=0.0) for entry in self.metrics.refusals.latest(1)]
+        return request, seen[1], self.log.take(), refused
+
+
+class Log:
+    """An access log that keeps what says something about the request."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[object, ...]] = []
+
+    def record(self, record: RequestRecord) -> None:
+        said = (record.method, record.target, record.host, record.client, record.origin, record.traceparent)
+        came_to = (record.stats.name, record.tally.kind, record.tally.reason, record.status, record.bytes_out)
+        self._rows.append((*said, *came_to))
+
+    def take(self) -> list[tuple[object, ...]]:
+        rows, self._rows = self._rows, []
+        return rows
 
 
 class QuietTransport(FakeTransport):
@@ -129,11 +152,11 @@ class QuietTransport(FakeTransport):
         self._extra = {"socket": quiet, "peername": ("127.0.0.1", 50000)}
 
 
-@pytest.fixture(scope="module", name="snapshot")
-def _snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+@pytest.fixture(scope="module", name="snapshot", params=[[], ["loopback"]], ids=["stranger", "trusted"])
+def _snapshot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     document = {
         "version": 1,
-        "server": {"listen": ["127.0.0.1:0"], "trusted_proxies": []},
+        "server": {"listen": ["127.0.0.1:0"], "trusted_proxies": request.param},
         "upstreams": {"backend": {"servers": ["http://127.0.0.1:1"]}},
         "policies": POLICIES,
         "routes": [
@@ -173,7 +196,9 @@ def test_a_request_is_treated_as_if_it_were_the_first(
     shared = Bench(snapshot, loop, quiet)
     for turn in turns:
         alone = Bench(snapshot, loop, quiet)
-        assert shared.take(turn) == alone.take(turn), turn
+        told, expected = shared.take(turn), alone.take(turn)
+        assert told[:3] == expected[:3], turn
+        assert not expected[3] or told[3] == expected[3], turn
         if shared.near.ended or shared.near.has_sent_eof:
             break
 
@@ -183,22 +208,28 @@ def test_the_test_reaches_backend_and_memory(
 ) -> None:
     shared = Bench(snapshot, loop, quiet)
     fields = {"Host": "gateway.test", "Origin": LISTED}
-    request, answer = shared.take(Turn("GET /api/x", fields, RESPONSES[0]))
+    request, answer = shared.take(Turn("GET /api/x", fields, RESPONSES[0]))[:2]
+    assert isinstance(request, bytes)
+    assert isinstance(answer, bytes)
     assert request.startswith(b"GET /api/x HTTP/1.1\r\n")
     assert b"\r\nAccess-Control-Allow-Origin: https://app.example.com\r\n" in answer
     asked = fields | {"Access-Control-Request-Method": "PUT"}
     answers = [shared.take(Turn("OPTIONS /api/x", asked, "")) for _ in itertools.repeat(None, 5)]
     assert answers == [answers[0]] * 5
-    assert b"\r\nAccess-Control-Allow-Methods:" in answers[0][1]
+    assert b"\r\nAccess-Control-Allow-Methods:" in answers[0][1]  # type: ignore[operator]
     assert shared.client.gateway.active.answers
 
 
+@pytest.mark.parametrize("origin", [LISTED, OTHER, STRANGER])
 def test_a_preflight_from_memory_is_that_of_its_route(
-    snapshot: Snapshot, loop: asyncio.AbstractEventLoop, quiet: socket.socket
+    snapshot: Snapshot, loop: asyncio.AbstractEventLoop, quiet: socket.socket, origin: str
 ) -> None:
     shared = Bench(snapshot, loop, quiet)
-    fields = {"Host": "gateway.test", "Origin": LISTED, "Access-Control-Request-Method": "PUT"}
+    fields = {"Host": "gateway.test", "Origin": origin, "Access-Control-Request-Method": "PUT"}
     for path in ("/api/x", "/any/x", "/api/x", "/strict/x", "/off/x", "/api/y"):
         turn = Turn(f"OPTIONS {path}", fields, "")
         expected = Bench(snapshot, loop, quiet).take(turn)
-        assert [shared.take(turn) for _ in range(5)] == [expected] * 5, path
+        answers = [shared.take(turn) for _ in range(5)]
+        # Who was refused last is still known when the next one is not.
+        assert [told[:3] for told in answers] == [expected[:3]] * 5, path
+        assert not expected[3] or [told[3] for told in answers] == [expected[3]] * 5, path
