@@ -17,7 +17,7 @@ import yaml
 
 from cors_gateway.cli import VERBS
 from cors_gateway.config.load import load
-from cors_gateway.config.snapshot import Snapshot, TcpListener
+from cors_gateway.snapshot import Snapshot, TcpListener
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from cors_gateway.admin import assets, documents, page, probes, status
-from cors_gateway.admin.answers import protect
+from cors_gateway.admin import documents, probes, status
 from cors_gateway.admin.explainers import Explainers
 from cors_gateway.admin.guard import guard
 from cors_gateway.admin.history import History
+from cors_gateway.admin.page import assets, document
+from cors_gateway.admin.responses import protect
 from cors_gateway.admin.state import CONTROL, EXPLAINERS, HISTORY
 from cors_gateway.server.control import Control
 
@@ -35,8 +36,8 @@ def create_app(control: Control) -> web.Application:
             web.get("/config", documents.configuration),
             web.get("/metrics", documents.metrics),
             web.get("/explain", documents.explanation),
-            web.get("/", page.page),
-            web.get("/live", page.live),
+            web.get("/", document.page),
+            web.get("/live", document.live),
             web.get("/static/{name}", assets.asset),
         ]
     )

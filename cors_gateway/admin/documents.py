@@ -4,12 +4,12 @@ import asyncio
 
 from aiohttp import web
 
-from cors_gateway.admin.answers import json_answer, problem
 from cors_gateway.admin.explainers import Question
+from cors_gateway.admin.responses import json_answer, problem
 from cors_gateway.admin.state import CONTROL, EXPLAINERS
 from cors_gateway.config.load import effective
+from cors_gateway.explain.described_request import DescriptionFault
 from cors_gateway.explain.document import as_document
-from cors_gateway.explain.request import DescriptionFault
 from cors_gateway.observe import prometheus
 from cors_gateway.server.gauges import read_gauges
 

@@ -7,10 +7,10 @@ kept for the next as long as the same configuration is served.
 import asyncio
 from dataclasses import dataclass
 
-from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.explain.described_request import describe
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Explanation
-from cors_gateway.explain.request import describe
+from cors_gateway.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

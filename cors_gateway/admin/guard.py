@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from cors_gateway.admin.answers import Handler, problem
+from cors_gateway.admin.responses import Handler, problem
 from cors_gateway.admin.state import CONTROL
-from cors_gateway.config.snapshot import Admin, TcpListener
+from cors_gateway.snapshot import Admin, TcpListener
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """Answered without the token."""

@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs, web
 
-from cors_gateway.admin.answers import json_answer
+from cors_gateway.admin.responses import json_answer
 from cors_gateway.admin.state import CONTROL
 
 

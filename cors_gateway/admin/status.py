@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from cors_gateway.admin.answers import json_answer
+from cors_gateway.admin.responses import json_answer
 from cors_gateway.admin.state import CONTROL
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from cors_gateway.cli.demo_site.site import Site
-    from cors_gateway.config.snapshot import Snapshot
+    from cors_gateway.snapshot import Snapshot
 
 PAGE_PORT = 8000
 STRANGER_PORT = 8001

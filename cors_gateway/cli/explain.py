@@ -53,7 +53,7 @@ def command(
     URL is the one the script calls, under the gateway's public name (ws:// and wss:// open a WebSocket); a path alone
     stands for any host. The exit code is 0 whatever the verdict.
     """
-    from cors_gateway.explain.request import DescriptionFault, describe
+    from cors_gateway.explain.described_request import DescriptionFault, describe
 
     try:
         request = describe(url, origin=origin, method=method, headers=headers, credentials=credentials)

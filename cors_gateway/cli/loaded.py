@@ -9,7 +9,7 @@ import click
 from cors_gateway.cli import FAILED
 
 if TYPE_CHECKING:
-    from cors_gateway.config.snapshot import Snapshot
+    from cors_gateway.snapshot import Snapshot
 
 
 def snapshot_or_exit(path: Path, form: str) -> "Snapshot":

@@ -37,6 +37,6 @@ async def _open_admin(control: "Control", sock: "socket") -> "AdminSite":
 
 
 def _import_admin() -> "OpenAdmin":
-    from cors_gateway.admin.site import open_site
+    from cors_gateway.admin.listener import open_site
 
     return open_site

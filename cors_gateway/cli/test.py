@@ -22,8 +22,8 @@ from cors_gateway.cli.loaded import snapshot_or_exit
 from cors_gateway.cli.options import config_option
 
 if TYPE_CHECKING:
-    from cors_gateway.config.snapshot import PolicyTest
     from cors_gateway.explain.policy_tests import Outcome
+    from cors_gateway.snapshot import PolicyTest
 
 
 @click.command()

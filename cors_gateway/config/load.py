@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cors_gateway.config.compile import compile_parts
-from cors_gateway.config.effective import effective
-from cors_gateway.config.files import Files
-from cors_gateway.config.includes import read_sources
+from cors_gateway.config.compile.effective import effective
+from cors_gateway.config.compile.resolve import compile_parts
+from cors_gateway.config.compile.sections import read_parts
 from cors_gateway.config.problems import Problem
-from cors_gateway.config.sections import read_parts
-from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.config.syntax.files import Files
+from cors_gateway.config.syntax.includes import read_sources
+from cors_gateway.snapshot import Snapshot
 
 __all__ = ["Loaded", "effective", "load"]
 

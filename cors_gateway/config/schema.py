@@ -9,8 +9,8 @@ from typing import Any
 from cors_gateway.config.models.file import MainFile
 from cors_gateway.config.models.kinds import DURATION_PATTERN
 from cors_gateway.config.models.policy import NULLABLE
-from cors_gateway.config.tree import Path
-from cors_gateway.config.units import format_duration, format_size
+from cors_gateway.config.syntax.tree import Path
+from cors_gateway.config.syntax.units import format_duration, format_size
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

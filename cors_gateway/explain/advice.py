@@ -5,15 +5,15 @@ Which of them apply is found out in `remedy.py`.
 
 from collections.abc import Sequence
 
-from cors_gateway.config.snapshot import Route
+from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Change
 from cors_gateway.explain.mending import Edit
-from cors_gateway.explain.request import Request
 from cors_gateway.explain.resemblance import Likeness, Resemblance
 from cors_gateway.explain.sentences import listed, place
-from cors_gateway.policy.fault import quoted
 from cors_gateway.policy.origin import parse_origin
+from cors_gateway.policy.pattern_fault import quoted
 from cors_gateway.policy.spelling import repair
+from cors_gateway.snapshot import Route
 
 _ORIGIN_LISTS = frozenset({"allow_origins", "public_origins"})
 _LISTS = _ORIGIN_LISTS | {"allow_methods", "allow_headers"}

@@ -5,10 +5,10 @@ A request whose host is not known goes to the gateway's first listener, on this 
 
 import shlex
 
-from cors_gateway.config.snapshot import Server, TcpListener, UnixListener
+from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Explanation
-from cors_gateway.explain.request import Request
 from cors_gateway.policy.browser import is_forbidden_request_header, sends_origin
+from cors_gateway.snapshot import Server, TcpListener, UnixListener
 
 _ANYWHERE = {"0.0.0.0": "localhost", "::": "localhost"}
 _GUESSED_VALUES = {"content-type": "application/json", "range": "bytes=-1"}

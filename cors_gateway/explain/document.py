@@ -3,10 +3,10 @@
 Keys are only ever added. `cors_gateway/cli/explain.py` describes them.
 """
 
-from cors_gateway.config.snapshot import Location, Route, Server
 from cors_gateway.explain import curl
 from cors_gateway.explain.advice import change_text
 from cors_gateway.explain.explanation import Change, Exchange, Explanation, Remedy
+from cors_gateway.snapshot import Location, Route, Server
 
 Json = dict[str, object]
 

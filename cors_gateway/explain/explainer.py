@@ -6,7 +6,7 @@ asks for (Fetch, "CORS-preflight fetch").
 
 from dataclasses import replace
 
-from cors_gateway.config.snapshot import Route, Snapshot
+from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Explanation
 from cors_gateway.explain.judgement import (
     asks_first,
@@ -16,7 +16,6 @@ from cors_gateway.explain.judgement import (
     judge_unserved,
 )
 from cors_gateway.explain.remedy import find_remedy
-from cors_gateway.explain.request import Request
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.request_line import parse_request_line
 from cors_gateway.policy.browser import is_forbidden_method
@@ -24,6 +23,7 @@ from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Reason
 from cors_gateway.routing import HostRoutes, RouteKey, RouteTable
+from cors_gateway.snapshot import Route, Snapshot
 
 NO_ROUTE_STATUS = 404
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from cors_gateway.config.snapshot import Location, Route
-from cors_gateway.explain.request import Request
+from cors_gateway.explain.described_request import Request
 from cors_gateway.policy.reason import Kind, Reason
+from cors_gateway.snapshot import Location, Route
 
 
 class Verdict(StrEnum):

@@ -7,10 +7,9 @@ traffic; here the one is asked after the other until the outcome is certain. The
 from dataclasses import replace
 from typing import Literal
 
-from cors_gateway.config.snapshot import Location, Route
 from cors_gateway.explain import sentences
+from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Entry, Exchange, Explanation, Verdict
-from cors_gateway.explain.request import Request
 from cors_gateway.policy.browser import (
     Lines,
     cors_fault,
@@ -25,6 +24,7 @@ from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.grant import ActualDecision
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.reason import Kind, Reason
+from cors_gateway.snapshot import Location, Route
 
 REJECTED_STATUS = 403
 

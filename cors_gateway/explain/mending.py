@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from cors_gateway.config.lint.finding import Finding, PolicyInput
-from cors_gateway.config.lint.policy import build_policy, lint_policy
-from cors_gateway.config.snapshot import Route
+from cors_gateway.config.lint.policy_rules import build_policy, lint_policy
+from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Explanation
 from cors_gateway.explain.judgement import enforced, judge
-from cors_gateway.explain.request import Request
 from cors_gateway.explain.written import FLAGS
-from cors_gateway.policy.fault import PatternFault
 from cors_gateway.policy.pattern import parse_pattern
+from cors_gateway.policy.pattern_fault import PatternFault
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Reason
+from cors_gateway.snapshot import Route
 
 _OTHER_NEEDS = 8
 """Rounds that anything but the request's headers can take."""

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cors_gateway.config.snapshot import PolicyTest, Snapshot
+from cors_gateway.explain.described_request import DescriptionFault, describe_parts
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Explanation, Verdict
-from cors_gateway.explain.request import DescriptionFault, describe_parts
 from cors_gateway.explain.sentences import place
-from cors_gateway.policy.fault import quoted
+from cors_gateway.policy.pattern_fault import quoted
 from cors_gateway.policy.reason import Reason
+from cors_gateway.snapshot import PolicyTest, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from cors_gateway.config.lint.finding import PolicyInput, RouteInput
-from cors_gateway.config.lint.policy import lint_policy
-from cors_gateway.config.lint.routes import methods as route_methods
-from cors_gateway.config.snapshot import Route
+from cors_gateway.config.lint.policy_rules import lint_policy
+from cors_gateway.config.lint.route_rules import methods as route_methods
 from cors_gateway.explain import advice
+from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Change, Explanation, Remedy, Verdict
 from cors_gateway.explain.judgement import enforced, judge
 from cors_gateway.explain.mending import BlockedError, Edit, mend, spoken, verdict_of_check
-from cors_gateway.explain.request import Request
 from cors_gateway.explain.resemblance import resembling
 from cors_gateway.explain.written import as_written
 from cors_gateway.http1.paths import resolve
@@ -23,6 +22,7 @@ from cors_gateway.policy.browser import is_forbidden_method
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.reason import Reason
 from cors_gateway.routing import RouteKey, RouteTable
+from cors_gateway.snapshot import Route
 
 _DEFAULT_METHODS = Policy().allow_methods
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from cors_gateway.config.snapshot import Location, Route
-from cors_gateway.explain.request import Request
+from cors_gateway.explain.described_request import Request
 from cors_gateway.policy.browser import is_forbidden_request_header
-from cors_gateway.policy.fault import quoted
 from cors_gateway.policy.origin import parse_origin
 from cors_gateway.policy.pattern import is_loopback
+from cors_gateway.policy.pattern_fault import quoted
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Reason
+from cors_gateway.snapshot import Location, Route
 
 
 def relation(request: Request, policy: Policy, *, is_cross_origin: bool) -> str:

@@ -6,7 +6,7 @@ With it a changed policy is put to the same rules as a file before anybody is to
 from dataclasses import replace
 
 from cors_gateway.config.lint.finding import Finding, PolicyInput, RegexEntry
-from cors_gateway.config.lint.policy import lint_policy
+from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.policy.policy import Policy
 
 FLAGS = {

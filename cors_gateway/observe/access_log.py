@@ -11,10 +11,10 @@ import time
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, TypeVar
 
-from cors_gateway.config.snapshot import AccessLog as Form
 from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.metrics import RouteStats, Tally
 from cors_gateway.observe.record import RequestRecord
+from cors_gateway.snapshot import AccessLog as Form
 
 if TYPE_CHECKING:
     from collections.abc import Callable

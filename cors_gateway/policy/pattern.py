@@ -1,7 +1,7 @@
 """One entry of `allow_origins` as a value: exact, with wildcards, or a regular expression.
 
 Reading an entry either gives an `OriginPattern` or a `PatternFault` that says what is wrong and what to write
-(`fault.py`). Whether an acceptable pattern is also wise is for the configuration's lints to say. Matching is in
+(`pattern_fault.py`). Whether an acceptable pattern is also wise is for the configuration's lints to say. Matching is in
 `matcher.py`.
 """
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address
 
-from cors_gateway.policy.fault import PatternFault, find_fault, quoted
 from cors_gateway.policy.origin import MAX_HOST_LENGTH, Origin, ends_in_number, is_ipv4, parse_origin
+from cors_gateway.policy.pattern_fault import PatternFault, find_fault, quoted
 from cors_gateway.policy.regex import INSTALL_HINT, RegexInvalidError, RegexUnavailableError, compile_regex
 from cors_gateway.policy.spelling import is_punycode_sound
 

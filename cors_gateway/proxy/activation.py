@@ -7,7 +7,6 @@ choose the keys.
 
 import asyncio
 
-from cors_gateway.config.snapshot import Route, Snapshot, Upstream
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.memo import Memo
 from cors_gateway.http1.request import RequestHead, RequestReader
@@ -20,6 +19,7 @@ from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.connect import credentials
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.routing import HostRoutes, RouteKey, RouteTable
+from cors_gateway.snapshot import Route, Snapshot, Upstream
 
 MAX_REMEMBERED_HOSTS = 256
 MAX_REMEMBERED_ORIGINS = 16384

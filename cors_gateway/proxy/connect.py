@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cors_gateway.config.snapshot import ServerAddress, Upstream, UpstreamTls
+from cors_gateway.snapshot import ServerAddress, Upstream, UpstreamTls
 
 RESOLVED_FOR = 5.0
 """Seconds for which a resolved name is used without asking again."""

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.http1.forwarded import client_address, via_line
 from cors_gateway.http1.request import RequestHead
 from cors_gateway.observe.metrics import SERVER_ERROR, Metrics, RouteStats, Tally
@@ -24,6 +23,7 @@ from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.intake import Answer, admit
 from cors_gateway.proxy.traced import traced
 from cors_gateway.proxy.tunnel import Tunnel
+from cors_gateway.snapshot import Snapshot
 
 
 class AccessLogSink(Protocol):

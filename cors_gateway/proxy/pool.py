@@ -8,12 +8,12 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cors_gateway.config.snapshot import Balance, ServerAddress, Upstream
 from cors_gateway.observe.metrics import UpstreamStats
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.connect import Connector, credentials
 from cors_gateway.proxy.failure import UpstreamFailure, classify
 from cors_gateway.proxy.upstream import UpstreamConnection
+from cors_gateway.snapshot import Balance, ServerAddress, Upstream
 
 if TYPE_CHECKING:
     from cors_gateway.proxy.exchange import Exchange

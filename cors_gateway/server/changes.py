@@ -7,9 +7,9 @@ its own under a wildcard counts as unchanged. Regular expressions are compared b
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
-from cors_gateway.config.snapshot import Route, Snapshot
 from cors_gateway.policy.pattern import OriginPattern, covers
 from cors_gateway.policy.policy import DISABLED, Mode, Policy
+from cors_gateway.snapshot import Route, Snapshot
 
 REMEMBERED_AT_MOST = {"Firefox": 86_400, "Chromium": 7_200, "Safari": 600}
 """Caps of the browsers on Access-Control-Max-Age, in seconds."""

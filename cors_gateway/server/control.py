@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from cors_gateway.config.problems import Problem
-from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.lifecycle import Phase
 from cors_gateway.server.reload import ReloadCounts, ReloadResult
+from cors_gateway.snapshot import Snapshot
 
 
 class Control(Protocol):

@@ -5,10 +5,10 @@ looks after (`supervisor.py`).
 from collections.abc import Sequence
 from typing import Protocol
 
-from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.listeners import Bound
+from cors_gateway.snapshot import Snapshot
 
 
 class Engine(Protocol):

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import aiohttp
 
-from cors_gateway.config.snapshot import HealthCheck
 from cors_gateway.observe.event import emit
 from cors_gateway.proxy.pool import UpstreamPool, UpstreamServer
+from cors_gateway.snapshot import HealthCheck
 
 HEALTHY = range(200, 400)
 """Statuses that mean a server is well; redirects are not followed."""

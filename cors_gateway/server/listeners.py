@@ -12,10 +12,10 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cors_gateway.config.snapshot import Listener, TcpListener, UnixListener
 from cors_gateway.proxy.connect import set_tcp_options
 from cors_gateway.server.port_owner import THIS_PROCESS, find_port_owner
 from cors_gateway.server.startup_error import StartupError
+from cors_gateway.snapshot import Listener, TcpListener, UnixListener
 
 BACKLOG = 4096
 """The kernel lowers it to net.core.somaxconn."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from cors_gateway import __version__
 from cors_gateway.config.load import Loaded
 from cors_gateway.config.problems import Problem
-from cors_gateway.config.snapshot import Admin, Snapshot
 from cors_gateway.observe.event import emit
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
@@ -28,6 +27,7 @@ from cors_gateway.server.signals import Signals
 from cors_gateway.server.stable_load import load_when_stable
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.watch import Watcher
+from cors_gateway.snapshot import Admin, Snapshot
 
 FINE = 0
 CANNOT_START = 1

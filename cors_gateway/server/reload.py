@@ -13,11 +13,11 @@ from enum import StrEnum
 
 from cors_gateway.config.load import Loaded
 from cors_gateway.config.problems import Problem, summary
-from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.event import emit
 from cors_gateway.server.changes import NO_CHANGES, Changes, compare
 from cors_gateway.server.lifecycle import Lifecycle, Phase
 from cors_gateway.server.startup_error import StartupError
+from cors_gateway.snapshot import Snapshot
 
 DEBOUNCE_SECONDS = 0.2
 

@@ -14,7 +14,6 @@ import uvloop
 from cors_gateway import __version__
 from cors_gateway.config.load import load
 from cors_gateway.config.problems import summary
-from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.event import emit
 from cors_gateway.observe.tracing import open_tracing
 from cors_gateway.server.control import OpenAdmin
@@ -29,6 +28,7 @@ from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.supervisor import Supervisor
 from cors_gateway.server.watch import Watcher
 from cors_gateway.server.worker import Worker
+from cors_gateway.snapshot import Snapshot
 
 SWITCH_SECONDS = 0.001
 """How long a thread that reads a new configuration may keep the interpreter from requests (Python: 5 ms)."""

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from cors_gateway.config.files import Files
 from cors_gateway.config.load import Loaded
+from cors_gateway.config.syntax.files import Files
 
 STABLE_SECONDS = 0.1
 ATTEMPTS = 50

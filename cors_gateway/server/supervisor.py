@@ -9,7 +9,6 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.event import emit
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin, merge_refusals
@@ -19,6 +18,7 @@ from cors_gateway.server.metrics_transfer import add_metrics, export_metrics
 from cors_gateway.server.signals import on_child_end, reap
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.worker_handle import PROGRAM, WorkerHandle, exit_text
+from cors_gateway.snapshot import Snapshot
 
 START_ATTEMPTS = 5
 """A worker that failed to start so often in a row would fail for ever."""

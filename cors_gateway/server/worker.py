@@ -12,8 +12,6 @@ import ssl
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cors_gateway.config.snapshot import AccessLog as Form
-from cors_gateway.config.snapshot import Snapshot, UnixListener
 from cors_gateway.observe.access_log import AccessLog
 from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.metrics import Metrics
@@ -24,7 +22,9 @@ from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.server.health import HealthChecks
 from cors_gateway.server.listeners import BACKLOG, Bound
 from cors_gateway.server.startup_error import StartupError
-from cors_gateway.server.tls import make_server_context
+from cors_gateway.server.tls_context import make_server_context
+from cors_gateway.snapshot import AccessLog as Form
+from cors_gateway.snapshot import Snapshot, UnixListener
 
 LAST_ACCEPTS_SECONDS = 1.0
 """At most so long are connections accepted after it was time to stop, under a flood of them."""

@@ -12,10 +12,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.server.channel import Channel, ChannelClosedError
 from cors_gateway.server.listeners import Bound
 from cors_gateway.server.startup_error import StartupError
+from cors_gateway.snapshot import Snapshot
 
 # -P: the current directory is searched only if this process does so, too (PYTHONPATH says that).
 PROGRAM = (sys.executable, "-P", "-m", "cors_gateway.server.worker_process")

@@ -15,7 +15,6 @@ from typing import Any
 
 import uvloop
 
-from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.event import emit
 from cors_gateway.observe.refusals import export_refusals
 from cors_gateway.observe.tracing import open_tracing
@@ -24,6 +23,7 @@ from cors_gateway.server.events import configure
 from cors_gateway.server.listeners import Bound
 from cors_gateway.server.metrics_transfer import export_metrics
 from cors_gateway.server.worker import Prepared, Worker
+from cors_gateway.snapshot import Snapshot
 
 PARENT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MAX_REFUSALS = 300

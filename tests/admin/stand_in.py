@@ -5,12 +5,12 @@ from pathlib import Path
 
 from cors_gateway.config.load import load
 from cors_gateway.config.problems import Problem, Severity
-from cors_gateway.config.snapshot import Admin, Snapshot, TcpListener
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.changes import Changes, RouteChange
 from cors_gateway.server.lifecycle import Lifecycle, Phase
 from cors_gateway.server.reload import Outcome, ReloadCounts, ReloadResult
+from cors_gateway.snapshot import Admin, Snapshot, TcpListener
 
 ORIGIN = "https://app.example.com"
 TOKEN = "correct-horse-battery"

@@ -6,7 +6,7 @@ import base64
 import pytest
 
 from cors_gateway.admin.guard import has_token, host_name, is_known_host
-from cors_gateway.config.snapshot import Admin, TcpListener, UnixListener
+from cors_gateway.snapshot import Admin, TcpListener, UnixListener
 from tests.admin.conftest import Client
 from tests.admin.stand_in import TOKEN, StandIn
 

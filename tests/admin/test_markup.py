@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.admin.markup import Child, Markup, join, tag
+from cors_gateway.admin.page.markup import Child, Markup, join, tag
 
 
 class Reader(HTMLParser):

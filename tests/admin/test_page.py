@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from cors_gateway.admin.inventory import MAX_ROUTES
-from cors_gateway.admin.panels import MAX_REFUSALS
-from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.admin.page.inventory import MAX_ROUTES
+from cors_gateway.admin.page.panels import MAX_REFUSALS
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.lifecycle import Phase
+from cors_gateway.snapshot import Snapshot
 from tests.admin.conftest import Client
 from tests.admin.stand_in import ERROR, ORIGIN, WARNING, StandIn, applied, rejected, worker
 from tests.admin.test_markup import Reader

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from cors_gateway.admin.chart import BAR, HEIGHT, draw_chart
 from cors_gateway.admin.counts import Counts
-from cors_gateway.admin.diagram import Arrow, arrows, draw_diagram
 from cors_gateway.admin.history import STEPS
+from cors_gateway.admin.page.chart import BAR, HEIGHT, draw_chart
+from cors_gateway.admin.page.diagram import Arrow, arrows, draw_diagram
+from cors_gateway.explain.described_request import describe
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Explanation
-from cors_gateway.explain.request import describe
 from tests.admin.stand_in import CONFIGURATION, ORIGIN, read_snapshot
 
 MORE_ROUTES = """\

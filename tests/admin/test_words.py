@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from cors_gateway.admin import words
-from cors_gateway.admin.chart import REASON_CLASSES
-from cors_gateway.config.snapshot import Route
+from cors_gateway.admin.page import words
+from cors_gateway.admin.page.chart import REASON_CLASSES
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.policy.pattern import OriginPattern, parse_pattern
 from cors_gateway.policy.policy import DISABLED, PASSTHROUGH, Policy
 from cors_gateway.policy.reason import Outcome, Reason
+from cors_gateway.snapshot import Route
 
 
 def _pattern(text: str) -> OriginPattern:

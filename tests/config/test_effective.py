@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cors_gateway.config.effective import REDACTED, effective
-from cors_gateway.config.emit import Raw, to_yaml
-from cors_gateway.config.interpolation import ReferenceFault, expander
+from cors_gateway.config.compile.effective import REDACTED, effective
 from cors_gateway.config.load import load
-from cors_gateway.config.snapshot import Snapshot
-from cors_gateway.config.source import parse
-from cors_gateway.config.tree import Mapping, Node, Scalar, Sequence
+from cors_gateway.config.syntax.emit import Raw, to_yaml
+from cors_gateway.config.syntax.interpolation import ReferenceFault, expander
+from cors_gateway.config.syntax.source import parse
+from cors_gateway.config.syntax.tree import Mapping, Node, Scalar, Sequence
+from cors_gateway.snapshot import Snapshot
 from tests.config.test_load import EVERYTHING
 from tests.config.written import MINIMAL, load_text
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.config.endpoints import (
+from cors_gateway.config.syntax.endpoints import (
     LOOPBACK,
     PRIVATE,
     EndpointFault,
@@ -16,7 +16,7 @@ from cors_gateway.config.endpoints import (
     parse_networks,
     parse_server,
 )
-from cors_gateway.config.snapshot import Listener, ServerAddress, TcpListener, UnixListener
+from cors_gateway.snapshot import Listener, ServerAddress, TcpListener, UnixListener
 
 
 @pytest.mark.parametrize(

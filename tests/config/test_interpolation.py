@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.config.interpolation import Expanded, ReferenceFault, absolute_reference, escape, expander
+from cors_gateway.config.syntax.interpolation import (
+    Expanded,
+    ReferenceFault,
+    absolute_reference,
+    escape,
+    expander,
+)
 from tests.config.written import codes, load_text
 
 ENVIRON = {"NAME": "value", "EMPTY": "", "_x1": "low", "DOLLAR": "${NAME}$$"}

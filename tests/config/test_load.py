@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cors_gateway.config.load import load
-from cors_gateway.config.snapshot import (
+from cors_gateway.policy.policy import DISABLED, PASSTHROUGH
+from cors_gateway.snapshot import (
     AccessLog,
     Admin,
     Balance,
@@ -26,7 +27,6 @@ from cors_gateway.config.snapshot import (
     UpstreamKeepAlive,
     UpstreamTimeouts,
 )
-from cors_gateway.policy.policy import DISABLED, PASSTHROUGH
 from tests.config.written import MINIMAL, codes, load_text
 
 EVERYTHING = """\

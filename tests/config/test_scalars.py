@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from cors_gateway.config.scalars import Value, is_yaml11_number, resolve, yaml11_boolean
+from cors_gateway.config.syntax.scalars import Value, is_yaml11_number, resolve, yaml11_boolean
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.config.interpolation import ReferenceFault, expander
 from cors_gateway.config.problems import Problem
-from cors_gateway.config.source import MAX_DEPTH, MAX_NODES, parse
-from cors_gateway.config.tree import Broken, Document, Mapping, Node, Scalar, Sequence
+from cors_gateway.config.syntax.interpolation import ReferenceFault, expander
+from cors_gateway.config.syntax.source import MAX_DEPTH, MAX_NODES, parse
+from cors_gateway.config.syntax.tree import Broken, Document, Mapping, Node, Scalar, Sequence
 from tests.config.written import MINIMAL, codes, load_text, places
 
 EXPAND = expander({}, lambda name: ReferenceFault(f"no file {name}", ""))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from cors_gateway.config.effective import effective
-from cors_gateway.config.snapshot import ServerTls, UpstreamTls
+from cors_gateway.config.compile.effective import effective
+from cors_gateway.snapshot import ServerTls, UpstreamTls
 from tests.config.written import load_text
 
 AUTHORITY = trustme.CA()

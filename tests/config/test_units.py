@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.config.units import UnitFault, format_duration, format_size, parse_duration, parse_size
+from cors_gateway.config.syntax.units import (
+    UnitFault,
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_size,
+)
 
 
 @pytest.mark.parametrize(

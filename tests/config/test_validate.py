@@ -3,10 +3,10 @@
 import pytest
 from pydantic import TypeAdapter
 
-from cors_gateway.config.interpolation import ReferenceFault, expander
-from cors_gateway.config.source import parse
-from cors_gateway.config.tree import Document
-from cors_gateway.config.validate import check, suggestion
+from cors_gateway.config.models.validate import check, suggestion
+from cors_gateway.config.syntax.interpolation import ReferenceFault, expander
+from cors_gateway.config.syntax.source import parse
+from cors_gateway.config.syntax.tree import Document
 
 NUMBERS: TypeAdapter[dict[str, int]] = TypeAdapter(dict[str, int])
 

@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 
 from cors_gateway.config.load import load
-from cors_gateway.config.snapshot import Snapshot
+from cors_gateway.explain.described_request import describe
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Explanation
-from cors_gateway.explain.request import describe
+from cors_gateway.snapshot import Snapshot
 
 CONFIGURATION = Path(__file__).parent / "golden" / "gateway.yaml"
 

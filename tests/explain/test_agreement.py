@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from cors_gateway.config.snapshot import Route, Server, Snapshot, TcpListener
+from cors_gateway.explain.described_request import Request, Target
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Exchange, Explanation
-from cors_gateway.explain.request import Request, Target
 from cors_gateway.policy.browser import is_forbidden_method
 from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.decide import asked_headers, asked_method, classify
 from cors_gateway.policy.reason import Kind
 from cors_gateway.routing import RouteKey, RouteTable
+from cors_gateway.snapshot import Route, Server, Snapshot, TcpListener
 from tests.conformance.cases import HttpCase, http_cases
 from tests.conformance.comparison import Answer, complaints
 from tests.policy.written import PolicyRefusedError, policy

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from cors_gateway.config.snapshot import Server, ServerTls, TcpListener, UnixListener
 from cors_gateway.explain.curl import preflight_line, request_line
-from cors_gateway.explain.request import describe_parts
+from cors_gateway.explain.described_request import describe_parts
+from cors_gateway.snapshot import Server, ServerTls, TcpListener, UnixListener
 from tests.explain.situations import explain, explainer
 
 SERVER = Server((TcpListener("0.0.0.0", 8080), TcpListener("10.0.0.1", 9)))

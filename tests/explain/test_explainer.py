@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cors_gateway.explain.described_request import DescriptionFault, describe, describe_parts
 from cors_gateway.explain.document import as_document
 from cors_gateway.explain.explanation import Entry, Verdict
-from cors_gateway.explain.request import DescriptionFault, describe, describe_parts
 from cors_gateway.explain.text import render_text
 from cors_gateway.policy.reason import Kind, Reason
 from tests.explain.situations import explain, explainer

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from cors_gateway.explain.described_request import describe
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Explanation
-from cors_gateway.explain.request import describe
 from tests.explain.situations import snapshot
 from tests.wire.gateway_process import running_gateway
 

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cors_gateway.config.lint.finding import PolicyInput
-from cors_gateway.config.lint.policy import build_policy, lint_policy
+from cors_gateway.config.lint.policy_rules import build_policy, lint_policy
 from cors_gateway.config.load import load
 from cors_gateway.explain.advice import change_text
+from cors_gateway.explain.described_request import Request, describe
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Explanation, Remedy
-from cors_gateway.explain.request import Request, describe
 from cors_gateway.explain.written import as_written
 from cors_gateway.policy.browser import FORBIDDEN_REQUEST_HEADERS, is_forbidden_request_header
 from cors_gateway.policy.policy import Mode

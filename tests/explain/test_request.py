@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.explain.request import (
+from cors_gateway.explain.described_request import (
     DescriptionFault,
     Target,
     describe,

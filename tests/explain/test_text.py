@@ -2,7 +2,7 @@
 
 import pytest
 
-from cors_gateway.explain.request import describe_parts
+from cors_gateway.explain.described_request import describe_parts
 from cors_gateway.explain.text import render_text
 from tests.explain.golden_texts import GOLDEN, SITUATIONS, shown
 from tests.explain.situations import explain, explainer

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from cors_gateway.config.snapshot import Server
 from cors_gateway.explain.curl import preflight_line, request_line
+from cors_gateway.explain.described_request import Request, describe
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Exchange, Explanation
-from cors_gateway.explain.request import Request, describe
 from cors_gateway.policy.reason import Kind
+from cors_gateway.snapshot import Server
 from tests.explain.situations import snapshot
 from tests.wire.corpus import Document, load
 from tests.wire.gateway_process import GatewayProcess, running_gateway

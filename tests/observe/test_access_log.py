@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.config.snapshot import AccessLog as Form
 from cors_gateway.observe.access_log import AccessLog, CombinedFormat, JsonFormat
 from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.metrics import RouteStats
 from cors_gateway.observe.record import RequestRecord
+from cors_gateway.snapshot import AccessLog as Form
 
 NOON = 1_795_348_800.25
 COMBINED = re.compile(rb'\S+ - - \[[^\]]+\] "[^"]*" [0-9]+ [0-9]+ "[^"]*" "[^"]*"\n')

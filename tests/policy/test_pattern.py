@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.policy.fault import PatternFault
 from cors_gateway.policy.matcher import OriginMatcher
 from cors_gateway.policy.pattern import (
     OriginPattern,
@@ -19,6 +18,7 @@ from cors_gateway.policy.pattern import (
     regex_pattern,
     wildcard_base,
 )
+from cors_gateway.policy.pattern_fault import PatternFault
 from cors_gateway.policy.spelling import is_punycode_sound
 from tests.policy.strategies import almost_origins, origins, pattern_texts
 from tests.policy.written import patterns

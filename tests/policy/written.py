@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from cors_gateway.policy.fault import PatternFault
 from cors_gateway.policy.pattern import OriginPattern, parse_pattern, regex_pattern
+from cors_gateway.policy.pattern_fault import PatternFault
 from cors_gateway.policy.policy import DISABLED, PASSTHROUGH, Policy
 
 SAME_NAMES = (

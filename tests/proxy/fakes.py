@@ -4,13 +4,13 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from cors_gateway.config.snapshot import Balance, ServerAddress, Upstream
 from cors_gateway.observe.metrics import UpstreamStats
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.proxy.upstream import UpstreamConnection
+from cors_gateway.snapshot import Balance, ServerAddress, Upstream
 
 
 class FakeTransport(asyncio.Transport):

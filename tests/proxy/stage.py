@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cors_gateway.config.load import load
-from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.proxy.pool import UpstreamPool
+from cors_gateway.snapshot import Snapshot
 from tests.wire.raw_backend import RawBackend
 from tests.wire.raw_client import RawClient
 from tests.wire.strict_http import Response

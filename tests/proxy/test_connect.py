@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cors_gateway.config.snapshot import ServerAddress, Upstream, UpstreamTimeouts
 from cors_gateway.proxy import connect
 from cors_gateway.proxy.connect import Connector
+from cors_gateway.snapshot import ServerAddress, Upstream, UpstreamTimeouts
 from tests.proxy.stage import LIMIT, listening, until, upstream
 from tests.proxy.stage import Starter as Starting
 from tests.wire.raw_backend import RawBackend

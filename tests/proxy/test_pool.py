@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from cors_gateway.config.snapshot import Balance, UpstreamKeepAlive
 from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.proxy.pool import EJECT_AFTER, FIRST_EJECTION, LONGEST_EJECTION, UpstreamPool
 from cors_gateway.proxy.upstream import UpstreamConnection
+from cors_gateway.snapshot import Balance, UpstreamKeepAlive
 from tests.proxy.fakes import FakeConnector, FakeExchange, pool_of, settle
 
 REFUSED = ConnectionRefusedError

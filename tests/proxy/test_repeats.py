@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cors_gateway.config.load import load
-from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.proxy.client import ClientConnection
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.proxy.upstream import UpstreamConnection
+from cors_gateway.snapshot import Snapshot
 from tests.proxy.fakes import FakeTransport
 
 LISTED, OTHER, STRANGER = "https://app.example.com", "https://b.example.com", "https://evil.example"

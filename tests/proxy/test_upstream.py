@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from cors_gateway.config.snapshot import ServerAddress, Upstream, UpstreamTimeouts
 from cors_gateway.observe.metrics import UpstreamStats
 from cors_gateway.proxy.clock import NEVER, CoarseClock
 from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.proxy.upstream import UpstreamConnection
+from cors_gateway.snapshot import ServerAddress, Upstream, UpstreamTimeouts
 from tests.proxy.fakes import FakeExchange, FakeTransport
 
 HEAD, IDLE = 60.0, 20.0

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from cors_gateway.config.snapshot import HealthCheck, ServerAddress, Upstream
 from cors_gateway.observe.metrics import UpstreamStats
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.server.health import HealthChecks
+from cors_gateway.snapshot import HealthCheck, ServerAddress, Upstream
 
 CHECK = HealthCheck("/healthz", interval=0.02, timeout=0.5, unhealthy_after=2, healthy_after=2)
 

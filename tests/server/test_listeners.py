@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cors_gateway.config.snapshot import TcpListener, UnixListener
 from cors_gateway.server.listeners import Listeners
 from cors_gateway.server.startup_error import StartupError
+from cors_gateway.snapshot import TcpListener, UnixListener
 
 
 @pytest.fixture

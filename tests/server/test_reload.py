@@ -5,11 +5,11 @@ from pathlib import Path
 
 from cors_gateway.config.load import Loaded
 from cors_gateway.config.problems import Problem
-from cors_gateway.config.snapshot import Server, Snapshot
 from cors_gateway.server.lifecycle import Lifecycle, Phase
 from cors_gateway.server.reload import Outcome, Reloader, Target
 from cors_gateway.server.stable_load import fingerprint, load_when_stable
 from cors_gateway.server.startup_error import StartupError
+from cors_gateway.snapshot import Server, Snapshot
 
 PROBLEM = Problem(code="schema.type", message="not a number", file="gateway.yaml", line=3, column=7)
 

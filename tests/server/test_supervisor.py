@@ -11,9 +11,9 @@ from typing import cast
 
 import pytest
 
-from cors_gateway.config.snapshot import Server, Snapshot
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.supervisor import Supervisor
+from cors_gateway.snapshot import Server, Snapshot
 
 DEADLINE = 30.0
 SNAPSHOT = Snapshot(Server(()), None, {}, ())

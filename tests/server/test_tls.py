@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from cors_gateway.config.snapshot import ServerTls
 from cors_gateway.server.startup_error import StartupError
-from cors_gateway.server.tls import make_server_context
+from cors_gateway.server.tls_context import make_server_context
+from cors_gateway.snapshot import ServerTls
 
 AUTHORITY = trustme.CA()
 

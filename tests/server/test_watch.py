@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from cors_gateway.config.load import Loaded
-from cors_gateway.config.snapshot import Server, Snapshot
 from cors_gateway.server.lifecycle import Lifecycle, Phase
 from cors_gateway.server.reload import Reloader, Target
 from cors_gateway.server.stable_load import fingerprint
 from cors_gateway.server.watch import Watcher
+from cors_gateway.snapshot import Server, Snapshot
 
 DEADLINE = 30.0
 

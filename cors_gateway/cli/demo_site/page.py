@@ -17,8 +17,8 @@ from cors_gateway.cli.demo_site.journal import Record
 from cors_gateway.cli.demo_site.site import Site
 from cors_gateway.cli.demo_site.story import Seen
 from cors_gateway.cli.demo_site.why import Engine
-from cors_gateway.config.snapshot import Snapshot
 from cors_gateway.policy.browser import Call
+from cors_gateway.snapshot import Snapshot
 
 STATIC = Path(__file__).parent / "static"
 PAGE_FILES = ("demo.css", "call.js", "diagram.js", "icon.svg", "main.js", "scenarios.js", "view.js")

@@ -18,7 +18,6 @@ from cors_gateway.cli.demo_site.story import (
     marked,
     preflight_lines,
 )
-from cors_gateway.config.snapshot import Route, Snapshot
 from cors_gateway.policy.browser import (
     Call,
     Lines,
@@ -30,6 +29,7 @@ from cors_gateway.policy.browser import (
 from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.reason import Reason
 from cors_gateway.routing import RouteKey, RouteTable
+from cors_gateway.snapshot import Route, Snapshot
 
 
 class Engine:

@@ -6,9 +6,9 @@ Text only. Which sentence is true of a call is found out in `why.py`.
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from cors_gateway.config.snapshot import Route
 from cors_gateway.policy.browser import Call
 from cors_gateway.policy.reason import Reason
+from cors_gateway.snapshot import Route
 
 NOTHING_ANSWERS = (
     "Nothing answers at that address. The script gets the same TypeError as for a CORS mistake, and cannot tell the two "

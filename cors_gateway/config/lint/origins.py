@@ -1,7 +1,7 @@
 """Rules for `allow_origins` as a list: what an entry may not be in this policy, and among these neighbours.
 
 Whether an entry is an origin at all is decided in `cors_gateway.policy.pattern`; expressions are in
-`origin_regex.py`. The cost is linear in the number of entries, whatever they are.
+`regex/origins.py`. The cost is linear in the number of entries, whatever they are.
 """
 
 from collections import defaultdict
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from cors_gateway.config.lint.finding import Finding, Path, PolicyInput, RegexEntry
 from cors_gateway.config.lint.names import shown
-from cors_gateway.config.lint.origin_regex import lint_regex
 from cors_gateway.config.lint.public_suffix import is_open_to_registration
-from cors_gateway.policy.fault import PatternFault
+from cors_gateway.config.lint.regex.origins import lint_regex
 from cors_gateway.policy.origin import ends_in_number
 from cors_gateway.policy.pattern import OriginPattern, PatternKind, is_insecure, parse_pattern, regex_pattern
+from cors_gateway.policy.pattern_fault import PatternFault
 
 _ANY_PORT = -1
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding, PolicyInput
 from cors_gateway.config.lint.names import shown
-from cors_gateway.policy.fault import PatternFault
 from cors_gateway.policy.pattern import PatternKind, parse_pattern
+from cors_gateway.policy.pattern_fault import PatternFault
 
 
 def invalid(policy: PolicyInput) -> Iterator[Finding]:

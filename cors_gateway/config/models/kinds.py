@@ -8,9 +8,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, GetJsonSchemaHandler, Tag
 from pydantic_core import PydanticCustomError, core_schema
 
-from cors_gateway.config.endpoints import EndpointFault, parse_listener, parse_networks, parse_server
 from cors_gateway.config.problems import quoted
-from cors_gateway.config.units import UnitFault, format_duration, parse_duration, parse_size
+from cors_gateway.config.syntax.endpoints import EndpointFault, parse_listener, parse_networks, parse_server
+from cors_gateway.config.syntax.units import UnitFault, format_duration, parse_duration, parse_size
 
 TYPE = "schema.type"
 RANGE = "schema.range"

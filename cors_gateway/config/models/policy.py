@@ -7,7 +7,7 @@ from pydantic_core import core_schema
 
 from cors_gateway.config.models.kinds import DURATION_PATTERN, Keys, Section, Text, either, fault
 from cors_gateway.config.problems import quoted
-from cors_gateway.config.units import UnitFault, parse_duration
+from cors_gateway.config.syntax.units import UnitFault, parse_duration
 
 MAX_AGE_TYPE = "max_age.type"
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
-from cors_gateway.config.endpoints import is_host
 from cors_gateway.config.models.kinds import (
     RANGE,
     TYPE,
@@ -24,7 +23,8 @@ from cors_gateway.config.models.kinds import (
     fault,
 )
 from cors_gateway.config.problems import quoted
-from cors_gateway.config.snapshot import Limits, ServerTimeouts, Shutdown
+from cors_gateway.config.syntax.endpoints import is_host
+from cors_gateway.snapshot import Limits, ServerTimeouts, Shutdown
 
 MAX_WORKERS = 256
 MIN_TOKEN = 8

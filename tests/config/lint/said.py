@@ -3,8 +3,8 @@
 from typing import Any
 
 from cors_gateway.config.lint.finding import Finding, PolicyInput, RegexEntry, RouteInput
-from cors_gateway.config.lint.policy import lint_policy
-from cors_gateway.config.lint.routes import lint_routes
+from cors_gateway.config.lint.policy_rules import lint_policy
+from cors_gateway.config.lint.route_rules import lint_routes
 
 APP = "https://app.example.com"
 

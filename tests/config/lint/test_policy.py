@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cors_gateway.config.lint.finding import Finding, PolicyInput, RegexEntry, RouteInput
-from cors_gateway.config.lint.policy import build_policy, lint_policy
-from cors_gateway.config.lint.routes import lint_routes
+from cors_gateway.config.lint.policy_rules import build_policy, lint_policy
+from cors_gateway.config.lint.route_rules import lint_routes
 from cors_gateway.policy.pattern import parse_pattern, regex_pattern
 from cors_gateway.policy.policy import Policy
 from tests.config.lint.said import APP, regex, written

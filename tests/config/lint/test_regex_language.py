@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cors_gateway.config.lint.regex_language import Automaton, automaton_of, common_value, open_ends
-from cors_gateway.config.lint.regex_parser import parse_regex
-from cors_gateway.config.lint.regex_tree import ALPHABET
+from cors_gateway.config.lint.regex.language import Automaton, automaton_of, common_value, open_ends
+from cors_gateway.config.lint.regex.parser import parse_regex
+from cors_gateway.config.lint.regex.tree import ALPHABET
 from cors_gateway.policy.regex import RegexInvalidError, compile_regex
 
 ATOMS = [

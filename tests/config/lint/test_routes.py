@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cors_gateway.config.lint.finding import RouteInput
-from cors_gateway.config.lint.routes import lint_routes
+from cors_gateway.config.lint.route_rules import lint_routes
 from tests.config.lint.said import routes, short
 
 COMMON = ["GET", "POST", "PUT", "DELETE", "PATCH"]

@@ -1,0 +1,121 @@
+"""The parts of the page that show what is configured and how it fares: routes, upstreams, the configuration itself."""
+
+from collections.abc import Iterator
+
+from cors_gateway.admin.page import words
+from cors_gateway.admin.page.elements import figure, line_list, moment, pill, problem_list, table
+from cors_gateway.admin.page.markup import Markup, join, tag
+from cors_gateway.admin.page.view import RouteView, UpstreamView, View
+from cors_gateway.admin.status import ServerState
+from cors_gateway.observe.metrics import OK
+from cors_gateway.policy.policy import Mode
+from cors_gateway.server.reload import ReloadResult
+
+MAX_ROUTES = 100
+
+_ROUTE_FIGURES = ("Requests", "Preflights", "Refused", "Errors", "Mean time")
+_SERVER_FIGURES = ("In progress", "Idle", "Answers")
+
+
+def routes(view: View) -> Markup:
+    """Every route with its policy in words; of very many, the busiest."""
+    shown = list(view.routes)
+    if len(shown) > MAX_ROUTES:
+        shown = sorted(shown, key=lambda each: -each.counts.requests)[:MAX_ROUTES]
+    more = len(view.routes) - len(shown)
+    note = f"These are the busiest. There are {words.counted(more, 'more route')}: Explain finds the one for a URL."
+    rows = map(_route, shown)
+    return join(
+        (
+            table(("Route", "Policy", *_ROUTE_FIGURES), rows, figures=_ROUTE_FIGURES),
+            tag("p", note, class_="note") if more else None,
+        )
+    )
+
+
+def upstreams(view: View) -> Markup:
+    """Every server of every upstream."""
+    rows = [row for upstream in view.upstreams for row in _servers(upstream)]
+    heads = ("Upstream", "Server", "State", *_SERVER_FIGURES, "Failures")
+    return table(heads, rows, figures=_SERVER_FIGURES)
+
+
+def configuration(view: View) -> Markup:
+    """What is served, what the last reload came to, and what the check has to say."""
+    about = tag(
+        "p",
+        f"Generation {view.generation} of ",
+        tag("code", view.path),
+        f", {words.counted(len(view.snapshot.routes), 'route')}, on ",
+        tag("code", ", ".join(view.listen)),
+        ".",
+    )
+    heading = tag("h3", "Warnings about what is served") if view.warnings else None
+    return join((about, _reload(view.last_reload, view.now), heading, problem_list(view.warnings)))
+
+
+def _route(each: RouteView) -> Markup:
+    route, counts = each.route, each.counts
+    policy = route.policy_name or (
+        "its own" if route.policy.mode is Mode.ENFORCE else route.policy.mode.value
+    )
+    place = tag("small", str(route.policy_location)) if route.policy_location is not None else None
+    return tag(
+        "tr",
+        tag(
+            "th",
+            tag("strong", route.name),
+            tag("code", words.match_words(route)),
+            tag("small", f"to {route.upstream}"),
+            scope="row",
+        ),
+        tag(
+            "td",
+            tag("p", tag("strong", policy), " ", place),
+            [tag("p", sentence) for sentence in words.policy_words(route.policy)],
+        ),
+        figure(counts.requests),
+        figure(counts.preflights),
+        figure(counts.refused, "warn"),
+        figure(counts.errors, "bad"),
+        tag("td", words.milliseconds(counts.mean_seconds), class_="count"),
+    )
+
+
+def _servers(upstream: UpstreamView) -> Iterator[Markup]:
+    """A row for each server; what is known only of the whole upstream stands in the first."""
+    failures = {name: count for name, count in upstream.outcomes.items() if name != OK and count}
+    told = [f"{words.number(count)} {name.removeprefix('upstream_')}" for name, count in failures.items()]
+    for index, server in enumerate(upstream.servers):
+        is_first = index == 0
+        yield tag(
+            "tr",
+            tag("th", upstream.name if is_first else "", scope="row"),
+            tag("td", tag("code", server.address)),
+            tag("td", _health(server, is_checked=upstream.is_checked)),
+            figure(server.active),
+            figure(server.idle),
+            figure(upstream.outcomes.get(OK, 0)) if is_first else tag("td"),
+            tag("td", ", ".join(told) or "none", class_="bad" if told else None) if is_first else tag("td"),
+        )
+
+
+def _health(server: ServerState, *, is_checked: bool) -> Markup:
+    checked = tag("small", "health checks" if is_checked else "no health check")
+    if server.is_healthy:
+        return join((pill("good", "available"), checked))
+    if server.healthy == 0:
+        return join((pill("bad", "not available"), checked))
+    return join((pill("warn", f"available to {server.healthy} of {server.workers} workers"), checked))
+
+
+def _reload(last: ReloadResult | None, now: float) -> Markup:
+    if last is None:
+        return tag("p", "Nothing was reloaded since the start.")
+    outcome = pill("good" if last.ok else "bad", f"reload {last.outcome}")
+    verdict = tag("p", outcome, " ", moment(last.time, now), f": {last.message}.")
+    if last.ok:
+        heading = tag("h3", "What it changed") if last.changes.lines else None
+        return join((verdict, heading, line_list(last.changes.lines)))
+    heading = tag("h3", "Why it was not taken") if last.problems else None
+    return join((verdict, heading, problem_list(last.problems)))

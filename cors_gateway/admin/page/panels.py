@@ -1,0 +1,124 @@
+"""The parts of the page that show what is going on: each a function from one look at the process to HTML."""
+
+from collections.abc import Iterator
+from urllib.parse import urlencode
+
+from cors_gateway.admin.page import words
+from cors_gateway.admin.page.chart import REASON_CLASSES
+from cors_gateway.admin.page.elements import figure, moment, pill, table, tile
+from cors_gateway.admin.page.markup import Markup, join, tag
+from cors_gateway.admin.page.view import View
+from cors_gateway.observe.metrics import NO_ROUTE
+from cors_gateway.observe.refusals import RefusedOrigin
+from cors_gateway.server.lifecycle import Phase
+
+MAX_REFUSALS = 50
+
+_SERVING = {Phase.READY: "Ready", Phase.RELOADING: "Ready, reloading"}
+
+
+def state(view: View) -> Markup:
+    """Whether it serves, in a word, and what is running."""
+    is_serving = view.phase in _SERVING
+    text = _SERVING.get(view.phase, view.phase.value.capitalize())
+    facts = f"generation {view.generation}", f"up {words.span(view.uptime)}", f"version {view.version}"
+    return join((pill("good" if is_serving else "bad", text), [tag("span", fact) for fact in facts]))
+
+
+def verdict(view: View) -> Markup:
+    """What is wrong just now, or that nothing is."""
+    found = list(_complaints(view))
+    if not found:
+        text = "Nothing is wrong: ready, the configuration is in force, every server is available."
+        return tag("p", text, class_="calm")
+    items = [tag("li", text, " ", tag("a", "Look", href=f"#{place}")) for text, place in found]
+    return tag("ul", items, class_="alarm")
+
+
+def numbers(view: View) -> Markup:
+    """The counters, per second and since the start."""
+    rates, counts, load = view.rates, view.counts, view.load
+    workers = (
+        f"{view.load.workers_serving} of {view.load.workers} workers" if view.load.workers > 1 else "1 worker"
+    )
+    return join(
+        (
+            _rate("Requests", rates.requests if rates else None, counts.requests),
+            _rate("Preflights", rates.preflights if rates else None, counts.preflights),
+            _rate("Refused origins", rates.refused if rates else None, counts.refused, "warn"),
+            _rate("Server errors", rates.errors if rates else None, counts.errors, "bad"),
+            tile("Connections", words.number(load.connections), words.counted(load.tunnels, "tunnel")),
+            tile("In progress", words.number(load.active_requests), workers),
+        )
+    )
+
+
+def reasons(view: View) -> Markup:
+    """The legend of the refusals in the chart, with counts."""
+    if not view.counts.refusals:
+        return _nothing_refused()
+    recent = {name: sum(step.refusals.get(name, 0) for step in view.steps) for name in view.counts.refusals}
+    rows = [
+        tag(
+            "tr",
+            tag("th", tag("span", class_=f"swatch {REASON_CLASSES[name]}"), tag("code", name), scope="row"),
+            figure(recent[name]),
+            figure(count),
+        )
+        for name, count in sorted(view.counts.refusals.items(), key=lambda item: -item[1])
+    ]
+    return table(("Refusals by reason", "10 min", "in all"), rows, figures=("10 min", "in all"))
+
+
+def refused(view: View) -> Markup:
+    """The origins that were refused last."""
+    if not view.refusals:
+        return _nothing_refused()
+    rows = [_refusal(entry, view.now) for entry in view.refusals[:MAX_REFUSALS]]
+    more = len(view.refusals) - MAX_REFUSALS
+    note = tag("p", f"{words.number(more)} more are remembered.", class_="note") if more > 0 else None
+    return join((table(("Origin", "Route", "Why", "Times", "Last", ""), rows, figures=("Times",)), note))
+
+
+def _refusal(entry: RefusedOrigin, now: float) -> Markup:
+    return tag(
+        "tr",
+        tag("th", tag("code", entry.origin) if entry.origin else tag("em", "empty"), scope="row"),
+        tag("td", tag("em", "none") if entry.route == NO_ROUTE else entry.route),
+        tag("td", tag("code", entry.reason), tag("small", words.reason_words(entry))),
+        figure(entry.count),
+        tag("td", moment(entry.last, now)),
+        tag("td", tag("a", "Explain", href=_explanation_link(entry))),
+    )
+
+
+def _explanation_link(entry: RefusedOrigin) -> str:
+    url = f"http://{entry.host}{entry.path}" if entry.host else entry.path or "/"
+    query = [("origin", entry.origin), ("method", entry.method), ("url", url)]
+    query += [("header", name.strip()) for name in entry.headers.split(",") if name.strip()]
+    return f"/?{urlencode(query)}#explain"
+
+
+def _complaints(view: View) -> Iterator[tuple[str, str]]:
+    """Sentences, each with the part of the page to look at."""
+    last, load = view.last_reload, view.load
+    if view.phase not in _SERVING:
+        yield f"The process is {view.phase}: no new traffic should come here.", "configuration"
+    if last is not None and not last.ok:
+        yield f"What is in the files is not what is served: {last.message}.", "configuration"
+    if load.workers_serving < load.workers:
+        yield f"Only {load.workers_serving} of {load.workers} workers serve.", "configuration"
+    for upstream in view.upstreams:
+        down = [server.address for server in upstream.servers if not server.is_healthy]
+        if down:
+            yield f"Upstream {upstream.name}: {words.listed(down)} not available.", "upstreams"
+
+
+def _nothing_refused() -> Markup:
+    return tag("p", "No origin was refused since the start.", class_="calm")
+
+
+def _rate(name: str, per_second: float | None, total: int, kind: str = "") -> Markup:
+    """`kind` applies if there is anything to show."""
+    shown = "–" if per_second is None else join((words.rate(per_second), tag("small", "/s")))
+    return tile(name, shown, f"{words.number(total)} in all", kind=kind if per_second else "")

@@ -1,0 +1,160 @@
+"""Values in the words of the page: policies, reasons, numbers, times. Text only; nothing here knows HTML."""
+
+from collections.abc import Iterator, Sequence
+
+from cors_gateway.observe.refusals import RefusedOrigin
+from cors_gateway.policy.policy import Mode, Policy
+from cors_gateway.policy.reason import Reason
+from cors_gateway.snapshot import Route
+
+MAX_NAMED = 6
+"""Entries that a sentence names; the rest is a number. A policy may have many thousand origins."""
+
+_SAFELISTED_METHODS = ("GET", "HEAD", "POST")
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+REASONS = {
+    Reason.ORIGIN_NOT_ALLOWED: "allow_origins does not cover the origin",
+    Reason.ORIGIN_MALFORMED: "not an origin as browsers write it",
+    Reason.METHOD_NOT_ALLOWED: "allow_methods does not cover the method",
+    Reason.HEADER_NOT_ALLOWED: "allow_headers does not cover a header",
+    Reason.REQUEST_MALFORMED: "the preflight is malformed",
+    Reason.CORS_DISABLED: "the route is closed to other origins",
+    Reason.NO_ROUTE: "no route serves host, path and method",
+}
+"""Why an origin was refused, in a few words."""
+
+
+def policy_words(policy: Policy) -> Iterator[str]:
+    """What a policy means for browsers, one sentence after the other, the most important first."""
+    if policy.mode is Mode.PASSTHROUGH:
+        yield "CORS is left to the backend: its headers pass, and it answers preflights."
+        return
+    if policy.mode is Mode.DISABLED:
+        yield "No page of another origin may read anything."
+        return
+    if policy.report_only:
+        yield "Report only: the following is decided and counted, but browsers get the backend's own CORS headers."
+    cookies = "with cookies" if policy.allow_credentials else "without cookies"
+    yield f"{_pages(policy)} may use {_methods(policy)} and {_headers(policy)}, {cookies}."
+    if policy.expose_any:
+        yield "Scripts read every response header."
+    elif policy.expose_headers:
+        yield f"Scripts also read {listed(policy.expose_headers)}."
+    if not policy.any_origin:
+        yield (
+            "Requests of other pages get 403 and do not reach the backend."
+            if policy.reject_disallowed_request
+            else "Requests of other pages reach the backend, but they cannot read the answer."
+        )
+    yield _memory(policy.max_age)
+    if policy.websocket_origin_check:
+        yield "WebSockets of other pages are refused."
+    if policy.allow_private_network:
+        yield "Public pages may call it inside a private network."
+    if policy.strip_origin:
+        yield "The backend does not see Origin."
+
+
+def match_words(route: Route) -> str:
+    """Which requests a route serves: `GET, POST api.example.com/v1/…`."""
+    methods = "" if route.methods is None else ", ".join(sorted(route.methods)) + " "
+    return f"{methods}{route.host or ''}{route.path.rstrip('/')}/…"
+
+
+def reason_words(refusal: RefusedOrigin) -> str:
+    """Why this origin was refused, with the detail if it is known."""
+    if refusal.reason == Reason.METHOD_NOT_ALLOWED and refusal.method:
+        return f"allow_methods does not cover {refusal.method}"
+    if refusal.reason == Reason.HEADER_NOT_ALLOWED and refusal.headers:
+        names = refusal.headers.split(",")
+        return f"allow_headers does not cover {'all of ' if len(names) > 1 else ''}{listed(names)}"
+    return REASONS.get(Reason(refusal.reason), refusal.reason)
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`; of many names the first ones and how many more there are."""
+    shown = list(names[:MAX_NAMED])
+    if len(names) > MAX_NAMED:
+        return f"{', '.join(shown)} and {number(len(names) - MAX_NAMED)} more"
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
+
+
+def number(value: int) -> str:
+    """`12,345`."""
+    return f"{value:,}"
+
+
+def counted(value: int, noun: str) -> str:
+    """`1 error`, `12 errors`."""
+    return f"{number(value)} {noun}{'' if value == 1 else 's'}"
+
+
+def rate(per_second: float) -> str:
+    """A number of events per second, rounded to what can be read at a glance."""
+    if per_second == 0:
+        return "0"
+    if per_second < 0.1:
+        return "<0.1"
+    return f"{per_second:.1f}" if per_second < 10 else number(round(per_second))
+
+
+def span(seconds: float) -> str:
+    """A duration in its two largest units: `2 d 4 h`, `5 min 3 s`, `0 s`."""
+    left = max(0, round(seconds))
+    parts: list[str] = []
+    for size, unit in _UNITS:
+        amount, left = divmod(left, size)
+        if amount or parts:
+            parts.append(f"{amount} {unit}" if amount else "")
+    return " ".join(filter(None, parts[:2])) or "0 s"
+
+
+def ago(seconds: float) -> str:
+    """`just now`, `12 s ago`, `3 min ago`."""
+    left = round(seconds)
+    if left < 1:
+        return "just now"
+    size, unit = next((size, unit) for size, unit in _UNITS if left >= size)
+    return f"{left // size} {unit} ago"
+
+
+def milliseconds(seconds: float | None) -> str:
+    """`12 ms`; a dash if there is none."""
+    if seconds is None:
+        return "–"
+    value = seconds * 1000
+    return f"{value:.1f} ms" if value < 10 else f"{number(round(value))} ms"
+
+
+def _pages(policy: Policy) -> str:
+    if policy.any_origin:
+        return "Pages of any origin"
+    names = [pattern.text for pattern in policy.allow_origins]
+    if policy.allow_null_origin:
+        names.append("null (pages without an origin)")
+    return f"Pages of {listed(names)}" if names else "No page of another origin"
+
+
+def _methods(policy: Policy) -> str:
+    if policy.any_method:
+        return "any method"
+    return listed(list(dict.fromkeys([*_SAFELISTED_METHODS, *policy.allow_methods])))
+
+
+def _headers(policy: Policy) -> str:
+    if policy.any_header:
+        is_all = policy.allow_credentials or "authorization" in policy.allow_headers
+        return "any header" if is_all else "any header but Authorization"
+    if not policy.allow_headers:
+        return "no headers but the simple ones"
+    noun = "header" if len(policy.allow_headers) == 1 else "headers"
+    return f"the {noun} {listed(policy.allow_headers)}"
+
+
+def _memory(max_age: int | None) -> str:
+    if max_age == 0:
+        return "Browsers ask anew before every such call."
+    if max_age is None:
+        return "Browsers remember a permission for 5 s, as max_age is not set."
+    return f"Browsers remember a permission for up to {span(max_age)}."

@@ -1,0 +1,111 @@
+"""From a policy in the tree to a `Policy`: the type checks of the models, then the rules of `lint/`, with places."""
+
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from cors_gateway.config.lint.finding import Finding, PolicyInput, RegexEntry
+from cors_gateway.config.lint.policy_rules import build_policy, lint_policy
+from cors_gateway.config.models.policy import PolicySection, RegexSection
+from cors_gateway.config.models.validate import check, plain
+from cors_gateway.config.problems import Problem, Severity
+from cors_gateway.config.syntax.tree import Document, Path
+from cors_gateway.policy.policy import Policy
+from cors_gateway.snapshot import Location
+
+_POLICY = TypeAdapter(PolicySection)
+_ABSENCE_CODES = frozenset({"allow_origins.missing", "schema.conflict"})
+"""Findings that may only say that a value could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedPolicy:
+    policy: Policy
+    location: Location
+    origin_locations: tuple[Location, ...]
+
+
+def read_policy(document: Document, path: Path, problems: list[Problem]) -> PlacedPolicy | None:
+    """Check and build the policy at a path. Adds to `problems`; None if any of them is an error."""
+    checked = check(document, path, _POLICY)
+    problems += checked.problems
+    if checked.value is None or any(problem.is_error for problem in checked.problems):
+        problems += _salvaged_problems(document, path, checked.faulty)
+        return None
+    written = policy_input(checked.value)
+    findings = lint_policy(written)
+    problems += [finding_problem(document, (*path, *finding.path), finding) for finding in findings]
+    if any(finding.severity == "error" for finding in findings):
+        return None
+    policy = build_policy(written)
+    return PlacedPolicy(policy, document.location(path), _origin_locations(document, path, policy, written))
+
+
+def policy_input(section: PolicySection) -> PolicyInput:
+    """The values as the rules want them."""
+    return PolicyInput(**{field.name: _frozen(getattr(section, field.name)) for field in fields(PolicyInput)})
+
+
+def finding_problem(document: Document, path: Path, finding: Finding) -> Problem:
+    return document.problem(
+        finding.code, finding.message, finding.hint, path=path, severity=Severity(finding.severity)
+    )
+
+
+def _frozen(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return tuple(RegexEntry(item.regex) if isinstance(item, RegexSection) else item for item in value)
+
+
+def _salvaged_problems(document: Document, path: Path, faulty: list[Path]) -> list[Problem]:
+    """Apply the rules to what is left of a policy without its faulty values, so that every mistake is in one report."""
+    node = document.node(path)
+    value = plain(node) if node is not None else None
+    if not isinstance(value, dict):
+        return []
+    rest, kept = _without(value, faulty)
+    section = _POLICY.validate_python(rest)
+    return [
+        finding_problem(document, (*path, *_original(finding.path, kept)), finding)
+        for finding in lint_policy(policy_input(section))
+        if finding.severity == "error" and finding.code not in _ABSENCE_CODES
+    ]
+
+
+def _without(value: dict[str, object], faulty: list[Path]) -> tuple[dict[str, object], dict[str, list[int]]]:
+    """The values that are not at fault, and for each shortened list the old indexes of its items."""
+    rest, kept = dict(value), dict[str, list[int]]()
+    for key in {str(place[0]) for place in faulty if place}:
+        items = value.get(key)
+        bad = {place[1] if len(place) > 1 else None for place in faulty if place and place[0] == key}
+        if isinstance(items, list) and None not in bad:
+            kept[key] = [index for index in range(len(items)) if index not in bad]
+            rest[key] = [items[index] for index in kept[key]]
+        else:
+            rest.pop(key, None)
+    return rest, kept
+
+
+def _original(path: Path, kept: Dict[str, list[int]]) -> Path:
+    if len(path) > 1 and path[0] in kept and isinstance(path[1], int):
+        return (path[0], kept[str(path[0])][path[1]], *path[2:])
+    return path
+
+
+def _origin_locations(
+    document: Document, path: Path, policy: Policy, written: PolicyInput
+) -> tuple[Location, ...]:
+    """The places of the entries that the policy kept, in its order."""
+    places = list(document.item_locations((*path, "allow_origins")))
+    by_entry: dict[str | RegexEntry, Location] = {}
+    for entry, place in zip(written.allow_origins or (), places, strict=True):
+        by_entry.setdefault(entry, place)
+    if policy.any_origin:
+        return (by_entry["*"],)
+    return tuple(
+        by_entry[pattern.text if pattern.regex is None else RegexEntry(pattern.regex)]
+        for pattern in policy.allow_origins
+    )

@@ -1,0 +1,118 @@
+"""From the checked `server` and `admin` sections to `Server` and `Admin` values.
+
+The models have made sure that every address parses; the casts below rely on it.
+"""
+
+from typing import cast
+
+from cors_gateway.config.compile.certificates import absolute, check_pair
+from cors_gateway.config.models.kinds import OFF
+from cors_gateway.config.models.server import AdminSection, ListenSection, ServerSection, TlsSection
+from cors_gateway.config.problems import Problem, Severity, quoted
+from cors_gateway.config.syntax.endpoints import Network, overlap, parse_listener, parse_networks
+from cors_gateway.config.syntax.files import Files
+from cors_gateway.config.syntax.interpolation import absolute_reference
+from cors_gateway.config.syntax.tree import Document, Path, Scalar
+from cors_gateway.snapshot import (
+    AccessLog,
+    Admin,
+    Limits,
+    Listener,
+    Server,
+    ServerTimeouts,
+    ServerTls,
+    Shutdown,
+    TcpListener,
+    UnixListener,
+)
+
+
+def compile_server(
+    document: Document, section: ServerSection, files: Files, problems: list[Problem]
+) -> Server:
+    """Build the server. Adds to `problems`."""
+    listeners = tuple(
+        _listener(document, ("server", "listen", index), entry, files, problems)
+        for index, entry in enumerate(section.listen)
+    )
+    for index, listener in enumerate(listeners):
+        if any(overlap(listener, other) for other in listeners[:index]):
+            message = f"{quoted(str(listener))} is taken by an earlier entry"
+            problems.append(document.problem("listen.duplicate", message, path=("server", "listen", index)))
+    limits, timeouts, shutdown = section.limits, section.timeouts, section.shutdown
+    return Server(
+        listen=listeners,
+        workers=section.workers,
+        trusted_proxies=_trusted(document, section, problems),
+        access_log=AccessLog(section.access_log),
+        limits=Limits(limits.request_head, limits.header_fields, limits.request_body, limits.connections),
+        timeouts=ServerTimeouts(
+            timeouts.request_head, timeouts.request_body, timeouts.keep_alive, timeouts.send
+        ),
+        shutdown=Shutdown(shutdown.drain_delay, shutdown.grace),
+    )
+
+
+def compile_admin(
+    document: Document, section: str | AdminSection, listeners: tuple[Listener, ...], problems: list[Problem]
+) -> Admin | None:
+    """Build the admin listener, None if it is off. Adds to `problems`."""
+    if section == OFF:
+        return None
+    section = AdminSection(listen=section) if isinstance(section, str) else section
+    listener = cast("Listener", parse_listener(section.listen))
+    path: Path = ("admin", "listen") if document.node(("admin", "listen")) else ("admin",)
+    if any(overlap(listener, other) for other in listeners):
+        message = f"{quoted(str(listener))} is a public listener"
+        hint = "give the admin interface a port of its own"
+        problems.append(document.problem("admin.listen", message, hint, path=path))
+    token = document.node(("admin", "token"))
+    reference = token.reference if isinstance(token, Scalar) else None
+    return Admin(
+        listener,
+        section.token,
+        reference and absolute_reference(reference, document.directory),
+        tuple(dict.fromkeys(host.lower().removesuffix(".") for host in section.hosts)),
+    )
+
+
+def _listener(
+    document: Document, path: Path, entry: str | ListenSection, files: Files, problems: list[Problem]
+) -> Listener:
+    if isinstance(entry, str):
+        return cast("Listener", parse_listener(entry))
+    listener = cast("Listener", parse_listener(entry.address, int(entry.mode, 8)))
+    tls = _tls(document, (*path, "tls"), entry.tls, files, problems) if entry.tls is not None else None
+    if isinstance(listener, UnixListener):
+        return UnixListener(listener.path, listener.mode, tls)
+    if "mode" in entry.model_fields_set:
+        message = "mode has no effect: only a Unix socket has permissions"
+        problems.append(document.problem("schema.conflict", message, "remove it", path=(*path, "mode")))
+    return TcpListener(listener.host, listener.port, tls)
+
+
+def _tls(
+    document: Document, path: Path, section: TlsSection, files: Files, problems: list[Problem]
+) -> ServerTls:
+    certificate = absolute(document.directory, section.certificate)
+    key = absolute(document.directory, section.key)
+    problems += [
+        document.problem(found.code, found.message, found.hint, path=(*path, found.key))
+        for found in check_pair(files, certificate, key)
+    ]
+    return ServerTls(certificate, key)
+
+
+def _trusted(document: Document, section: ServerSection, problems: list[Problem]) -> tuple[Network, ...]:
+    networks: list[Network] = []
+    for index, text in enumerate(section.trusted_proxies):
+        found = cast("tuple[Network, ...]", parse_networks(text))
+        networks += [network for network in found if network not in networks]
+        if any(network.prefixlen == 0 for network in found):
+            message = "every client may claim any address for itself"
+            hint = "list the networks of your own proxies"
+            path: Path = ("server", "trusted_proxies", index)
+            problems.append(
+                document.problem("trusted_proxies.any", message, hint, path=path, severity=Severity.WARNING)
+            )
+    return tuple(networks)
