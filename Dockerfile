@@ -22,7 +22,6 @@ ARG VERSION=0.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="cors-gateway" \
       org.opencontainers.image.description="A reverse proxy that enforces CORS: per-route policies in YAML" \
-      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 

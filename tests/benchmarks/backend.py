@@ -72,7 +72,7 @@ def serving(folder: Path, cores: frozenset[int]) -> Iterator[Backend]:
     configuration = folder / "backend.conf"
     user = "user root;" if os.geteuid() == 0 else ""
     configuration.write_text(_NGINX.format(folder=folder, port=backend.port, body=JSON_BODY, user=user))
-    nginx = ["nginx", "-p", folder, "-e", folder / "backend-error.log", "-c", configuration]
+    nginx: list[str | Path] = ["nginx", "-p", folder, "-e", folder / "backend-error.log", "-c", configuration]
     sink = [sys.executable, "-m", "tests.benchmarks.sink", str(backend.sink_port)]
     # The child's working directory is the run's folder, so that it needs to be told where the package is.
     root = {"PYTHONPATH": str(Path(__file__).parents[2])}

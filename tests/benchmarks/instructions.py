@@ -117,7 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.update:
         document = {"python": platform.python_version(), "calls": counts}
         BASELINE.write_text(json.dumps(document, indent=2) + "\n")
-    baseline = json.loads(BASELINE.read_text()) if BASELINE.exists() else {"python": "-", "calls": {}}
+    baseline: dict[str, Any] = {"python": "-", "calls": {}}
+    if BASELINE.exists():
+        baseline = json.loads(BASELINE.read_text())
     is_comparable = baseline["python"].split(".")[:2] == list(platform.python_version_tuple()[:2])
     grown = [
         name

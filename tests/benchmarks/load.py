@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tests.benchmarks.cpu import resident_bytes
 from tests.benchmarks.messages import write_templates
@@ -73,7 +73,7 @@ class Wrk:
         path = target.folder / f"{self.name}.requests"
         if not path.exists():
             write_templates(path, self.templates())
-        command = [
+        command: list[str | Path] = [
             "wrk",
             "--threads=1",
             f"--connections={self.connections}",
@@ -160,7 +160,7 @@ def _client(kind: str, target: Target, count: int, seconds: int) -> Iterator[sub
         raise LoadError(str(error)) from error
 
 
-def _last_word(process: subprocess.Popen[str]) -> dict[str, float]:
+def _last_word(process: subprocess.Popen[str]) -> dict[str, Any]:
     """The result it prints at its end, which a line on its standard input brings about."""
     output, complaint = process.communicate("\n", timeout=_CLIENT_SECONDS)
     if process.returncode:

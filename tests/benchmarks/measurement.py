@@ -39,7 +39,7 @@ class Result:
     fault: str = ""
 
     def median(self, field: str) -> float:
-        return statistics.median(getattr(sample, field) for sample in self.samples)
+        return float(statistics.median(getattr(sample, field) for sample in self.samples))
 
 
 def measure(

@@ -25,7 +25,8 @@ def objects(node: Any) -> Iterator[Schema]:
 
 
 def prop(section: str, key: str) -> Schema:
-    return SCHEMA["$defs"][section]["properties"][key]
+    found: Schema = SCHEMA["$defs"][section]["properties"][key]
+    return found
 
 
 def test_every_key_is_described() -> None:

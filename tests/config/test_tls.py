@@ -112,9 +112,8 @@ def test_an_upstream_gets_absolute_paths(material: Path) -> None:
 
     assert loaded.problems == ()
     assert loaded.snapshot is not None
-    assert loaded.snapshot.upstreams["b"].tls == UpstreamTls(
-        *(str(material / name) for name in ("ca.pem", "one.pem", "one.key")), "b.example.com"
-    )
+    ca, certificate, key = (str(material / name) for name in ("ca.pem", "one.pem", "one.key"))
+    assert loaded.snapshot.upstreams["b"].tls == UpstreamTls(ca, certificate, key, "b.example.com")
 
 
 @pytest.mark.parametrize(

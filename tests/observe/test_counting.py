@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ HANDSHAKE = (
 
 
 @contextlib.asynccontextmanager
-async def counting(directory: Path, **options: object) -> AsyncIterator[tuple[Stage, RawBackend]]:
+async def counting(directory: Path, **options: Any) -> AsyncIterator[tuple[Stage, RawBackend]]:
     with bound_socket() as sock:
         backend = RawBackend(sock)
         app = upstream(backend, timeouts={"response_head": "100ms", "idle": "100ms"}, retries=0)

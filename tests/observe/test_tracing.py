@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
@@ -67,7 +68,7 @@ class Traced:
 
 
 @contextlib.asynccontextmanager
-async def tracing(directory: Path, **options: object) -> AsyncIterator[Traced]:
+async def tracing(directory: Path, **options: Any) -> AsyncIterator[Traced]:
     exporter, log = InMemorySpanExporter(), Log()
     spans = Spans(SimpleSpanProcessor(exporter))
     with bound_socket() as sock:

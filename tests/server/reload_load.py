@@ -6,6 +6,7 @@ and again. Every answer has to be complete, and the policy of the old or of the 
 
 import argparse
 import asyncio
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -45,7 +46,7 @@ async def reload_under_load(
     began = time.monotonic()
     for number in range(reloads):
         live.write(_text(port, f"x-{number}"))
-        live.send(1)
+        live.send(signal.SIGHUP)
         await asyncio.to_thread(live.wait_for, "reload_ok")
         result.reloads += 1
     is_over.set()

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from cors_gateway.policy.pattern import OriginPattern, PatternFault, parse_pattern, regex_pattern
+from cors_gateway.policy.pattern import OriginPattern, parse_pattern, regex_pattern
+from cors_gateway.policy.pattern_fault import PatternFault
 from cors_gateway.policy.policy import DISABLED, PASSTHROUGH, Policy
 from cors_gateway.server.changes import Changes, compare, remembered
 from cors_gateway.snapshot import Route, Server, ServerAddress, Snapshot, TcpListener, Upstream

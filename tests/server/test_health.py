@@ -23,7 +23,7 @@ class Backend:
         self.status = 200
         self.asked = 0
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.BaseRequest) -> web.Response:
         assert request.path == "/healthz"
         self.asked += 1
         return web.Response(status=self.status)
@@ -33,16 +33,12 @@ class Backend:
 async def serving(backend: Backend, unix_path: str | None = None) -> AsyncIterator[ServerAddress]:
     runner = web.ServerRunner(web.Server(backend.answer))
     await runner.setup()
-    site: web.BaseSite
+    site = web.UnixSite(runner, unix_path) if unix_path is not None else web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
     if unix_path is not None:
-        site = web.UnixSite(runner, unix_path)
         address = ServerAddress(unix_path=unix_path)
     else:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    if unix_path is None:
-        port = runner.addresses[0][1]
-        address = ServerAddress("127.0.0.1", port)
+        address = ServerAddress("127.0.0.1", runner.addresses[0][1])
     try:
         yield address
     finally:

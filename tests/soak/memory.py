@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -75,7 +76,7 @@ async def _stuck_upload(directory: Path) -> float:
     """Growth at its highest while a client pushes 1 GiB and the backend has stopped reading at the head."""
 
     async def read_head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.transport.pause_reading()
+        cast("asyncio.Transport", writer.transport).pause_reading()
         await asyncio.sleep(STUCK_FOR * 4)
 
     loop = asyncio.get_running_loop()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -54,7 +54,7 @@ def response_cases() -> tuple[Case, ...]:
 def selected(request: pytest.FixtureRequest, cases: tuple[Case, ...]) -> list[Case]:
     """Those of `cases` that this run of the module asks for, so that one case can be run alone."""
     asked = {
-        item.callspec.params["case"].id
+        cast("Case", item.callspec.params["case"]).id
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.path == request.path and hasattr(item, "callspec")
     }

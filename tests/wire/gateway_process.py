@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 START_DEADLINE = 30.0  # seconds; the machine may be busy
 STOP_DEADLINE = 20.0
@@ -58,7 +59,7 @@ class GatewayProcess:
 
 
 @contextlib.contextmanager
-def running_gateway(directory: Path, configuration: dict[str, object]) -> Iterator[GatewayProcess]:
+def running_gateway(directory: Path, configuration: dict[str, Any]) -> Iterator[GatewayProcess]:
     """A gateway that serves `configuration` (listen, admin and logging are filled in here) from `directory`.
 
     Leaving the context stops it, and raises GatewayError when it exits with anything but 0 or ever wrote a
@@ -77,11 +78,15 @@ def running_gateway(directory: Path, configuration: dict[str, object]) -> Iterat
             raise GatewayError(f"{sign!r} in the log\n{gateway.log}")
 
 
-def start_gateway(directory: Path, configuration: dict[str, object]) -> GatewayProcess:
+def start_gateway(directory: Path, configuration: dict[str, Any]) -> GatewayProcess:
     """Write the configuration and start the process, without waiting."""
     directory.mkdir(parents=True, exist_ok=True)
-    server = {"listen": [f"127.0.0.1:{free_port()}"], "access_log": "off", "shutdown": {"grace": "5s"}}
-    server |= configuration.get("server", {})  # type: ignore[operator]
+    server: dict[str, Any] = {
+        "listen": [f"127.0.0.1:{free_port()}"],
+        "access_log": "off",
+        "shutdown": {"grace": "5s"},
+    }
+    server |= configuration.get("server", {})
     host, _, port = server["listen"][0].rpartition(":")
     document = {"version": 1, "admin": "off"} | configuration | {"server": server}
     (directory / "gateway.yaml").write_text(json.dumps(document, indent=1))  # JSON is YAML without anchors

@@ -217,7 +217,7 @@ def read_chunks(data: bytes, position: int, *, is_lenient: bool = False) -> Chun
         if line:
             raise MalformedError("chunk data is longer than its size")
         chunks.end = position
-    trailers = []
+    trailers: list[bytes] = []
     while True:
         line, position = _line(data, position, is_lenient=is_lenient)
         if line is None:

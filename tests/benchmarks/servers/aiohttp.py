@@ -18,7 +18,7 @@ def locate() -> Program:
 
 def configure(program: Program, site: Site, folder: Path) -> Launch:
     path = write_site(site, folder)
-    command = [program.path, "-m", "tests.benchmarks.servers.aiohttp_proxy", path]
+    command: list[str | Path] = [program.path, "-m", "tests.benchmarks.servers.aiohttp_proxy", path]
     return Launch(command, [path], {"PYTHONPATH": str(_ROOT)})
 
 

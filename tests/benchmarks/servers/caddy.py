@@ -95,7 +95,7 @@ def configure(program: Program, site: Site, folder: Path) -> Launch:
             routes="\n".join(routes),
         )
     )
-    command = [program.path, "run", "--adapter", "caddyfile", "--config", path]
+    command: list[str | Path] = [program.path, "run", "--adapter", "caddyfile", "--config", path]
     return Launch(command, [path], {"GOMAXPROCS": str(site.shape.workers), "HOME": str(folder)})
 
 
