@@ -4,6 +4,7 @@ from aiohttp import hdrs, web
 
 from cors_gateway.admin.responses import json_answer
 from cors_gateway.admin.state import CONTROL
+from cors_gateway.server.lifecycle import Phase
 
 
 async def healthz(request: web.Request) -> web.Response:
@@ -12,9 +13,15 @@ async def healthz(request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """`GET /readyz`: 200 while new traffic is welcome, 503 while starting and draining; the body names the phase."""
+    """`GET /readyz`: 200 while new traffic is welcome, 503 while starting, draining, or without a worker that answers.
+
+    The body names the phase.
+    """
     control = request.app[CONTROL]
-    return web.Response(text=f"{control.phase}\n", status=200 if control.is_ready else 503)
+    if control.is_ready:
+        return web.Response(text=f"{control.phase}\n")
+    why = f"{control.phase}\n" if control.phase != Phase.READY else "no worker serves\n"
+    return web.Response(text=why, status=503)
 
 
 async def reload(request: web.Request) -> web.Response:

@@ -32,8 +32,9 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Break off whatever is left."""
 
-    async def failure(self) -> str:
-        """Returns if there is no point in going on, with the reason."""
+    @property
+    def is_serving(self) -> bool:
+        """Whether somebody would answer a request now."""
 
     async def status(self) -> list[dict[str, object]]:
         """For people: one entry for each worker."""

@@ -82,7 +82,7 @@ class Process:
 
     @property
     def is_ready(self) -> bool:
-        return self._lifecycle.is_ready
+        return self._lifecycle.is_ready and self._engine.is_serving
 
     @property
     def reloads(self) -> ReloadCounts:
@@ -134,27 +134,15 @@ class Process:
             return CANNOT_START
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self.reloader.run()), tasks.create_task(watcher.run())]
-            failure = await self._wait_for_end()
+            await self._signals.stop.wait()
             self._lifecycle.enter(Phase.DRAINING)
             for task in background:
                 task.cancel()
         code = await self._drain()
         await self._clean_up()
         self._lifecycle.enter(Phase.STOPPED)
-        if failure is not None:
-            code = CANNOT_START
-        emit("stop", exit_code=code, message=failure)
+        emit("stop", exit_code=code)
         return code
-
-    async def _wait_for_end(self) -> str | None:
-        """Returns None after a signal, or the reason why going on is pointless."""
-        stopping = asyncio.ensure_future(self._signals.stop.wait())
-        failing = asyncio.ensure_future(self._engine.failure())
-        await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
-        failure = failing.result() if failing.done() else None
-        stopping.cancel()
-        failing.cancel()
-        return failure
 
     async def _start(self) -> None:
         snapshot = self._snapshot

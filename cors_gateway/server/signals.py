@@ -1,4 +1,6 @@
-"""The signals of the process as things to wait for: SIGTERM and SIGINT stop, a second one at once; SIGHUP reloads."""
+"""The signals of the process as things to wait for: SIGTERM, SIGINT and SIGQUIT stop, a second one at once; SIGHUP
+reloads. Those that other servers give a meaning (reopen the log, upgrade) are ignored: left alone they end a process.
+"""
 
 import asyncio
 import contextlib
@@ -8,6 +10,9 @@ from collections.abc import Callable
 
 from cors_gateway.observe.event import emit
 
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""SIGQUIT drains, as it does in nginx."""
+IGNORED = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
 INIT = 1
 ECHO_SECONDS = 0.1
 """A signal so soon after the first is the same one, sent to the process and to its group (as timeout(1) does)."""
@@ -24,8 +29,10 @@ class Signals:
         """Called for SIGHUP, which must stay handled to the end: left alone it would end the process."""
         self._stopped_at = 0.0
         self._loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOPS:
             self._loop.add_signal_handler(number, self._on_stop, number.name)
+        for number in IGNORED:
+            self._loop.add_signal_handler(number, _ignore)
         self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
 
     def _on_stop(self, name: str) -> None:

@@ -5,6 +5,8 @@ any worker, and it hands new workers the configuration that it has checked itsel
 """
 
 import asyncio
+import contextlib
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
@@ -20,13 +22,14 @@ from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.worker_handle import PROGRAM, WorkerHandle, exit_text
 from cors_gateway.snapshot import Snapshot
 
-START_ATTEMPTS = 5
-"""A worker that failed to start so often in a row would fail for ever."""
 STEADY_SECONDS = 1.0
 """A worker that lived so long is replaced without delay."""
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
-HEARTBEAT_SECONDS = 5.0
+PULSE_SECONDS = 0.5
+"""Between two signs of life of one worker."""
+COUNT_SECONDS = 5.0
+"""Between two times that its counters are noted, as it may die without notice."""
 
 
 class Supervisor:
@@ -46,7 +49,6 @@ class Supervisor:
         self._turn = asyncio.Lock()
         """A worker must not start in the middle of a reload: it would miss half of it."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._failure: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._past = Metrics()
         """Counters of workers that have ended."""
         on_child_end(self._on_child)
@@ -62,8 +64,7 @@ class Supervisor:
             self._is_stopping = True
             raise StartupError(str(group.exceptions[0])) from group
         for number in self._numbers:
-            self._spawn(self._keep_alive(number))
-        self._spawn(self._watch_pulse())
+            self._spawn(self._look_after(number))
 
     async def replace(self, snapshot: Snapshot, bound: Sequence[Bound], generation: int) -> None:
         """Have all workers prepare, and commit if all could. A worker that dies meanwhile comes back with the new."""
@@ -72,15 +73,15 @@ class Supervisor:
             outcomes = await _of_all(workers, lambda worker: worker.prepare(snapshot, bound, generation))
             for outcome in outcomes:
                 if isinstance(outcome, StartupError | TimeoutError):
-                    await self._of_serving(lambda worker: worker.tell("abandon"))
+                    await self._tell_serving("abandon")
                     raise StartupError(str(outcome) or "a worker did not answer")
             self._snapshot, self._bound, self._generation = snapshot, tuple(bound), generation
-            await self._of_serving(lambda worker: worker.tell("commit"))
+            await self._tell_serving("commit")
 
     async def stop_accepting(self) -> None:
         """Leave the sockets alone; a worker that dies from now on is not replaced."""
         self._is_stopping = True
-        await self._of_serving(lambda worker: worker.tell("stop_accepting"))
+        await self._tell_serving("stop_accepting")
 
     async def finish(self) -> None:
         """Returns when the last request of the last worker has ended."""
@@ -93,17 +94,17 @@ class Supervisor:
             task.cancel()
         await _of_all(list(self._workers.values()), lambda worker: worker.quit())
 
-    async def failure(self) -> str:
-        """Returns when there is no point in going on, with the reason."""
-        return await asyncio.shield(self._failure)
+    @property
+    def is_serving(self) -> bool:
+        return any(worker.is_responsive for worker in self._workers.values())
 
     async def status(self) -> list[dict[str, object]]:
         """One entry for each worker, also if it is just being replaced."""
 
         async def describe(number: int) -> dict[str, object]:
             worker = self._workers[number]
-            described: dict[str, object] = {"worker": number, "pid": worker.pid, "serving": worker.is_serving}
-            if worker.is_serving:
+            described: dict[str, object] = {"worker": number, "pid": worker.pid, "serving": worker.is_responsive}
+            if worker.is_responsive:
                 try:
                     described |= await worker.status()
                 except (ChannelClosedError, TimeoutError):
@@ -114,7 +115,7 @@ class Supervisor:
 
     async def metrics(self) -> Metrics:
         """The sum over all workers there have ever been. One that does not answer counts as last heard."""
-        await self._of_serving(lambda worker: worker.count())
+        await _of_all(self._responsive(), lambda worker: worker.count())
         total = Metrics()
         add_metrics(total, export_metrics(self._past))
         for worker in self._workers.values():
@@ -129,7 +130,7 @@ class Supervisor:
         async def collect(worker: WorkerHandle) -> None:
             remembered.append(await worker.refusals())
 
-        await self._of_serving(collect)
+        await _of_all(self._responsive(), collect)
         return merge_refusals(remembered)
 
     # -- keeping workers alive -------------------------------------------------------------------------------------
@@ -137,8 +138,15 @@ class Supervisor:
     def _serving(self) -> list[WorkerHandle]:
         return [worker for worker in self._workers.values() if worker.is_serving]
 
+    def _responsive(self) -> list[WorkerHandle]:
+        return [worker for worker in self._workers.values() if worker.is_responsive]
+
     async def _start_worker(self, number: int) -> None:
-        worker = self._workers[number] = WorkerHandle(number, self._program)
+        """Raises StartupError, whatever the reason."""
+        try:
+            worker = self._workers[number] = WorkerHandle(number, self._program)
+        except OSError as error:  # no descriptor, process or memory left just now
+            raise StartupError(f"worker {number} cannot be started: {error}") from error
         try:
             await worker.start(self._snapshot, self._bound, self._instance_id, self._generation)
         except StartupError:
@@ -146,12 +154,26 @@ class Supervisor:
             raise
         emit("worker_started", worker=number, worker_pid=worker.pid)
 
+    async def _look_after(self, number: int) -> None:
+        """Keep a worker of this number alive until the process stops, whatever happens to whoever keeps it."""
+        while not self._is_stopping:
+            try:
+                await self._keep_alive(number)
+            except Exception as error:
+                logging.getLogger(__name__).exception("worker %d", number)
+                emit("worker_failed", level=logging.ERROR, worker=number, message=f"internal error: {error!r}")
+                await asyncio.sleep(LONGEST_DELAY)
+
     async def _keep_alive(self, number: int) -> None:
         """Replace the worker of this number whenever it dies."""
         deaths = 0
         while True:
             worker = self._workers[number]
-            code = await worker.wait()
+            watching = asyncio.ensure_future(_watch_pulse(worker))
+            try:
+                code = await worker.wait()
+            finally:
+                watching.cancel()
             if self._is_stopping:
                 return
             self._past.worker_deaths += 1
@@ -166,43 +188,29 @@ class Supervisor:
                 cause=exit_text(code),
             )
             deaths = 0 if worker.age >= STEADY_SECONDS else deaths + 1
-            if not await self._restart(number, deaths):
-                return
+            await self._restart(number, deaths)
 
-    async def _restart(self, number: int, deaths: int) -> bool:
-        """Try until it serves; False if that is hopeless or not wanted any more."""
-        for failures in range(START_ATTEMPTS):
-            tries = deaths + failures
-            await asyncio.sleep(min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (tries - 1)) if tries else 0.0)
+    async def _restart(self, number: int, deaths: int) -> None:
+        """Try until it serves, more and more seldom: what keeps it from starting may pass, a shortage for one."""
+        for tries in itertools.count(deaths):
+            await asyncio.sleep(min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(tries - 1, 10)) if tries else 0.0)
             async with self._turn:
                 if self._is_stopping:
-                    return False
+                    return
                 try:
                     await self._start_worker(number)
                 except StartupError as error:
                     reason = str(error)
                 else:
-                    return True
+                    return
             emit("worker_failed", level=logging.ERROR, worker=number, message=reason)
-            if not self._serving() or failures == START_ATTEMPTS - 1:
-                break
-        if not self._failure.done():
-            self._failure.set_result(f"worker {number} cannot be replaced")
-        return False
 
-    async def _watch_pulse(self) -> None:
-        """End workers that are stuck; remember the counters of the others, who may die without notice."""
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            await self._of_serving(lambda worker: worker.count())
-
-    async def _of_serving(self, ask: Callable[[WorkerHandle], Awaitable[None]]) -> None:
-        """Ask all at once; a worker that does not answer in time is ended, to be replaced."""
+    async def _tell_serving(self, do: str) -> None:
+        """Have it done by all that serve; a worker that does not answer in time is ended, to be replaced."""
         workers = self._serving()
-        for worker, outcome in zip(workers, await _of_all(workers, ask), strict=True):
+        for worker, outcome in zip(workers, await _of_all(workers, lambda one: one.tell(do)), strict=True):
             if isinstance(outcome, TimeoutError):
-                emit("worker_stuck", level=logging.ERROR, worker=worker.number, worker_pid=worker.pid)
-                worker.kill()
+                _end_stuck(worker)
 
     def _on_child(self) -> None:
         for pid, code in reap():
@@ -214,6 +222,29 @@ class Supervisor:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _watch_pulse(worker: WorkerHandle) -> None:
+    """Ask for signs of life until there are none; then end the worker, to be replaced."""
+    loop = asyncio.get_running_loop()
+    counted_at = loop.time()
+    with contextlib.suppress(ChannelClosedError):
+        while True:
+            await asyncio.sleep(PULSE_SECONDS)
+            try:
+                await worker.pulse()
+            except TimeoutError:
+                _end_stuck(worker)
+                return
+            if loop.time() - counted_at >= COUNT_SECONDS:
+                counted_at = loop.time()
+                with contextlib.suppress(TimeoutError):
+                    await worker.count()
+
+
+def _end_stuck(worker: WorkerHandle) -> None:
+    emit("worker_stuck", level=logging.ERROR, worker=worker.number, worker_pid=worker.pid)
+    worker.kill()
 
 
 async def _of_all(

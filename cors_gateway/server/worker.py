@@ -143,10 +143,9 @@ class Worker:
         if self._tracing is not None:
             await self._tracing.close()
 
-    async def failure(self) -> str:
-        """Never returns: what ends this worker ends the process."""
-        never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        return await never
+    @property
+    def is_serving(self) -> bool:
+        return bool(self._servers)
 
     async def status(self) -> list[dict[str, object]]:
         """What this process is busy with."""

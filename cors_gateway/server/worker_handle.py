@@ -25,6 +25,8 @@ START_SECONDS = 60.0
 PREPARE_SECONDS = 30.0
 ANSWER_SECONDS = 20.0
 """A worker that does not answer a simple question for so long is stuck."""
+SILENT_SECONDS = 1.5
+"""A worker that owes an answer for so long cannot be counted on now, though it may come back."""
 QUIT_SECONDS = 2.0
 
 
@@ -32,7 +34,7 @@ class WorkerHandle:
     """Starts the process; ask it with the methods below, all of which raise ChannelClosedError once it has died."""
 
     def __init__(self, number: int, program: Sequence[str]) -> None:
-        """`program` is called with the number of an open socket and with `number`."""
+        """`program` is called with the number of an open socket and with `number`. Raises OSError."""
         self.number = number
         self.began = time.monotonic()
         self.is_serving = False
@@ -40,14 +42,19 @@ class WorkerHandle:
         """Its counters as last heard."""
         self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Set by who reaps children."""
+        self._pulse_asked: float | None = None
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - this program itself
-                [*program, str(theirs.fileno()), str(number)],
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                pass_fds=[theirs.fileno()],
-            )
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603 - this program itself
+                    [*program, str(theirs.fileno()), str(number)],
+                    stdin=subprocess.DEVNULL,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                    pass_fds=[theirs.fileno()],
+                )
+        except BaseException:
+            ours.close()
+            raise
         self._channel = Channel(ours)
 
     def __repr__(self) -> str:
@@ -57,6 +64,12 @@ class WorkerHandle:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def is_responsive(self) -> bool:
+        """Whether it serves and answered lately: a process that was stopped or is stuck serves nobody."""
+        asked = self._pulse_asked
+        return self.is_serving and (asked is None or time.monotonic() - asked < SILENT_SECONDS)
 
     @property
     def age(self) -> float:
@@ -111,18 +124,24 @@ class WorkerHandle:
         """Have `commit`, `abandon`, `stop_accepting` or `finish` done; returns when it is. Raises TimeoutError."""
         await self._channel.ask(do, timeout=timeout)
 
+    async def pulse(self) -> None:
+        """Ask for a sign of life. Raises TimeoutError if there is none within ANSWER_SECONDS."""
+        self._pulse_asked = time.monotonic()
+        await self._channel.ask("pulse", timeout=ANSWER_SECONDS)
+        self._pulse_asked = None
+
     async def status(self) -> dict[str, object]:
-        """What it is busy with. Raises TimeoutError."""
-        status: dict[str, object] = (await self._channel.ask("status", timeout=ANSWER_SECONDS))["status"][0]
+        """What it is busy with. Raises TimeoutError after SILENT_SECONDS: whoever asks wants to know now."""
+        status: dict[str, object] = (await self._channel.ask("status", timeout=SILENT_SECONDS))["status"][0]
         return status
 
     async def count(self) -> None:
-        """Bring `counted` up to date. Raises TimeoutError."""
-        self.counted = (await self._channel.ask("metrics", timeout=ANSWER_SECONDS))["metrics"]
+        """Bring `counted` up to date. Raises TimeoutError after SILENT_SECONDS."""
+        self.counted = (await self._channel.ask("metrics", timeout=SILENT_SECONDS))["metrics"]
 
     async def refusals(self) -> list[Any]:
-        """The origins that it refused lately, as `merge_refusals` takes them. Raises TimeoutError."""
-        exported: list[Any] = (await self._channel.ask("refusals", timeout=ANSWER_SECONDS))["refusals"]
+        """The origins that it refused lately, as `merge_refusals` takes them. Raises TimeoutError after SILENT_SECONDS."""
+        exported: list[Any] = (await self._channel.ask("refusals", timeout=SILENT_SECONDS))["refusals"]
         return exported
 
     def kill(self) -> None:

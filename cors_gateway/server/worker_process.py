@@ -22,10 +22,11 @@ from cors_gateway.server.channel import Channel, Question
 from cors_gateway.server.events import configure
 from cors_gateway.server.listeners import Bound
 from cors_gateway.server.metrics_transfer import export_metrics
+from cors_gateway.server.signals import IGNORED, STOPS
 from cors_gateway.server.worker import Prepared, Worker
 from cors_gateway.snapshot import Snapshot
 
-PARENT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+PARENT_SIGNALS = (*STOPS, signal.SIGHUP, *IGNORED)
 MAX_REFUSALS = 300
 """Refused origins that are handed to the parent at a time; nobody reads more."""
 
@@ -82,6 +83,8 @@ class WorkerProcess:
         match question.do:
             case "start":
                 await self._start(question)
+            case "pulse":
+                pass
             case "quit":
                 self._quit.set()
             case do if self._worker is not None:

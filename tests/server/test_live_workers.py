@@ -1,8 +1,10 @@
 """Several worker processes, as the real command runs them."""
 
 import http.client
+import json
 import os
 import signal
+import time
 from pathlib import Path
 
 from tests.server.backend import Backend
@@ -129,6 +131,46 @@ def test_signals_to_the_whole_process_group_are_left_to_the_parent(tmp_path: Pat
         assert client.getresponse().read() == b"done"
         client.close()
         assert live.exit_code() == 0
+
+
+def test_without_a_worker_that_answers_it_is_not_ready_and_says_so_at_once(tmp_path: Path) -> None:
+    with gateway(tmp_path, _two_workers(admin="127.0.0.1:0")) as live:
+        admin = live.address("admin")
+        live.wait_for("ready")
+        pids = worker_pids(live.process.pid)
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        _wait_for_answer(admin, (503, b"no worker serves\n"))
+        status, body = ask(admin, "GET", "/status")
+        assert (status, [worker["serving"] for worker in json.loads(body)["workers"]]) == (200, [False, False])
+        assert ask(admin, "GET", "/metrics")[0] == 200
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+        _wait_for_answer(admin, (200, b"ready\n"))
+        assert worker_pids(live.process.pid) == pids
+        assert live.stop() == 0
+
+
+def _wait_for_answer(admin: tuple[str, int], expected: tuple[int, bytes]) -> None:
+    until = time.monotonic() + DEADLINE
+    while (answer := ask(admin, "GET", "/readyz")) != expected:
+        assert time.monotonic() < until, answer
+        time.sleep(0.1)
+
+
+def test_workers_killed_again_and_again_are_replaced_as_often(tmp_path: Path) -> None:
+    with gateway(tmp_path, _two_workers()) as live:
+        address = live.address()
+        live.wait_for("ready")
+        for _ in range(4):
+            for pid in worker_pids(live.process.pid):
+                os.kill(pid, signal.SIGKILL)
+            live.wait_for("worker_started")
+            live.wait_for("worker_started")
+
+        assert preflight(address) == 204
+        assert live.stop() == 0
 
 
 def test_readiness_and_reload_are_answered_by_the_parent(tmp_path: Path) -> None:

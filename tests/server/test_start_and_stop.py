@@ -12,7 +12,16 @@ import pytest
 
 from cors_gateway.server.signals import ECHO_SECONDS
 from tests.server.backend import Backend
-from tests.server.live import DEADLINE, ask, command, configuration, gateway, is_open, preflight
+from tests.server.live import (
+    DEADLINE,
+    ask,
+    command,
+    configuration,
+    gateway,
+    is_open,
+    preflight,
+    worker_pids,
+)
 
 
 def test_it_serves_until_sigterm_and_exits_with_0(tmp_path: Path) -> None:
@@ -26,12 +35,28 @@ def test_it_serves_until_sigterm_and_exits_with_0(tmp_path: Path) -> None:
     assert not is_open(address)
 
 
-def test_sigint_is_as_good_as_sigterm(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT], ids=lambda number: number.name)
+def test_other_signals_are_as_good_as_sigterm(tmp_path: Path, number: signal.Signals) -> None:
     with gateway(tmp_path, configuration()) as live:
         live.wait_for("ready")
-        live.send(signal.SIGINT)
+        live.send(number)
 
         assert live.exit_code() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_signals_that_mean_something_to_other_servers_end_nothing(tmp_path: Path, workers: int) -> None:
+    with gateway(tmp_path, configuration(server={"workers": workers})) as live:
+        address = live.address()
+        live.wait_for("ready")
+        pids = worker_pids(live.process.pid)
+        for pid in (live.process.pid, *pids):
+            for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
+                os.kill(pid, number)
+
+        assert [preflight(address) for _ in range(4)] == [204] * 4
+        assert worker_pids(live.process.pid) == pids
+        assert live.stop() == 0
 
 
 def test_an_invalid_configuration_is_exit_code_1_and_names_file_and_line(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -13,12 +13,26 @@ import pytest
 
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.supervisor import Supervisor
+from cors_gateway.server.worker_handle import WorkerHandle
 from cors_gateway.snapshot import Server, Snapshot
 
 DEADLINE = 30.0
 SNAPSHOT = Snapshot(Server(()), None, {}, ())
 
 ENDS_AT_ONCE = (sys.executable, "-c", "raise SystemExit(5)")
+
+ALWAYS_SERVES = """
+import asyncio, socket, sys
+from cors_gateway.server.channel import Channel
+
+async def answer(question):
+    return {"status": [{}]}
+
+async def main():
+    await Channel(socket.socket(fileno=int(sys.argv[1])), answer).closed.wait()
+
+asyncio.run(main())
+"""
 
 SERVES_ONCE = """
 import asyncio, pathlib, socket, sys
@@ -54,35 +68,104 @@ async def test_a_worker_that_cannot_start_fails_the_start() -> None:
             await supervisor.start([])
 
 
-async def test_a_worker_that_cannot_be_replaced_is_a_failure_if_nobody_else_serves(tmp_path: Path) -> None:
+async def test_a_program_that_cannot_be_run_fails_the_start(tmp_path: Path) -> None:
+    async with _supervisor(1, (str(tmp_path / "nothing"),)) as supervisor:
+        with pytest.raises(StartupError, match=r"worker 1 cannot be started: .*No such file"):
+            await supervisor.start([])
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while not is_so():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def _kill(supervisor: Supervisor) -> None:
+    """The first worker."""
+    os.kill(cast("int", (await supervisor.status())[0]["pid"]), signal.SIGKILL)
+
+
+async def test_a_worker_comes_back_as_soon_as_it_can(tmp_path: Path) -> None:
     async with _supervisor(1, (sys.executable, "-c", SERVES_ONCE, str(tmp_path))) as supervisor:
         await supervisor.start([])
-        (status,) = await supervisor.status()
-        os.kill(cast("int", status["pid"]), signal.SIGKILL)
+        await _kill(supervisor)
+        await _until(lambda: not supervisor.is_serving)
+        await asyncio.sleep(1)  # several times in vain
+        assert not supervisor.is_serving
+        (tmp_path / "1").unlink()
 
-        assert await supervisor.failure() == "worker 1 cannot be replaced"
+        await _until(lambda: supervisor.is_serving)
+
+
+async def test_a_process_that_cannot_even_be_made_is_tried_again(tmp_path: Path) -> None:
+    """As with a shortage of descriptors or processes: here the program is away for a while."""
+    program, away = tmp_path / "worker", tmp_path / "away"
+    program.write_text(f"#!{sys.executable}\n{ALWAYS_SERVES}")
+    program.chmod(0o755)
+    async with _supervisor(1, (str(program),)) as supervisor:
+        await supervisor.start([])
+        program.rename(away)
+        await _kill(supervisor)
+        await _until(lambda: not supervisor.is_serving)
+        await asyncio.sleep(0.5)
+        away.rename(program)
+
+        await _until(lambda: supervisor.is_serving)
+
+
+async def test_a_keeper_that_fails_goes_on_keeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cors_gateway.server.supervisor.LONGEST_DELAY", 0.05)
+    failures = iter([RuntimeError("out of luck")])
+
+    class Unlucky(WorkerHandle):
+        async def wait(self) -> int:
+            for failure in failures:
+                raise failure
+            return await super().wait()
+
+    monkeypatch.setattr("cors_gateway.server.supervisor.WorkerHandle", Unlucky)
+    async with _supervisor(1, (sys.executable, "-c", ALWAYS_SERVES)) as supervisor:
+        await supervisor.start([])
+        (first,) = await supervisor.status()
+        await asyncio.sleep(0.1)
+        await _kill(supervisor)
+        async with asyncio.timeout(DEADLINE):
+            while (await supervisor.status())[0]["pid"] == first["pid"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert next(failures, None) is None
 
 
 async def test_the_others_go_on_while_one_cannot_be_replaced(tmp_path: Path) -> None:
     async with _supervisor(2, (sys.executable, "-c", SERVES_ONCE, str(tmp_path))) as supervisor:
         await supervisor.start([])
-        dying, _ = await supervisor.status()
-        os.kill(cast("int", dying["pid"]), signal.SIGKILL)
-        failing = asyncio.ensure_future(supervisor.failure())
-        await asyncio.wait({failing}, timeout=1)
+        await _kill(supervisor)
+        await asyncio.sleep(1)
         gone, other = await supervisor.status()
 
-        assert not failing.done()
         assert (gone["serving"], other["serving"]) == (False, True)
-        failing.cancel()
+        assert supervisor.is_serving
 
 
-NEVER_SAYS_WHAT_IT_COUNTED = """
+async def test_a_worker_that_stands_still_does_not_count_until_it_goes_on() -> None:
+    async with _supervisor(1, (sys.executable, "-c", ALWAYS_SERVES)) as supervisor:
+        await supervisor.start([])
+        (status,) = await supervisor.status()
+        pid = cast("int", status["pid"])
+        os.kill(pid, signal.SIGSTOP)
+        await _until(lambda: not supervisor.is_serving)
+        assert (await supervisor.status())[0]["serving"] is False
+        os.kill(pid, signal.SIGCONT)
+
+        await _until(lambda: supervisor.is_serving)
+        assert (await supervisor.status())[0]["pid"] == pid
+
+
+NEVER_SHOWS_LIFE = """
 import asyncio, socket, sys
 from cors_gateway.server.channel import Channel
 
 async def answer(question):
-    if question.do == "metrics":
+    if question.do == "pulse":
         await asyncio.sleep(1000)
     return {"status": [{}]}
 
@@ -94,9 +177,9 @@ asyncio.run(main())
 
 
 async def test_a_worker_that_is_stuck_is_ended_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cors_gateway.server.supervisor.HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr("cors_gateway.server.supervisor.PULSE_SECONDS", 0.05)
     monkeypatch.setattr("cors_gateway.server.worker_handle.ANSWER_SECONDS", 0.05)
-    async with _supervisor(1, (sys.executable, "-c", NEVER_SAYS_WHAT_IT_COUNTED)) as supervisor:
+    async with _supervisor(1, (sys.executable, "-c", NEVER_SHOWS_LIFE)) as supervisor:
         await supervisor.start([])
         (first,) = await supervisor.status()
         async with asyncio.timeout(DEADLINE):
