@@ -103,7 +103,11 @@ class Supervisor:
 
         async def describe(number: int) -> dict[str, object]:
             worker = self._workers[number]
-            described: dict[str, object] = {"worker": number, "pid": worker.pid, "serving": worker.is_responsive}
+            described: dict[str, object] = {
+                "worker": number,
+                "pid": worker.pid,
+                "serving": worker.is_responsive,
+            }
             if worker.is_responsive:
                 try:
                     described |= await worker.status()
@@ -161,7 +165,9 @@ class Supervisor:
                 await self._keep_alive(number)
             except Exception as error:
                 logging.getLogger(__name__).exception("worker %d", number)
-                emit("worker_failed", level=logging.ERROR, worker=number, message=f"internal error: {error!r}")
+                emit(
+                    "worker_failed", level=logging.ERROR, worker=number, message=f"internal error: {error!r}"
+                )
                 await asyncio.sleep(LONGEST_DELAY)
 
     async def _keep_alive(self, number: int) -> None:

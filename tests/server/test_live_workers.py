@@ -142,7 +142,10 @@ def test_without_a_worker_that_answers_it_is_not_ready_and_says_so_at_once(tmp_p
             os.kill(pid, signal.SIGSTOP)
         _wait_for_answer(admin, (503, b"no worker serves\n"))
         status, body = ask(admin, "GET", "/status")
-        assert (status, [worker["serving"] for worker in json.loads(body)["workers"]]) == (200, [False, False])
+        assert (status, [worker["serving"] for worker in json.loads(body)["workers"]]) == (
+            200,
+            [False, False],
+        )
         assert ask(admin, "GET", "/metrics")[0] == 200
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
