@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from cors_gateway.snapshot import Snapshot
+from tests.proxy.bench import Bench
 from tests.proxy.stage import Starter, start
 from tests.wire.raw_backend import RawBackend, bound_socket
 
@@ -47,3 +49,13 @@ def backend(sockets: Callable[[], socket.socket]) -> RawBackend:
 def other(sockets: Callable[[], socket.socket]) -> RawBackend:
     """Another one."""
     return RawBackend(sockets())
+
+
+@pytest.fixture(scope="session")
+def benches() -> Iterator[Callable[[Snapshot], Bench]]:
+    """Makes gateways on fake transports; their loop never runs."""
+    loop = asyncio.new_event_loop()
+    quiet, other = socket.socketpair()
+    with quiet, other:
+        yield lambda snapshot: Bench(snapshot, loop, quiet)
+    loop.close()

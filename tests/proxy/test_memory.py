@@ -1,0 +1,207 @@
+"""What is remembered, one memory at a time: that it is used, and what makes it invalid."""
+
+from collections.abc import Callable
+
+import pytest
+
+from cors_gateway.snapshot import Snapshot
+from tests.proxy.bench import Bench, Seen, Work, snapshot, watched, written
+
+LISTED, OTHER = "https://app.example.com", "https://b.example.com"
+APP = {"allow_origins": [LISTED], "allow_methods": ["PUT"], "on_disallowed_request": "reject"}
+TWINS = [{"name": "a", "path": "/a/", "cors": "app"}, {"name": "b", "path": "/b/", "cors": "app"}]
+ASKED = {"Origin": LISTED, "Access-Control-Request-Method": "PUT"}
+REFUSED = ASKED | {"Origin": OTHER}
+WARM = 8
+"""Repetitions after which all that can be remembered is."""
+
+Benches = Callable[[Snapshot], Bench]
+
+
+@pytest.fixture(scope="module", name="twins")
+def _twins(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """Two routes under one policy, and a third on another host."""
+    third = {"name": "third", "host": "other.test", "path": "/a/", "cors": "passthrough"}
+    return snapshot(tmp_path_factory.mktemp("twins"), {"app": APP}, [*TWINS, third])
+
+
+@pytest.fixture(scope="module", name="stricter")
+def _stricter(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """What comes with a reload: the origin is another one."""
+    policies = {"app": APP | {"allow_origins": [OTHER]}}
+    return snapshot(tmp_path_factory.mktemp("stricter"), policies, TWINS)
+
+
+def warm(bench: Bench, data: bytes, connection: int = 0) -> Seen:
+    """Ask until nothing about the request is new. Gives what came of it."""
+    for _ in range(WARM):
+        bench.ask(data, connection=connection)
+    with watched() as work:
+        bench.send(data, connection)
+    assert work() is Work.NOTHING
+    bench.reply("204 No Content")
+    return bench.take(connection)
+
+
+def route_of(seen: Seen) -> object:
+    (row,) = seen.rows
+    return row["route"]
+
+
+def test_host_is_looked_up_again_when_it_changes_on_a_connection(benches: Benches, twins: Snapshot) -> None:
+    bench = benches(twins)
+    assert route_of(warm(bench, written("GET /a/x", {"Origin": LISTED}))) == "a"
+    seen = bench.ask(written("GET /a/x", {"Origin": LISTED}, host="other.test"))
+    assert (route_of(seen), b"\r\nHost: other.test\r\n" in seen.request) == ("third", True)
+    assert route_of(bench.ask(written("GET /a/x", {"Origin": LISTED}))) == "a"
+
+
+@pytest.mark.parametrize("name", ["Cookie", "Referer", "X-Anything", "If-None-Match"])
+def test_the_backend_gets_the_value_of_this_request(benches: Benches, twins: Snapshot, name: str) -> None:
+    bench = benches(twins)
+    warm(bench, written("GET /a/x", {"Origin": LISTED, name: "0"}))
+    for value in ("1", "2", "3", "2"):
+        with watched() as work:
+            bench.send(written("GET /a/x", {"Origin": LISTED, name: value}))
+        assert work() is Work.COMPARING
+        bench.reply("204 No Content")
+        assert bench.take().request.count(b"\r\n%b: %b\r\n" % (name.encode(), value.encode())) == 1
+
+
+def test_the_same_fields_in_another_order_go_on_in_that_order(benches: Benches, twins: Snapshot) -> None:
+    """What the fields say is one remembered value for both; which line is which is not."""
+    bench = benches(twins)
+    orders = (
+        {"Cookie": "1", "Host": "gateway.test", "Origin": LISTED},
+        {"Host": "gateway.test", "Cookie": "1", "Origin": LISTED},
+        {"Host": "gateway.test", "Origin": LISTED, "Cookie": "1"},
+        {"Host": "gateway.test", "Accept": "1", "Origin": LISTED, "Cookie": "1"},
+    )
+    expected = [benches(twins).ask(written("GET /a/x", fields)) for fields in orders]
+    for _ in range(WARM):
+        assert [bench.ask(written("GET /a/x", fields)) for fields in orders] == expected
+    with watched() as work:
+        bench.send(written("GET /a/x", orders[0]))
+    assert work() is Work.DECIDING
+
+
+@pytest.mark.parametrize("line", ["OPTIONS /a/x", "GET /a/x"])
+def test_a_reload_ends_what_was_remembered(
+    benches: Benches, twins: Snapshot, stricter: Snapshot, line: str
+) -> None:
+    bench = benches(twins)
+    data = written(line, ASKED)
+    before, after = benches(twins).ask(data), benches(stricter).ask(data)
+    assert before != after
+    for _ in range(2):
+        assert warm(bench, data)[:3] == before[:3]
+        bench.reload(stricter)
+        assert bench.ask(data)[:3] == after[:3]
+        assert warm(bench, data)[:3] == after[:3]
+        bench.reload(twins)
+        assert bench.ask(data)[:3] == before[:3]
+
+
+def test_a_preflight_is_counted_under_the_configuration_in_service(benches: Benches, twins: Snapshot) -> None:
+    """Also where both configurations say the same."""
+    bench = benches(twins)
+    warm(bench, written("OPTIONS /a/x", ASKED))
+    bench.reload(twins)
+    with watched() as work:
+        bench.send(written("OPTIONS /a/x", ASKED))
+    assert work() is not Work.NOTHING
+
+
+@pytest.mark.parametrize("fields", [ASKED, REFUSED], ids=["granted", "refused"])
+@pytest.mark.parametrize("line", ["OPTIONS /a/x", "GET /a/x"])
+@pytest.mark.parametrize("begun", [0, 20])
+def test_while_draining_a_repeated_request_ends_its_connection(
+    benches: Benches, twins: Snapshot, line: str, begun: int, fields: dict[str, str]
+) -> None:
+    """A connection outlives the beginning of the drain if half a head is there, or an answer is not sent yet."""
+    bench, fresh = benches(twins), benches(twins)
+    data = written(line, fields)
+    warm(bench, data)
+    bench.near().queued = fresh.near().queued = 1
+    for each in (bench, fresh):
+        if begun:
+            each.send(data[:begun])
+        each.drain()
+    seen = bench.ask(data[begun:])
+    assert seen[:3] == fresh.ask(data[begun:])[:3]
+    assert b"\r\nConnection: close\r\n" in seen.answer
+    assert bench.near().ended or bench.near().has_sent_eof
+
+
+@pytest.mark.parametrize("fields", [ASKED, REFUSED], ids=["granted", "refused"])
+def test_a_remembered_preflight_counts_for_the_route_it_asks_about(
+    benches: Benches, twins: Snapshot, fields: dict[str, str]
+) -> None:
+    """The answer is the policy's, and one for both; the counters are the route's."""
+    bench = benches(twins)
+    warm(bench, written("OPTIONS /a/x", fields))
+    for path in ("/b/x", "/a/x", "/b/x", "/b/y", "/a/y"):
+        before = bench.counted()
+        with watched() as work:
+            seen = bench.ask(written(f"OPTIONS {path}", fields))
+        assert work() in {Work.ROUTING, Work.NOTHING}
+        expected = benches(twins)
+        assert seen == expected.ask(written(f"OPTIONS {path}", fields))
+        assert bench.counted() - before == expected.counted()
+        before = bench.counted()
+        assert route_of(warm(bench, written(f"OPTIONS {path}", fields))) == path[1]
+        assert sum((bench.counted() - before).values()) == 2 * (WARM + 1)
+
+
+def test_connections_do_not_mix_up_the_routes_of_their_preflights(benches: Benches, twins: Snapshot) -> None:
+    """The first connections read the fields, the later ones share what was remembered of them."""
+    bench = benches(twins)
+    asks = {route: written(f"OPTIONS /{route}/x", ASKED) for route in "ab"}
+    for connection in range(4):
+        warm(bench, asks["a"], connection)
+    for _ in range(3):
+        for connection, route in enumerate("abab"):
+            assert route_of(bench.ask(asks[route], connection=connection)) == route
+    # One that is followed by another request is answered from memory too, and not taken down as the last.
+    assert route_of(bench.ask(asks["a"], connection=2)) == "a"
+    bench.send(asks["b"] + written("GET /nowhere", {}), 3)
+    assert [row["route"] for row in bench.take(3).rows] == ["b", "_none"]
+    assert route_of(bench.ask(asks["a"], connection=2)) == "a"
+
+
+def test_connections_do_not_mix_up_their_decisions(benches: Benches, twins: Snapshot) -> None:
+    bench = benches(twins)
+    asks = [written("GET /a/x", fields) for fields in ({"Origin": LISTED}, {"Origin": OTHER}, {})]
+    for data in asks:
+        warm(bench, data)
+    before = bench.counted()
+    expected = [benches(twins).ask(data)[:3] for data in asks]
+    for _ in range(3):
+        assert [bench.ask(data, connection=number)[:3] for number, data in enumerate(asks)] == expected
+    reasons = (("actual", "allowed"), ("actual", "origin_not_allowed"), ("not_cors", "not_cors"))
+    counted = bench.counted() - before
+    assert [counted["decision", "a", kind, reason] for kind, reason in reasons] == [3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("line", "fields", "decision"),
+    [
+        ("GET /a/x", {"Origin": LISTED}, ("actual", "allowed")),
+        ("GET /a/x", {"Origin": OTHER}, ("actual", "origin_not_allowed")),
+        ("GET /a/x", {}, ("not_cors", "not_cors")),
+        ("OPTIONS /a/x", ASKED, ("preflight", "allowed")),
+        ("OPTIONS /a/x", REFUSED, ("preflight", "origin_not_allowed")),
+    ],
+)
+def test_every_repetition_is_counted(
+    benches: Benches, twins: Snapshot, line: str, fields: dict[str, str], decision: tuple[str, str]
+) -> None:
+    bench = benches(twins)
+    for times in range(1, WARM):
+        seen = bench.ask(written(line, fields))
+        (row,) = seen.rows
+        status = f"{str(row['status'])[0]}xx"
+        assert bench.counted() == {
+            ("request", "a", line.partition(" ")[0], status): times,
+            ("decision", "a", *decision): times,
+        }
