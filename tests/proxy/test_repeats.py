@@ -1,26 +1,15 @@
 """What a connection remembers saves work and nothing else: every request is treated as if it were the first one."""
 
-import asyncio
 import itertools
-import json
-import re
-import socket
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cors_gateway.config.load import load
-from cors_gateway.observe.metrics import Metrics
-from cors_gateway.observe.record import RequestRecord
-from cors_gateway.proxy.client import ClientConnection
-from cors_gateway.proxy.gateway import Gateway
-from cors_gateway.proxy.upstream import UpstreamConnection
 from cors_gateway.snapshot import Snapshot
-from tests.proxy.fakes import FakeTransport
+from tests.proxy.bench import Bench, Seen, snapshot, written
 
 LISTED, OTHER, STRANGER = "https://app.example.com", "https://b.example.com", "https://evil.example"
 POLICIES = {
@@ -97,139 +86,60 @@ def conversations(draw: st.DrawFn) -> list[Turn]:
     return turns
 
 
-class Bench:
-    """A gateway with one client connection and one kept connection to its backend."""
-
-    def __init__(self, snapshot: Snapshot, loop: asyncio.AbstractEventLoop, quiet: socket.socket) -> None:
-        self.log = Log()
-        self.metrics = Metrics()
-        gateway = Gateway(snapshot, loop=loop, instance_id="x", metrics=self.metrics, access_log=self.log)
-        gateway.clock.date_line = b"Date: now\r\n"
-        self.near, self.far = QuietTransport(quiet), QuietTransport(quiet)
-        self.client = ClientConnection(gateway, is_tls=False)
-        self.client.connection_made(self.near)
-        pool = gateway.active.pools["backend"]
-        self.upstream = UpstreamConnection(pool, pool.servers[0])
-        self.upstream.connection_made(self.far)
-        pool.release(self.upstream)
-
-    def take(self, turn: Turn) -> tuple[object, ...]:
-        """What backend, client and operators get. The gateway's own identifiers are masked."""
-        lines = [f"{turn.line} HTTP/1.1", *[f"{name}: {value}" for name, value in turn.fields.items()]]
-        self.client.data_received(("\r\n".join(lines) + "\r\n\r\n").encode())
-        if self.far.written:
-            self.upstream.data_received(
-                f"HTTP/1.1 {turn.response}|Date: then||".replace("|", "\r\n").encode()
-            )
-        seen = self.far.written, self.near.written
-        self.far.written = self.near.written = b""
-        request = re.sub(rb"X-Request-Id: [0-9a-f]{32}", b"X-Request-Id: ...", seen[0])
-        refused = [replace(entry, count=0, last=0.0) for entry in self.metrics.refusals.latest(1)]
-        return request, seen[1], self.log.take(), refused
+Benches = Callable[[Snapshot], Bench]
 
 
-class Log:
-    """An access log that keeps what says something about the request."""
-
-    def __init__(self) -> None:
-        self._rows: list[tuple[object, ...]] = []
-
-    def record(self, record: RequestRecord) -> None:
-        said = (record.method, record.target, record.host, record.client, record.origin, record.traceparent)
-        came_to = (record.stats.name, record.tally.kind, record.tally.reason, record.status, record.bytes_out)
-        self._rows.append((*said, *came_to))
-
-    def take(self) -> list[tuple[object, ...]]:
-        rows, self._rows = self._rows, []
-        return rows
+def take(bench: Bench, turn: Turn) -> Seen:
+    return bench.ask(written(turn.line, turn.fields), turn.response)
 
 
-class QuietTransport(FakeTransport):
-    """With a socket on which nothing ever happens."""
-
-    def __init__(self, quiet: socket.socket) -> None:
-        super().__init__()
-        self._extra = {"socket": quiet, "peername": ("127.0.0.1", 50000)}
-
-
-@pytest.fixture(scope="module", name="snapshot", params=[[], ["loopback"]], ids=["stranger", "trusted"])
-def _snapshot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    document = {
-        "version": 1,
-        "server": {"listen": ["127.0.0.1:0"], "trusted_proxies": request.param},
-        "upstreams": {"backend": {"servers": ["http://127.0.0.1:1"]}},
-        "policies": POLICIES,
-        "routes": [
-            {"name": cors, "path": path, "upstream": "backend", "cors": cors, "strip_prefix": path == "/any/"}
-            for path, cors in ROUTES.items()
-        ]
-        + [
-            {"name": "elsewhere", "host": "other.test", "path": "/api/", "upstream": "backend", "cors": "any"}
-        ],
-    }
-    path = tmp_path_factory.mktemp("repeats") / "gateway.yaml"
-    path.write_text(json.dumps(document))
-    loaded = load(path, {})
-    assert loaded.snapshot is not None, loaded.problems
-    return loaded.snapshot
+@pytest.fixture(scope="module", name="served", params=[[], ["loopback"]], ids=["stranger", "trusted"])
+def _served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    routes = [
+        {"name": cors, "path": path, "cors": cors, "strip_prefix": path == "/any/"}
+        for path, cors in ROUTES.items()
+    ]
+    elsewhere = {"name": "elsewhere", "host": "other.test", "path": "/api/", "cors": "any"}
+    directory = tmp_path_factory.mktemp("repeats")
+    return snapshot(directory, POLICIES, [*routes, elsewhere], trusted_proxies=request.param)
 
 
-@pytest.fixture(scope="module", name="loop")
-def _loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
-
-
-@pytest.fixture(scope="module", name="quiet")
-def _quiet() -> Iterator[socket.socket]:
-    quiet, other = socket.socketpair()
-    with quiet, other:
-        yield quiet
-
-
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(turns=conversations())
 def test_a_request_is_treated_as_if_it_were_the_first(
-    snapshot: Snapshot, loop: asyncio.AbstractEventLoop, quiet: socket.socket, turns: list[Turn]
+    benches: Benches, served: Snapshot, turns: list[Turn]
 ) -> None:
-    shared = Bench(snapshot, loop, quiet)
+    shared = benches(served)
     for turn in turns:
-        alone = Bench(snapshot, loop, quiet)
-        told, expected = shared.take(turn), alone.take(turn)
+        told, expected = take(shared, turn), take(benches(served), turn)
         assert told[:3] == expected[:3], turn
-        assert not expected[3] or told[3] == expected[3], turn
-        if shared.near.ended or shared.near.has_sent_eof:
+        assert not expected.refused or told.refused == expected.refused, turn
+        if shared.near().ended or shared.near().has_sent_eof:
             break
 
 
-def test_the_test_reaches_backend_and_memory(
-    snapshot: Snapshot, loop: asyncio.AbstractEventLoop, quiet: socket.socket
-) -> None:
-    shared = Bench(snapshot, loop, quiet)
+def test_the_test_reaches_backend_and_memory(benches: Benches, served: Snapshot) -> None:
+    shared = benches(served)
     fields = {"Host": "gateway.test", "Origin": LISTED}
-    request, answer = shared.take(Turn("GET /api/x", fields, RESPONSES[0]))[:2]
-    assert isinstance(request, bytes)
-    assert isinstance(answer, bytes)
-    assert request.startswith(b"GET /api/x HTTP/1.1\r\n")
-    assert b"\r\nAccess-Control-Allow-Origin: https://app.example.com\r\n" in answer
+    seen = take(shared, Turn("GET /api/x", fields, RESPONSES[0]))
+    assert seen.request.startswith(b"GET /api/x HTTP/1.1\r\n")
+    assert b"\r\nAccess-Control-Allow-Origin: https://app.example.com\r\n" in seen.answer
     asked = fields | {"Access-Control-Request-Method": "PUT"}
-    answers = [shared.take(Turn("OPTIONS /api/x", asked, "")) for _ in itertools.repeat(None, 5)]
+    answers = [take(shared, Turn("OPTIONS /api/x", asked, "")) for _ in itertools.repeat(None, 5)]
     assert answers == [answers[0]] * 5
-    assert b"\r\nAccess-Control-Allow-Methods:" in answers[0][1]  # type: ignore[operator]
-    assert shared.client.gateway.active.answers
+    assert b"\r\nAccess-Control-Allow-Methods:" in answers[0].answer
 
 
 @pytest.mark.parametrize("origin", [LISTED, OTHER, STRANGER])
 def test_a_preflight_from_memory_is_that_of_its_route(
-    snapshot: Snapshot, loop: asyncio.AbstractEventLoop, quiet: socket.socket, origin: str
+    benches: Benches, served: Snapshot, origin: str
 ) -> None:
-    shared = Bench(snapshot, loop, quiet)
+    shared = benches(served)
     fields = {"Host": "gateway.test", "Origin": origin, "Access-Control-Request-Method": "PUT"}
     for path in ("/api/x", "/any/x", "/api/x", "/strict/x", "/off/x", "/api/y"):
         turn = Turn(f"OPTIONS {path}", fields, "")
-        expected = Bench(snapshot, loop, quiet).take(turn)
-        answers = [shared.take(turn) for _ in range(5)]
+        expected = take(benches(served), turn)
+        answers = [take(shared, turn) for _ in range(5)]
         # Who was refused last is still known when the next one is not.
         assert [told[:3] for told in answers] == [expected[:3]] * 5, path
-        assert not expected[3] or [told[3] for told in answers] == [expected[3]] * 5, path
+        assert not expected.refused or [told.refused for told in answers] == [expected.refused] * 5, path
