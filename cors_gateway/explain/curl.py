@@ -7,7 +7,8 @@ import shlex
 
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Explanation
-from cors_gateway.policy.browser import is_forbidden_request_header, sends_origin
+from cors_gateway.policy.browser import sends_origin
+from cors_gateway.policy.fetch import is_forbidden_request_header
 from cors_gateway.snapshot import Server, TcpListener, UnixListener
 
 _ANYWHERE = {"0.0.0.0": "localhost", "::": "localhost"}

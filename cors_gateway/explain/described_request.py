@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from cors_gateway.http1.grammar import has_only_value_bytes, is_token, is_valid_host
 from cors_gateway.http1.request_line import MAX_METHOD
-from cors_gateway.policy.browser import Call, normalise_method
+from cors_gateway.policy.browser import Call
+from cors_gateway.policy.fetch import normalise_method
 from cors_gateway.policy.origin import parse_origin
 from cors_gateway.policy.pattern import is_loopback
 from cors_gateway.policy.pattern_fault import quoted

@@ -18,8 +18,8 @@ from cors_gateway.explain.judgement import (
 from cors_gateway.explain.remedy import find_remedy
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.request_line import parse_request_line
-from cors_gateway.policy.browser import is_forbidden_method
 from cors_gateway.policy.compiled import CompiledPolicy
+from cors_gateway.policy.fetch import is_forbidden_method
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Reason
 from cors_gateway.routing import HostRoutes, RouteKey, RouteTable

@@ -14,13 +14,12 @@ from cors_gateway.policy.browser import (
     Lines,
     cors_fault,
     exposed_names,
-    is_forbidden_method,
-    is_forbidden_request_header,
     preflight_causes,
     preflight_fault,
     sends_origin,
 )
 from cors_gateway.policy.compiled import CompiledPolicy
+from cors_gateway.policy.fetch import is_forbidden_method, is_forbidden_request_header
 from cors_gateway.policy.grant import ActualDecision
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.reason import Kind, Reason

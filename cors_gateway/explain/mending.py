@@ -8,18 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from cors_gateway.config.lint.finding import Finding, PolicyInput
-from cors_gateway.config.lint.policy_rules import build_policy, lint_policy
+from cors_gateway.config.lint.finding import Finding
+from cors_gateway.config.lint.policy_rules import lint_policy
+from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.written_policy import policy_of
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Explanation
 from cors_gateway.explain.judgement import enforced, judge
-from cors_gateway.explain.written import FLAGS
 from cors_gateway.policy.pattern import parse_pattern
 from cors_gateway.policy.pattern_fault import PatternFault
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Reason
 from cors_gateway.snapshot import Route
 
+FLAGS = {
+    "allow_origins.insecure_credentials": "dangerously_allow_insecure_origins",
+    "allow_origins.public_suffix": "dangerously_allow_public_suffix",
+}
+"""What makes a warning of an error, by the error's code."""
+
+_LISTS = frozenset({"allow_origins", "allow_methods", "allow_headers", "public_origins"})
 _OTHER_NEEDS = 8
 """Rounds that anything but the request's headers can take."""
 
@@ -37,11 +45,11 @@ class BlockedError(Exception):
     """No configuration allows it; the text says why."""
 
 
-def mend(request: Request, route: Route, written: PolicyInput) -> tuple[list[Edit], PolicyInput]:
+def mend(request: Request, route: Route, written: PolicySection) -> tuple[list[Edit], PolicySection]:
     """What has to be written into a policy of the route, and the policy with it. Raises BlockedError."""
     edits: list[Edit] = []
     for _ in range(len(request.headers) + _OTHER_NEEDS):
-        policy = build_policy(written)
+        policy = policy_of(written)
         attempt = judge(request, replace(route, policy=policy, origin_locations=()), enforced(policy))
         if attempt.is_allowed:
             return edits, written
@@ -89,26 +97,14 @@ def _allow_origin(action: Literal["add", "replace"], origin: str) -> Edit:
     return Edit(action, "allow_origins", origin)
 
 
-def _applied(edit: Edit, written: PolicyInput) -> PolicyInput:
-    added = (edit.value,)
-    match edit.key:
-        case "allow_origins" if edit.action == "replace":
-            return replace(written, allow_origins=added)
-        case "allow_origins":
-            return replace(written, allow_origins=(*(written.allow_origins or ()), *added))
-        case "allow_methods":
-            return replace(written, allow_methods=(*(written.allow_methods or ()), *added))
-        case "allow_headers":
-            return replace(written, allow_headers=(*(written.allow_headers or ()), *added))
-        case "public_origins":
-            return replace(written, public_origins=(*(written.public_origins or ()), *added))
-        case "allow_credentials":
-            return replace(written, allow_credentials=True)
-        case _:
-            return replace(written, dangerously_allow_null_origin=True)
+def _applied(edit: Edit, written: PolicySection) -> PolicySection:
+    if edit.key not in _LISTS:
+        return written.model_copy(update={edit.key: True})
+    kept = () if edit.action == "replace" else getattr(written, edit.key) or ()
+    return written.model_copy(update={edit.key: (*kept, edit.value)})
 
 
-def verdict_of_check(known: Sequence[Finding], written: PolicyInput) -> tuple[list[str], list[str]]:
+def verdict_of_check(known: Sequence[Finding], written: PolicySection) -> tuple[list[str], list[str]]:
     """The flags without which `check` would refuse the policy, and what it newly has to say about it.
 
     `known` is what it said before. Raises BlockedError for what no flag permits.

@@ -7,18 +7,19 @@ a policy that lacks something, a route that is closed, and a request that no rou
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from cors_gateway.config.lint.finding import PolicyInput, RouteInput
+from cors_gateway.config.lint.finding import RouteInput
 from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.lint.route_rules import methods as route_methods
+from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.written_policy import section_of
 from cors_gateway.explain import advice
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Change, Explanation, Remedy, Verdict
 from cors_gateway.explain.judgement import enforced, judge
 from cors_gateway.explain.mending import BlockedError, Edit, mend, spoken, verdict_of_check
 from cors_gateway.explain.resemblance import resembling
-from cors_gateway.explain.written import as_written
 from cors_gateway.http1.paths import resolve
-from cors_gateway.policy.browser import is_forbidden_method
+from cors_gateway.policy.fetch import is_forbidden_method
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.reason import Reason
 from cors_gateway.routing import RouteKey, RouteTable
@@ -46,7 +47,7 @@ def find_remedy(explanation: Explanation, routes: Sequence[Route]) -> Remedy | N
 def _mend(explanation: Explanation, route: Route, routes: Sequence[Route]) -> Remedy:
     """Add to the policy of a route what it lacks."""
     instead, doubt = _suspicion(explanation, route)
-    written = as_written(route.policy)
+    written = section_of(route.policy)
     try:
         edits, changed = mend(explanation.request, route, written)
         flags, warnings = verdict_of_check(lint_policy(written), changed)
@@ -72,7 +73,7 @@ def _open(request: Request, route: Route, routes: Sequence[Route]) -> Remedy:
             change = replace(closed, values=(name,))
             return Remedy(changes=(change,), warnings=(doubt,), consequences=(advice.opened(route, name),))
     try:
-        edits, written = mend(request, route, PolicyInput(allow_origins=()))
+        edits, written = mend(request, route, PolicySection(allow_origins=()))
         flags, warnings = verdict_of_check((), written)
     except BlockedError as blocked:
         return Remedy(blocked=str(blocked))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cors_gateway.explain.described_request import Request
-from cors_gateway.policy.browser import is_forbidden_request_header
+from cors_gateway.policy.fetch import is_forbidden_request_header
 from cors_gateway.policy.origin import parse_origin
 from cors_gateway.policy.pattern import is_loopback
 from cors_gateway.policy.pattern_fault import quoted

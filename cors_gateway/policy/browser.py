@@ -9,20 +9,21 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cors_gateway.policy import decide
+from cors_gateway.policy.fetch import (
+    FORBIDDEN_RESPONSE_HEADERS,
+    NON_WILDCARD_REQUEST_HEADER,
+    RESTRICTED_REQUEST_HEADERS,
+    SAFELISTED_METHODS,
+    SAFELISTED_REQUEST_HEADERS,
+    SAFELISTED_RESPONSE_HEADERS,
+    TOKEN_TEXT,
+    is_forbidden_request_header,
+    is_token,
+)
 
 Lines = Sequence[tuple[str, str]]
 """Header fields, names in any case."""
 
-SAFELISTED_METHODS = frozenset(method.decode("ascii") for method in decide.SAFELISTED_METHODS)
-NORMALISED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
-"""Methods that browsers put in upper case; all others are sent as typed (Fetch, "normalize a method")."""
-FORBIDDEN_METHODS = frozenset(method.decode("ascii") for method in decide.FORBIDDEN_METHODS)
-
-SAFELISTED_REQUEST_HEADERS = frozenset(
-    {"accept", "accept-language", "content-language", "content-type", "range"}
-)
-"""Names that need no preflight as long as their values are simple (Fetch, "CORS-safelisted request-header")."""
 SAFELISTED_CONTENT_TYPES = frozenset(
     {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
 )
@@ -30,52 +31,8 @@ MAX_SAFELISTED_VALUE = 128
 MAX_SAFELISTED_VALUES = 1024
 """Characters of one value, and of all safelisted values together."""
 
-FORBIDDEN_REQUEST_HEADERS = frozenset(
-    [
-        "accept-charset",
-        "accept-encoding",
-        "access-control-request-headers",
-        "access-control-request-method",
-        "access-control-request-private-network",
-        "connection",
-        "content-length",
-        "cookie",
-        "cookie2",
-        "date",
-        "dnt",
-        "expect",
-        "host",
-        "keep-alive",
-        "origin",
-        "referer",
-        "set-cookie",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "via",
-    ]
-)
-"""Names that a script cannot set: the browser leaves them out without a word (Fetch, "forbidden request-header")."""
-FORBIDDEN_REQUEST_PREFIXES = ("proxy-", "sec-")
-_METHOD_OVERRIDES = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
-
-SAFELISTED_RESPONSE_HEADERS = frozenset(
-    {
-        "cache-control",
-        "content-language",
-        "content-length",
-        "content-type",
-        "expires",
-        "last-modified",
-        "pragma",
-    }
-)
-FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
-
-_TCHARS = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_NAME = re.compile(_TCHARS)
-_MIME_TYPE = re.compile(rf"({_TCHARS}/{_TCHARS})[ \t\r\n]*(?:;.*)?", re.DOTALL)
+_NAME = TOKEN_TEXT.pattern
+_MIME_TYPE = re.compile(rf"({_NAME}/{_NAME})[ \t\r\n]*(?:;.*)?", re.DOTALL)
 _UNSAFE = re.compile(r'[\x00-\x08\x0a-\x1f"():<>?@\[\\\]{}\x7f]')
 _LANGUAGE = re.compile(r"[0-9A-Za-z *,.;=-]*")
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
@@ -103,30 +60,11 @@ class Call:
         return tuple(sorted({name.lower() for name in _unsafe_names(self.headers)}))
 
 
-def normalise_method(method: str) -> str:
-    """The method as the browser sends it: `put` becomes `PUT`, `patch` stays (Fetch, "normalize a method")."""
-    upper = method.upper()
-    return upper if upper in NORMALISED_METHODS else method
-
-
-def is_forbidden_method(method: str) -> bool:
-    """Whether the browser refuses the call as such."""
-    return method.upper() in FORBIDDEN_METHODS
-
-
-def is_forbidden_request_header(name: str, value: str | None = None) -> bool:
-    """Whether the browser leaves out this header when a script sets it."""
-    name = name.lower()
-    if name in _METHOD_OVERRIDES:
-        return any(is_forbidden_method(method.strip(" \t")) for method in (value or "").split(","))
-    return name in FORBIDDEN_REQUEST_HEADERS or name.startswith(FORBIDDEN_REQUEST_PREFIXES)
-
-
 def is_safelisted_request_header(name: str, value: str | None) -> bool:
     """Whether this header needs no preflight (Fetch, "CORS-safelisted request-header"); see `Call.headers` for None."""
     name = name.lower()
     if value is None:
-        return name in SAFELISTED_REQUEST_HEADERS - {"content-type", "range"}
+        return name in SAFELISTED_REQUEST_HEADERS - RESTRICTED_REQUEST_HEADERS
     if len(value) > MAX_SAFELISTED_VALUE:
         return False
     match name:
@@ -195,7 +133,7 @@ def preflight_fault(call: Call, status: int, answer: Lines) -> str | None:
         return f"Access-Control-Allow-Methods does not list {call.method}"
     listed = {name.lower() for name in headers or ()}
     for name in call.unsafe_headers:
-        covered = not call.credentials and "*" in listed and name != "authorization"
+        covered = not call.credentials and "*" in listed and name != NON_WILDCARD_REQUEST_HEADER
         if name not in listed and not covered:
             return f"Access-Control-Allow-Headers does not list {name}"
     return None
@@ -268,4 +206,4 @@ def _names(answer: Lines, name: str) -> set[str] | None:
     """The elements of a list field, none if it is absent; None if any of them is not a name."""
     parts = [part.strip(" \t") for value in _values(answer, name) for part in value.split(",")]
     names = {part for part in parts if part}
-    return names if all(map(_NAME.fullmatch, names)) else None
+    return names if all(map(is_token, names)) else None

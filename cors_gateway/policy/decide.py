@@ -1,4 +1,4 @@
-"""The questions of the CORS protocol as pure functions: what kind of request, what does it ask, does the policy cover it.
+"""The questions of the CORS protocol as pure functions: what does a preflight ask, does the policy cover it.
 
 Everything here works on received bytes and answers in values. The order of the questions and the bytes of the
 answers are in `compiled.py`.
@@ -6,15 +6,15 @@ answers are in `compiled.py`.
 
 from collections.abc import Collection, Sequence
 
+from cors_gateway.policy import fetch
+from cors_gateway.policy.fetch import TOKEN
 from cors_gateway.policy.policy import Policy
-from cors_gateway.policy.reason import Kind
-from cors_gateway.policy.vary import TOKEN
 
-SAFELISTED_METHODS = frozenset((b"GET", b"HEAD", b"POST"))
-"""Methods that need no listing (Fetch, "CORS-safelisted method")."""
+SAFELISTED_METHODS = frozenset(method.encode("ascii") for method in fetch.SAFELISTED_METHODS)
+FORBIDDEN_METHODS = frozenset(method.encode("ascii") for method in fetch.FORBIDDEN_METHODS)
+"""As received."""
 
-FORBIDDEN_METHODS = frozenset((b"CONNECT", b"TRACE", b"TRACK"))
-"""Methods that no script may use, compared without case (Fetch, "forbidden method")."""
+_NON_WILDCARD = fetch.NON_WILDCARD_REQUEST_HEADER.encode("ascii")
 
 MAX_METHOD_LENGTH = 32
 """Longer methods are refused in requests as well, so a grant would be of no use."""
@@ -24,18 +24,6 @@ MAX_HEADER_LIST = 4096
 
 MAX_EMPTY_ELEMENTS = 16
 """Empty elements over all those lines; RFC 9110 section 5.6.1 asks for "a reasonable number"."""
-
-
-def classify(method: bytes, origin: Sequence[bytes], asked_method: Sequence[bytes]) -> Kind:
-    """Preflight, actual or neither. Lines count when present, even if empty; methods are case-sensitive.
-
-    `asked_method` are the values of `Access-Control-Request-Method`. WebSocket handshakes count as actual requests.
-    """
-    if not origin:
-        return Kind.NOT_CORS
-    if method == b"OPTIONS" and asked_method:
-        return Kind.PREFLIGHT
-    return Kind.ACTUAL
 
 
 def asked_method(lines: Sequence[bytes]) -> bytes | None:
@@ -87,6 +75,6 @@ def first_uncovered_header(policy: Policy, names: Sequence[bytes], listed: Colle
     for name in names:
         if name in listed:
             continue
-        if not policy.any_header or (name == b"authorization" and not policy.allow_credentials):
+        if not policy.any_header or (name == _NON_WILDCARD and not policy.allow_credentials):
             return name
     return None

@@ -77,11 +77,6 @@ def is_loopback(host: str) -> bool:
     return is_ipv4(name) and IPv4Address(name).is_loopback
 
 
-def wildcard_base(pattern: OriginPattern) -> str | None:
-    """The name whose subdomains are meant; None if the pattern has no `*.`."""
-    return pattern.host if pattern.subdomains else None
-
-
 def covers(wide: OriginPattern, narrow: OriginPattern) -> bool:
     """Whether `wide` matches every origin that `narrow` matches. Never true of regular expressions."""
     if PatternKind.REGEX in (wide.kind, narrow.kind) or wide.scheme != narrow.scheme:

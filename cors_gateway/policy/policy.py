@@ -1,11 +1,16 @@
 """A policy as a value: what the operator decided, already validated and normalised, nothing computed.
 
 The YAML contract is in `config/`; the bytes that answer requests are compiled from these values in `compiled.py`.
+
+A new key of a policy touches four modules besides the one that acts on it: `config/models/policy.py` (how it is written),
+this one (what it is), `config/written_policy.py` (from one to the other and back), and `difference.py` (whether it widens
+access). A test over the fields of `Policy` fails for a key that one of them, or the page of `admin/`, does not know.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cors_gateway.policy.fetch import SAFELISTED_METHODS
 from cors_gateway.policy.pattern import OriginPattern
 
 
@@ -27,7 +32,7 @@ class Policy:
     any_origin: bool = False
     """`allow_origins: ["*"]`; never together with credentials (Fetch, CORS check)."""
     allow_null_origin: bool = False
-    allow_methods: tuple[str, ...] = ("GET", "HEAD", "POST")
+    allow_methods: tuple[str, ...] = SAFELISTED_METHODS
     """Normalised as browsers do (Fetch, "normalize a method"), in the order written, without `*`."""
     any_method: bool = False
     allow_headers: tuple[str, ...] = ()
@@ -52,6 +57,10 @@ class Policy:
     cross_origin_resource_policy: str | None = None
     websocket_origin_check: bool = False
     report_only: bool = False
+    allow_insecure_origins: bool = False
+    """`dangerously_allow_insecure_origins`: as the next one, it changes what may be written, never what is decided."""
+    allow_public_suffix: bool = False
+    """`dangerously_allow_public_suffix`."""
 
 
 DISABLED = Policy(mode=Mode.DISABLED)

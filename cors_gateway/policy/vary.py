@@ -4,11 +4,9 @@ Nothing a backend listed in `Vary` is ever lost (RFC 9110 section 12.5.5): a cac
 varies on serves one user's answer to another.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
-TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""RFC 9110 section 5.6.2."""
+from cors_gateway.policy.fetch import TOKEN
 
 
 def merge_vary(lines: Sequence[bytes], tokens: Sequence[bytes]) -> bytes:

@@ -7,6 +7,7 @@ from cors_gateway.config.load import load
 from cors_gateway.config.problems import Problem, Severity
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
+from cors_gateway.policy.difference import PolicyDifference, Statement
 from cors_gateway.server.changes import Changes, RouteChange
 from cors_gateway.server.lifecycle import Lifecycle, Phase
 from cors_gateway.server.reload import Outcome, ReloadCounts, ReloadResult
@@ -66,9 +67,10 @@ def worker(pid: int, *, is_healthy: bool = True, connections: int = 3) -> dict[s
     }
 
 
-def applied(*changes: str) -> ReloadResult:
-    """A reload that succeeded."""
-    difference = Changes((RouteChange("api", widened=changes),)) if changes else Changes()
+def applied(*origins: str) -> ReloadResult:
+    """A reload that succeeded, and let these origins in."""
+    wider = (Statement("allow_origins", gained=origins),)
+    difference = Changes((RouteChange("api", PolicyDifference(wider)),)) if origins else Changes()
     return ReloadResult(
         outcome=Outcome.APPLIED, message="replaced", generation=2, time=100.0, changes=difference
     )

@@ -160,7 +160,7 @@ async def test_the_reload_is_shown_with_its_problems(process: StandIn, client: C
 
 
 async def test_a_good_reload_is_shown_with_its_changes(process: StandIn, client: Client) -> None:
-    process.reloads.last = applied("origins: https://b.example")
+    process.reloads.last = applied("https://b.example")
 
     text = await _part(client, "reload-state")
     assert "reload applied" in text

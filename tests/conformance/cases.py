@@ -51,6 +51,12 @@ class HttpCase:
     def __str__(self) -> str:
         return f"{self.id} {self.title}"
 
+    @property
+    def is_preflight(self) -> bool:
+        """Lines count when they are present, even if empty; methods are case-sensitive (Fetch, "CORS-preflight fetch")."""
+        names = {name.lower() for name, _ in self.headers}
+        return self.method == "OPTIONS" and {"origin", "access-control-request-method"} <= names
+
 
 @cache
 def origin_pairs() -> list[OriginPair]:

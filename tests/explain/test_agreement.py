@@ -11,10 +11,9 @@ import pytest
 from cors_gateway.explain.described_request import Request, Target
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Exchange, Explanation
-from cors_gateway.policy.browser import is_forbidden_method
 from cors_gateway.policy.compiled import CompiledPolicy
-from cors_gateway.policy.decide import asked_headers, asked_method, classify
-from cors_gateway.policy.reason import Kind
+from cors_gateway.policy.decide import asked_headers, asked_method
+from cors_gateway.policy.fetch import is_forbidden_method
 from cors_gateway.routing import RouteKey, RouteTable
 from cors_gateway.snapshot import Route, Server, Snapshot, TcpListener
 from tests.conformance.cases import HttpCase, http_cases
@@ -41,7 +40,7 @@ def _received(case: HttpCase, name: str) -> tuple[bytes, ...]:
 def _described() -> Iterator[Described]:
     for case in http_cases():
         origin, asked = _received(case, "Origin"), _received(case, "Access-Control-Request-Method")
-        is_preflight = classify(case.method.encode(), origin, asked) is Kind.PREFLIGHT
+        is_preflight = case.is_preflight
         method = asked_method(asked) if is_preflight else case.method.encode()
         names = asked_headers(_received(case, "Access-Control-Request-Headers")) if is_preflight else ()
         is_private = bool(_received(case, "Access-Control-Request-Private-Network"))

@@ -9,15 +9,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cors_gateway.config.lint.finding import PolicyInput
-from cors_gateway.config.lint.policy_rules import build_policy, lint_policy
+from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.load import load
+from cors_gateway.config.written_policy import policy_of, section_of
 from cors_gateway.explain.advice import change_text
 from cors_gateway.explain.described_request import Request, describe
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Explanation, Remedy
-from cors_gateway.explain.written import as_written
-from cors_gateway.policy.browser import FORBIDDEN_REQUEST_HEADERS, is_forbidden_request_header
 from cors_gateway.policy.policy import Mode
 from tests.explain.edited import apply
 from tests.explain.situations import document, explain, explainer
@@ -314,15 +312,15 @@ def test_routes_that_share_the_policy_are_named() -> None:
 def test_every_policy_can_be_written_down_again() -> None:
     policies = [route.policy for route in explainer().snapshot.routes if route.policy.mode is Mode.ENFORCE]
 
-    assert [build_policy(as_written(policy)) for policy in policies] == policies
-    assert [finding for policy in policies for finding in errors_of(lint_policy(as_written(policy)))] == []
+    assert [policy_of(section_of(policy)) for policy in policies] == policies
+    assert [finding for policy in policies for finding in errors_of(lint_policy(section_of(policy)))] == []
 
 
 def errors_of(findings: Sequence[Any]) -> list[Any]:
     return [finding for finding in findings if finding.severity == "error"]
 
 
-def test_a_policy_gets_back_the_flags_it_was_allowed_with(tmp_path: Path) -> None:
+def test_a_policy_keeps_the_flags_it_was_allowed_with(tmp_path: Path) -> None:
     policy = {
         "allow_origins": ["https://*.github.io", {"regex": r"https?://pr-[0-9]+\.example\.com"}],
         "allow_credentials": True,
@@ -335,23 +333,8 @@ def test_a_policy_gets_back_the_flags_it_was_allowed_with(tmp_path: Path) -> Non
     loaded = load(file, {})
     assert loaded.snapshot is not None
 
-    written = as_written(loaded.snapshot.routes[0].policy)
+    written = section_of(loaded.snapshot.routes[0].policy)
 
     assert written.dangerously_allow_insecure_origins
     assert written.dangerously_allow_public_suffix
     assert errors_of(lint_policy(written)) == []
-
-
-def test_what_browsers_leave_out_is_what_check_refuses_to_list() -> None:
-    """Two tables say which headers a script cannot set: the browser's model and the rules for `allow_headers`."""
-    names = [*sorted(FORBIDDEN_REQUEST_HEADERS), "proxy-x", "sec-x", "x-a", "user-agent", "authorization"]
-
-    refused = [
-        finding.path[1]
-        for finding in lint_policy(PolicyInput(allow_origins=(APP,), allow_headers=tuple(names)))
-        if finding.code == "allow_headers.forbidden"
-    ]
-
-    assert [names[index] for index in refused if isinstance(index, int)] == [
-        name for name in names if is_forbidden_request_header(name)
-    ]

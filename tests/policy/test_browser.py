@@ -8,15 +8,13 @@ from cors_gateway.policy.browser import (
     Call,
     cors_fault,
     exposed_names,
-    is_forbidden_method,
-    is_forbidden_request_header,
     is_safelisted_request_header,
-    normalise_method,
     preflight_causes,
     preflight_fault,
     readable_headers,
     sends_origin,
 )
+from cors_gateway.policy.fetch import is_forbidden_method, is_forbidden_request_header, normalise_method
 
 PAGE = "https://page.example"
 GET = Call(PAGE, "GET", "/")

@@ -4,9 +4,7 @@ import pytest
 
 from cors_gateway.http1.paths import PathFault, resolve
 from cors_gateway.policy.compiled import CompiledPolicy, Grant
-from cors_gateway.policy.decide import classify
 from cors_gateway.policy.matcher import OriginMatcher
-from cors_gateway.policy.reason import Kind
 from cors_gateway.policy.vary import merge_vary
 from cors_gateway.routing import RouteKey, RouteTable
 from tests.conformance.cases import Header, HttpCase, OriginPair, http_cases, origin_pairs
@@ -45,20 +43,19 @@ def _answer(case: HttpCase) -> Answer:
     except PolicyRefusedError:
         return Answer("config reject", 0, ())
     method, asked = case.method.encode(), _received(case, "Access-Control-Request-Method")
-    kind = classify(method, _received(case, "Origin"), asked)
     routes = RouteTable(compiled.items()).for_host(b"gw.test")
     try:
         readings = resolve(case.path.encode())
     except PathFault:
         return Answer("gateway", 400, (), is_preflight=False, upstream_contacted=False)
-    routed_by = asked[0] if kind is Kind.PREFLIGHT else method
+    routed_by = asked[0] if case.is_preflight else method
     found = {id(route): route for route in (routes.select(path, routed_by) for path in readings)}
     if len(found) > 1:
         return Answer("gateway", 400, (), is_preflight=False, upstream_contacted=False)
     (route,) = found.values()
     if route is None:
-        return Answer("gateway", 404, (), is_preflight=kind is Kind.PREFLIGHT, upstream_contacted=False)
-    return _preflight(case, route) if kind is Kind.PREFLIGHT else _actual(case, route)
+        return Answer("gateway", 404, (), is_preflight=case.is_preflight, upstream_contacted=False)
+    return _preflight(case, route) if case.is_preflight else _actual(case, route)
 
 
 def _preflight(case: HttpCase, route: CompiledPolicy) -> Answer:

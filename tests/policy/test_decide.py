@@ -11,34 +11,11 @@ from cors_gateway.policy.decide import (
     MAX_HEADER_LIST,
     asked_headers,
     asked_method,
-    classify,
     first_uncovered_header,
     is_method_covered,
 )
 from cors_gateway.policy.policy import Policy
-from cors_gateway.policy.reason import Kind
 from tests.policy.strategies import tokens
-
-ORIGIN = (b"https://app.example.com",)
-
-
-@pytest.mark.parametrize(
-    ("method", "origin", "asked", "kind"),
-    [
-        (b"OPTIONS", ORIGIN, (b"PUT",), Kind.PREFLIGHT),
-        (b"OPTIONS", ORIGIN, (b"",), Kind.PREFLIGHT),
-        (b"OPTIONS", (b"",), (b"PUT", b"GET"), Kind.PREFLIGHT),
-        (b"OPTIONS", ORIGIN, (), Kind.ACTUAL),
-        (b"OPTIONS", (), (b"PUT",), Kind.NOT_CORS),
-        (b"options", ORIGIN, (b"PUT",), Kind.ACTUAL),
-        (b"GET", ORIGIN, (b"PUT",), Kind.ACTUAL),
-        (b"GET", (), (), Kind.NOT_CORS),
-    ],
-)
-def test_only_options_with_both_headers_is_a_preflight(
-    method: bytes, origin: tuple[bytes, ...], asked: tuple[bytes, ...], kind: Kind
-) -> None:
-    assert classify(method, origin, asked) is kind
 
 
 @pytest.mark.parametrize(

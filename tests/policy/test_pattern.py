@@ -16,7 +16,6 @@ from cors_gateway.policy.pattern import (
     is_pattern,
     parse_pattern,
     regex_pattern,
-    wildcard_base,
 )
 from cors_gateway.policy.pattern_fault import PatternFault
 from cors_gateway.policy.spelling import is_punycode_sound
@@ -245,11 +244,6 @@ def test_without_the_engine_the_hint_says_how_to_install_it(monkeypatch: pytest.
 def test_plain_http_is_insecure_unless_it_stays_on_the_machine(text: str, expected: bool) -> None:
     (pattern,) = patterns(text)
     assert is_insecure(pattern) is expected
-
-
-def test_a_wildcard_has_a_base_and_others_have_none() -> None:
-    bases = [wildcard_base(p) for p in patterns("https://*.example.com", "https://example.com", "http://a:*")]
-    assert bases == ["example.com", None, None]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from cors_gateway.observe.refusals import RefusedOrigin
+from cors_gateway.policy.fetch import SAFELISTED_METHODS
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.reason import Reason
 from cors_gateway.snapshot import Route
@@ -10,7 +11,6 @@ from cors_gateway.snapshot import Route
 MAX_NAMED = 6
 """Entries that a sentence names; the rest is a number. A policy may have many thousand origins."""
 
-_SAFELISTED_METHODS = ("GET", "HEAD", "POST")
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 REASONS = {
@@ -139,7 +139,7 @@ def _pages(policy: Policy) -> str:
 def _methods(policy: Policy) -> str:
     if policy.any_method:
         return "any method"
-    return listed(list(dict.fromkeys([*_SAFELISTED_METHODS, *policy.allow_methods])))
+    return listed(list(dict.fromkeys([*SAFELISTED_METHODS, *policy.allow_methods])))
 
 
 def _headers(policy: Policy) -> str:

@@ -5,13 +5,10 @@ a token that stands in the file itself is written as asterisks, and then only th
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
-from itertools import combinations
 
-from cors_gateway.config.lint.finding import PolicyInput, RegexEntry
-from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.syntax.emit import Raw, to_yaml
 from cors_gateway.config.syntax.units import format_duration, format_size
+from cors_gateway.config.written_policy import section_of
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.snapshot import (
     Admin,
@@ -29,9 +26,7 @@ REDACTED = "*" * 8
 
 Section = dict[str, object]
 
-_INSECURE = "dangerously_allow_insecure_origins"
-_SUFFIX = "dangerously_allow_public_suffix"
-_DANGEROUS = (_INSECURE, _SUFFIX)
+_DANGEROUS = "dangerously_"
 
 
 def effective(snapshot: Snapshot) -> str:
@@ -157,56 +152,13 @@ def _cors(route: Route) -> object:
 
 
 def _policy(policy: Policy) -> Section:
-    entries: list[str | RegexEntry] = ["*"] if policy.any_origin else []
-    entries += [
-        pattern.text if pattern.regex is None else RegexEntry(pattern.regex)
-        for pattern in policy.allow_origins
-    ]
-    if policy.allow_null_origin and not policy.any_origin:
-        entries.append("null")
+    """Every key of the section, but for those that are absent and for dangerous flags that are not set."""
+    written = section_of(policy).model_dump(mode="json")
     return {
-        "allow_origins": [
-            {"regex": entry.expression} if isinstance(entry, RegexEntry) else entry for entry in entries
-        ],
-        "allow_methods": [*(["*"] if policy.any_method else []), *policy.allow_methods],
-        "allow_headers": [*(["*"] if policy.any_header else []), *policy.allow_headers],
-        "expose_headers": [*(["*"] if policy.expose_any else []), *policy.expose_headers],
-        "allow_credentials": policy.allow_credentials,
-        **_present({"max_age": policy.max_age}),
-        "allow_private_network": policy.allow_private_network,
-        "preflight_status": policy.preflight_status,
-        "preflight_failure": "diagnose" if policy.diagnose_preflight_failure else "strict",
-        "on_disallowed_request": "reject" if policy.reject_disallowed_request else "forward",
-        "public_origins": list(policy.public_origins),
-        "forward_origin": "strip" if policy.strip_origin else "keep",
-        "upstream_expose": "merge" if policy.merge_upstream_expose else "drop",
-        **({"timing_allow_origin": "same-as-origins"} if policy.timing_allow_origin else {}),
-        **_present({"cross_origin_resource_policy": policy.cross_origin_resource_policy}),
-        "websocket_origin_check": policy.websocket_origin_check,
-        "report_only": policy.report_only,
-        **dict.fromkeys(_dangerous_flags(tuple(entries), policy), True),
+        key: value
+        for key, value in written.items()
+        if value is not None and (value or not key.startswith(_DANGEROUS))
     }
-
-
-def _dangerous_flags(entries: tuple[str | RegexEntry, ...], policy: Policy) -> list[str]:
-    """The flags without which the policy would be refused; a policy does not remember them."""
-    flags = ["dangerously_allow_null_origin"] if policy.allow_null_origin else []
-    written = PolicyInput(
-        allow_origins=entries,
-        allow_credentials=policy.allow_credentials,
-        dangerously_allow_null_origin=policy.allow_null_origin,
-    )
-    # With as few as will do: which finding a flag lifts depends on the other flags.
-    for count in range(len(_DANGEROUS) + 1):
-        for chosen in combinations(_DANGEROUS, count):
-            attempt = replace(
-                written,
-                dangerously_allow_insecure_origins=_INSECURE in chosen,
-                dangerously_allow_public_suffix=_SUFFIX in chosen,
-            )
-            if not any(finding.severity == "error" for finding in lint_policy(attempt)):
-                return [*flags, *chosen]
-    return [*flags, *_DANGEROUS]
 
 
 def _test(test: PolicyTest) -> Section:

@@ -1,17 +1,17 @@
 """From a policy in the tree to a `Policy`: the type checks of the models, then the rules of `lint/`, with places."""
 
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from cors_gateway.config.lint.finding import Finding, PolicyInput, RegexEntry
-from cors_gateway.config.lint.policy_rules import build_policy, lint_policy
+from cors_gateway.config.lint.finding import Finding
+from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.models.policy import PolicySection, RegexSection
 from cors_gateway.config.models.validate import check, plain
 from cors_gateway.config.problems import Problem, Severity
 from cors_gateway.config.syntax.tree import Document, Path
+from cors_gateway.config.written_policy import origin_entry, policy_of
 from cors_gateway.policy.policy import Policy
 from cors_gateway.snapshot import Location
 
@@ -34,30 +34,19 @@ def read_policy(document: Document, path: Path, problems: list[Problem]) -> Plac
     if checked.value is None or any(problem.is_error for problem in checked.problems):
         problems += _salvaged_problems(document, path, checked.faulty)
         return None
-    written = policy_input(checked.value)
-    findings = lint_policy(written)
+    section = checked.value
+    findings = lint_policy(section)
     problems += [finding_problem(document, (*path, *finding.path), finding) for finding in findings]
     if any(finding.severity == "error" for finding in findings):
         return None
-    policy = build_policy(written)
-    return PlacedPolicy(policy, document.location(path), _origin_locations(document, path, policy, written))
-
-
-def policy_input(section: PolicySection) -> PolicyInput:
-    """The values as the rules want them."""
-    return PolicyInput(**{field.name: _frozen(getattr(section, field.name)) for field in fields(PolicyInput)})
+    policy = policy_of(section)
+    return PlacedPolicy(policy, document.location(path), _origin_locations(document, path, policy, section))
 
 
 def finding_problem(document: Document, path: Path, finding: Finding) -> Problem:
     return document.problem(
         finding.code, finding.message, finding.hint, path=path, severity=Severity(finding.severity)
     )
-
-
-def _frozen(value: Any) -> Any:
-    if not isinstance(value, list):
-        return value
-    return tuple(RegexEntry(item.regex) if isinstance(item, RegexSection) else item for item in value)
 
 
 def _salvaged_problems(document: Document, path: Path, faulty: list[Path]) -> list[Problem]:
@@ -70,7 +59,7 @@ def _salvaged_problems(document: Document, path: Path, faulty: list[Path]) -> li
     section = _POLICY.validate_python(rest)
     return [
         finding_problem(document, (*path, *_original(finding.path, kept)), finding)
-        for finding in lint_policy(policy_input(section))
+        for finding in lint_policy(section)
         if finding.severity == "error" and finding.code not in _ABSENCE_CODES
     ]
 
@@ -96,16 +85,13 @@ def _original(path: Path, kept: Dict[str, list[int]]) -> Path:
 
 
 def _origin_locations(
-    document: Document, path: Path, policy: Policy, written: PolicyInput
+    document: Document, path: Path, policy: Policy, section: PolicySection
 ) -> tuple[Location, ...]:
     """The places of the entries that the policy kept, in its order."""
     places = list(document.item_locations((*path, "allow_origins")))
-    by_entry: dict[str | RegexEntry, Location] = {}
-    for entry, place in zip(written.allow_origins or (), places, strict=True):
+    by_entry: dict[str | RegexSection, Location] = {}
+    for entry, place in zip(section.allow_origins or (), places, strict=True):
         by_entry.setdefault(entry, place)
     if policy.any_origin:
         return (by_entry["*"],)
-    return tuple(
-        by_entry[pattern.text if pattern.regex is None else RegexEntry(pattern.regex)]
-        for pattern in policy.allow_origins
-    )
+    return tuple(by_entry[origin_entry(pattern)] for pattern in policy.allow_origins)

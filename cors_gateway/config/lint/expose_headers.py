@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
-from cors_gateway.config.lint.finding import Finding, PolicyInput
-from cors_gateway.config.lint.names import is_token, listed, shown, split_hint, words
+from cors_gateway.config.lint.finding import Finding
+from cors_gateway.config.lint.names import named_entries, shown, split_hint
+from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.policy.fetch import FORBIDDEN_RESPONSE_HEADERS, SAFELISTED_RESPONSE_HEADERS, is_token
 
-_FORBIDDEN = frozenset({"set-cookie", "set-cookie2"})
-_SAFELISTED = words("cache-control content-language content-length content-type expires last-modified pragma")
 
-
-def invalid(policy: PolicyInput) -> Iterator[Finding]:
+def invalid(policy: PolicySection) -> Iterator[Finding]:
     """A field name is one token."""
     for index, name in enumerate(policy.expose_headers or ()):
         if not is_token(name):
@@ -22,10 +21,10 @@ def invalid(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def forbidden(policy: PolicyInput) -> Iterator[Finding]:
+def forbidden(policy: PolicySection) -> Iterator[Finding]:
     """No script ever reads a cookie header (Fetch, "forbidden response-header name")."""
-    for index, name in listed(policy.expose_headers):
-        if name.lower() in _FORBIDDEN:
+    for index, name in named_entries(policy.expose_headers):
+        if name.lower() in FORBIDDEN_RESPONSE_HEADERS:
             yield Finding(
                 "error",
                 "expose_headers.forbidden",
@@ -35,9 +34,9 @@ def forbidden(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def prohibited(policy: PolicyInput) -> Iterator[Finding]:
+def prohibited(policy: PolicySection) -> Iterator[Finding]:
     """Request headers of the CORS protocol do not occur in responses."""
-    for index, name in listed(policy.expose_headers):
+    for index, name in named_entries(policy.expose_headers):
         if _is_request_name(name.lower()):
             yield Finding(
                 "error",
@@ -48,7 +47,7 @@ def prohibited(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def wildcard_credentials(policy: PolicyInput) -> Iterator[Finding]:
+def wildcard_credentials(policy: PolicySection) -> Iterator[Finding]:
     """To a browser the star is the name of a header once credentials are included, so it exposes nothing."""
     names = policy.expose_headers or ()
     if policy.allow_credentials and "*" in names:
@@ -61,10 +60,10 @@ def wildcard_credentials(policy: PolicyInput) -> Iterator[Finding]:
         )
 
 
-def safelisted(policy: PolicyInput) -> Iterator[Finding]:
+def safelisted(policy: PolicySection) -> Iterator[Finding]:
     """Seven headers can be read without being exposed."""
-    for index, name in listed(policy.expose_headers):
-        if name.lower() in _SAFELISTED and "*" not in (policy.expose_headers or ()):
+    for index, name in named_entries(policy.expose_headers):
+        if name.lower() in SAFELISTED_RESPONSE_HEADERS and "*" not in (policy.expose_headers or ()):
             yield Finding(
                 "warning",
                 "expose_headers.safelisted",
@@ -74,13 +73,13 @@ def safelisted(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def redundant(policy: PolicyInput) -> Iterator[Finding]:
+def redundant(policy: PolicySection) -> Iterator[Finding]:
     """An entry that the star covers (it does not cover Authorization), or that repeats another letter by letter."""
     names = policy.expose_headers or ()
     star = "*" in names and not policy.allow_credentials
     seen: set[str] = set()
     for index, name in enumerate(names):
-        if not is_token(name) or name.lower() in _FORBIDDEN or _is_request_name(name.lower()):
+        if not is_token(name) or name.lower() in FORBIDDEN_RESPONSE_HEADERS or _is_request_name(name.lower()):
             continue
         if name in seen:
             problem = f"{shown(name)} is listed twice"

@@ -1,7 +1,7 @@
-"""The values that go into the rules and come out of them.
+"""The values that go into the rules for routes, and those that come out of all rules.
 
-Inputs hold what the operator wrote, of the right type but otherwise unchecked and not normalised. Nothing here
-decides anything.
+Inputs hold what the operator wrote, of the right type but otherwise unchecked and not normalised. A policy goes in as the
+section of `models/policy.py`. Nothing here decides anything.
 """
 
 from dataclasses import dataclass
@@ -23,40 +23,6 @@ class Finding:
     """What to write instead; may be empty."""
     path: Path
     """Where, relative to what was checked: `("allow_origins", 0)`."""
-
-
-@dataclass(frozen=True, slots=True)
-class RegexEntry:
-    """An entry of `allow_origins` written as `{regex: ...}`."""
-
-    expression: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyInput:
-    """One policy as written. None means that the key is absent; an absent switch is False."""
-
-    allow_origins: tuple[str | RegexEntry, ...] | None = None
-    allow_methods: tuple[str, ...] | None = None
-    allow_headers: tuple[str, ...] | None = None
-    expose_headers: tuple[str, ...] | None = None
-    allow_credentials: bool = False
-    max_age: int | None = None
-    """Seconds."""
-    allow_private_network: bool = False
-    preflight_status: int | None = None
-    preflight_failure: Literal["strict", "diagnose"] | None = None
-    on_disallowed_request: Literal["forward", "reject"] | None = None
-    public_origins: tuple[str, ...] | None = None
-    forward_origin: Literal["keep", "strip"] | None = None
-    upstream_expose: Literal["drop", "merge"] | None = None
-    timing_allow_origin: Literal["same-as-origins"] | None = None
-    cross_origin_resource_policy: Literal["same-origin", "same-site", "cross-origin"] | None = None
-    websocket_origin_check: bool = False
-    report_only: bool = False
-    dangerously_allow_null_origin: bool = False
-    dangerously_allow_insecure_origins: bool = False
-    dangerously_allow_public_suffix: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,17 @@ What browsers do with a method before they send it decides what an entry can mat
 
 from collections.abc import Iterator
 
-from cors_gateway.config.lint.finding import Finding, PolicyInput
-from cors_gateway.config.lint.names import is_token, listed, nearest, shown, split_hint, words
+from cors_gateway.config.lint.finding import Finding
+from cors_gateway.config.lint.names import named_entries, nearest, shown, split_hint, words
+from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.policy.fetch import (
+    FORBIDDEN_METHODS,
+    NORMALISED_METHODS,
+    is_forbidden_method,
+    is_token,
+    normalise_method,
+)
 
-SAFELISTED = frozenset({"GET", "HEAD", "POST"})
-_NORMALISED = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
-_FORBIDDEN = frozenset({"CONNECT", "TRACE", "TRACK"})
 # The IANA registry of methods, and those that caches and UPnP devices made customary.
 CUSTOMARY = words("""
     ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY DELETE GET HEAD LABEL LINK LOCK MERGE MKACTIVITY MKCALENDAR
@@ -21,13 +26,7 @@ CUSTOMARY = words("""
     """)
 
 
-def normalised(method: str) -> str:
-    """Spell a method the way a browser sends it: six are put in upper case, all others stay as typed."""
-    upper = method.upper()
-    return upper if upper in _NORMALISED else method
-
-
-def empty(policy: PolicyInput) -> Iterator[Finding]:
+def empty(policy: PolicySection) -> Iterator[Finding]:
     """An explicit empty list looks closed, yet GET, HEAD and POST always pass."""
     if policy.allow_methods == ():
         yield Finding(
@@ -39,7 +38,7 @@ def empty(policy: PolicyInput) -> Iterator[Finding]:
         )
 
 
-def invalid(policy: PolicyInput) -> Iterator[Finding]:
+def invalid(policy: PolicySection) -> Iterator[Finding]:
     """A method is one token."""
     for index, method in enumerate(policy.allow_methods or ()):
         if not is_token(method):
@@ -53,10 +52,10 @@ def invalid(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def forbidden(policy: PolicyInput) -> Iterator[Finding]:
+def forbidden(policy: PolicySection) -> Iterator[Finding]:
     """No browser sends CONNECT, TRACE or TRACK for a script, in any letter case."""
-    for index, method in listed(policy.allow_methods):
-        if method.upper() in _FORBIDDEN:
+    for index, method in named_entries(policy.allow_methods):
+        if is_forbidden_method(method):
             yield Finding(
                 "error",
                 "allow_methods.forbidden",
@@ -66,11 +65,11 @@ def forbidden(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def case(policy: PolicyInput) -> Iterator[Finding]:
+def case(policy: PolicySection) -> Iterator[Finding]:
     """Methods are case-sensitive, and browsers put only six of them in upper case: `patch` stays `patch`."""
-    for index, method in listed(policy.allow_methods):
+    for index, method in named_entries(policy.allow_methods):
         upper = method.upper()
-        if method != upper and upper not in _NORMALISED and upper not in _FORBIDDEN:
+        if method != upper and upper not in NORMALISED_METHODS | FORBIDDEN_METHODS:
             yield Finding(
                 "warning",
                 "allow_methods.case",
@@ -80,10 +79,10 @@ def case(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def unsupported_by_server(policy: PolicyInput) -> Iterator[Finding]:
+def unsupported_by_server(policy: PolicySection) -> Iterator[Finding]:
     """Most servers know a fixed set of methods; another one passes the preflight and fails at the backend."""
-    for index, method in listed(policy.allow_methods):
-        if method == method.upper() and method not in CUSTOMARY | _FORBIDDEN:
+    for index, method in named_entries(policy.allow_methods):
+        if method == method.upper() and method not in CUSTOMARY | FORBIDDEN_METHODS:
             guess = nearest(method, CUSTOMARY)
             yield Finding(
                 "warning",
@@ -94,12 +93,12 @@ def unsupported_by_server(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def options(policy: PolicyInput) -> Iterator[Finding]:
+def options(policy: PolicySection) -> Iterator[Finding]:
     """Preflights need no entry; OPTIONS is for scripts that send it themselves."""
     if "*" in (policy.allow_methods or ()):
         return
-    for index, method in listed(policy.allow_methods):
-        if normalised(method) == "OPTIONS":
+    for index, method in named_entries(policy.allow_methods):
+        if normalise_method(method) == "OPTIONS":
             yield Finding(
                 "warning",
                 "allow_methods.options",
@@ -109,14 +108,14 @@ def options(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def redundant(policy: PolicyInput) -> Iterator[Finding]:
+def redundant(policy: PolicySection) -> Iterator[Finding]:
     """An entry that repeats another, or that the star covers."""
     methods = policy.allow_methods or ()
     seen: set[str] = set()
     for index, method in enumerate(methods):
-        if not is_token(method) or method.upper() in _FORBIDDEN:
+        if not is_token(method) or is_forbidden_method(method):
             continue
-        name = normalised(method)
+        name = normalise_method(method)
         if name in seen:
             problem = f"{shown(method)} is listed twice"
         elif name != "*" and "*" in methods:
@@ -127,7 +126,7 @@ def redundant(policy: PolicyInput) -> Iterator[Finding]:
         yield Finding("warning", "allow_methods.redundant", problem, "remove it", ("allow_methods", index))
 
 
-def wildcard_credentials(policy: PolicyInput) -> Iterator[Finding]:
+def wildcard_credentials(policy: PolicySection) -> Iterator[Finding]:
     """To a browser the star is the name of a method once credentials are included."""
     methods = policy.allow_methods or ()
     if policy.allow_credentials and "*" in methods:

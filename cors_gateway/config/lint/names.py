@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+from cors_gateway.policy.fetch import is_token
+
 _SHOWN_LENGTH = 100
 
 
@@ -16,12 +17,7 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def is_token(text: str) -> bool:
-    """Tell whether `text` may be a method or a field name (RFC 9110, section 5.6.2)."""
-    return _TOKEN.fullmatch(text) is not None
-
-
-def listed(entries: Iterable[str] | None) -> Iterator[tuple[int, str]]:
+def named_entries(entries: Iterable[str] | None) -> Iterator[tuple[int, str]]:
     """Yield the entries of a list that are names and not the star, with their places."""
     for index, entry in enumerate(entries or ()):
         if entry != "*" and is_token(entry):

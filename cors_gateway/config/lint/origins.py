@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cors_gateway.config.lint.finding import Finding, Path, PolicyInput, RegexEntry
+from cors_gateway.config.lint.finding import Finding, Path
 from cors_gateway.config.lint.names import shown
 from cors_gateway.config.lint.public_suffix import is_open_to_registration
 from cors_gateway.config.lint.regex.origins import lint_regex
+from cors_gateway.config.models.policy import PolicySection, RegexSection
 from cors_gateway.policy.origin import ends_in_number
 from cors_gateway.policy.pattern import OriginPattern, PatternKind, is_insecure, parse_pattern, regex_pattern
 from cors_gateway.policy.pattern_fault import PatternFault
@@ -23,21 +24,21 @@ _ANY_PORT = -1
 class Origins:
     """The entries of `allow_origins`, read: each with its place in the list."""
 
-    policy: PolicyInput
+    policy: PolicySection
     patterns: tuple[tuple[int, OriginPattern], ...]
     faults: tuple[tuple[int, PatternFault], ...]
     stars: tuple[int, ...]
     nulls: tuple[int, ...]
 
 
-def read_origins(policy: PolicyInput) -> Origins:
+def read_origins(policy: PolicySection) -> Origins:
     """Read every entry once. `*` and `null` stand for something that no pattern does."""
     patterns: list[tuple[int, OriginPattern]] = []
     faults: list[tuple[int, PatternFault]] = []
     special: dict[str, list[int]] = {"*": [], "null": []}
     for index, entry in enumerate(policy.allow_origins or ()):
-        if isinstance(entry, RegexEntry):
-            read = regex_pattern(entry.expression)
+        if isinstance(entry, RegexSection):
+            read = regex_pattern(entry.regex)
         elif entry in special:
             special[entry].append(index)
             continue
@@ -275,8 +276,8 @@ def _has_secure_twin(pattern: OriginPattern) -> bool:
     )
 
 
-def _repeated(entry: str | RegexEntry, index: int) -> Finding:
-    text = entry.expression if isinstance(entry, RegexEntry) else entry
+def _repeated(entry: str | RegexSection, index: int) -> Finding:
+    text = entry.regex if isinstance(entry, RegexSection) else entry
     return Finding(
         "warning",
         "allow_origins.duplicate",

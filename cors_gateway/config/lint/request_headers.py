@@ -5,22 +5,24 @@ The names that browsers keep to themselves are those of Fetch, "forbidden reques
 
 from collections.abc import Iterator
 
-from cors_gateway.config.lint.finding import Finding, PolicyInput
-from cors_gateway.config.lint.names import is_token, listed, shown, split_hint, words
+from cors_gateway.config.lint.finding import Finding
+from cors_gateway.config.lint.names import named_entries, shown, split_hint, words
+from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.policy.fetch import (
+    METHOD_OVERRIDES,
+    RESTRICTED_REQUEST_HEADERS,
+    SAFELISTED_REQUEST_HEADERS,
+    is_forbidden_request_header,
+    is_token,
+)
 
-_FORBIDDEN = words("""
-    accept-charset accept-encoding connection content-length cookie cookie2 date dnt expect host keep-alive origin
-    referer set-cookie te trailer transfer-encoding upgrade via
-    """)
-_FORBIDDEN_PREFIXES = ("proxy-", "sec-", "access-control-request-")
 _RESPONSE_NAMES = words("""
     content-security-policy content-security-policy-report-only cross-origin-embedder-policy
     cross-origin-opener-policy cross-origin-resource-policy server set-cookie2 strict-transport-security
     timing-allow-origin vary www-authenticate x-content-type-options x-frame-options
     """)
-_METHOD_OVERRIDES = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
 # Content-Type is safelisted for three values only; JSON needs it listed.
-_SAFELISTED = frozenset({"accept", "accept-language", "content-language"})
+_SAFELISTED = SAFELISTED_REQUEST_HEADERS - RESTRICTED_REQUEST_HEADERS
 _HINTS = {
     "cookie": "remove it; allow_credentials decides about cookies",
     "set-cookie": "remove it; allow_credentials decides about cookies",
@@ -28,7 +30,7 @@ _HINTS = {
 }
 
 
-def invalid(policy: PolicyInput) -> Iterator[Finding]:
+def invalid(policy: PolicySection) -> Iterator[Finding]:
     """A field name is one token."""
     for index, name in enumerate(policy.allow_headers or ()):
         if not is_token(name):
@@ -41,9 +43,9 @@ def invalid(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def forbidden(policy: PolicyInput) -> Iterator[Finding]:
+def forbidden(policy: PolicySection) -> Iterator[Finding]:
     """Scripts cannot set these, so an entry has no effect."""
-    for index, name in listed(policy.allow_headers):
+    for index, name in named_entries(policy.allow_headers):
         if _is_forbidden(name.lower()):
             yield Finding(
                 "error",
@@ -54,9 +56,9 @@ def forbidden(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def prohibited(policy: PolicyInput) -> Iterator[Finding]:
+def prohibited(policy: PolicySection) -> Iterator[Finding]:
     """Response headers in this list are the sign of a front end that sends them with its requests."""
-    for index, name in listed(policy.allow_headers):
+    for index, name in named_entries(policy.allow_headers):
         if _is_response_name(name.lower()):
             yield Finding(
                 "error",
@@ -67,10 +69,10 @@ def prohibited(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def method_override(policy: PolicyInput) -> Iterator[Finding]:
+def method_override(policy: PolicySection) -> Iterator[Finding]:
     """Frameworks that honour these run another method than the one that was granted."""
-    for index, name in listed(policy.allow_headers):
-        if name.lower() in _METHOD_OVERRIDES:
+    for index, name in named_entries(policy.allow_headers):
+        if name.lower() in METHOD_OVERRIDES:
             yield Finding(
                 "warning",
                 "allow_headers.method_override",
@@ -80,9 +82,9 @@ def method_override(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def safelisted(policy: PolicyInput) -> Iterator[Finding]:
+def safelisted(policy: PolicySection) -> Iterator[Finding]:
     """Browsers send these without asking, unless the value is long or has unusual bytes."""
-    for index, name in listed(policy.allow_headers):
+    for index, name in named_entries(policy.allow_headers):
         if name.lower() in _SAFELISTED and "*" not in (policy.allow_headers or ()):
             yield Finding(
                 "warning",
@@ -93,7 +95,7 @@ def safelisted(policy: PolicyInput) -> Iterator[Finding]:
             )
 
 
-def redundant(policy: PolicyInput) -> Iterator[Finding]:
+def redundant(policy: PolicySection) -> Iterator[Finding]:
     """An entry that the star covers, or that repeats another letter by letter.
 
     The same name in another letter case is folded into one without a word.
@@ -113,7 +115,7 @@ def redundant(policy: PolicyInput) -> Iterator[Finding]:
         yield Finding("warning", "allow_headers.redundant", problem, "remove it", ("allow_headers", index))
 
 
-def wildcard_credentials(policy: PolicyInput) -> Iterator[Finding]:
+def wildcard_credentials(policy: PolicySection) -> Iterator[Finding]:
     """To a browser the star is the name of a header once credentials are included."""
     names = policy.allow_headers or ()
     if policy.allow_credentials and "*" in names:
@@ -126,7 +128,7 @@ def wildcard_credentials(policy: PolicyInput) -> Iterator[Finding]:
         )
 
 
-def wildcard_no_authorization(policy: PolicyInput) -> Iterator[Finding]:
+def wildcard_no_authorization(policy: PolicySection) -> Iterator[Finding]:
     """The star does not stand for Authorization (Fetch, "CORS non-wildcard request-header name")."""
     names = policy.allow_headers or ()
     if policy.allow_credentials or "*" not in names or "authorization" in map(str.lower, names):
@@ -153,7 +155,8 @@ RULES = (
 
 
 def _is_forbidden(name: str) -> bool:
-    return name in _FORBIDDEN or name.startswith(_FORBIDDEN_PREFIXES)
+    # Browsers forbid three of these names; all of them are the protocol's own.
+    return is_forbidden_request_header(name) or name.startswith("access-control-request-")
 
 
 def _is_response_name(name: str) -> bool:

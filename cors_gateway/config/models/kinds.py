@@ -5,7 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, GetJsonSchemaHandler, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    Strict,
+    Tag,
+)
 from pydantic_core import PydanticCustomError, core_schema
 
 from cors_gateway.config.problems import quoted
@@ -161,3 +170,5 @@ TrustedNetwork = Annotated[str, AfterValidator(_parsed_by("trusted_proxies.inval
 FilePath = Annotated[str, AfterValidator(_file_path)]
 Text = Annotated[T, Tag(TEXT)]
 Keys = Annotated[T, Tag(MAPPING)]
+Items = Annotated[tuple[T, ...], Strict(False)]
+"""A list of the file, kept so that nobody can change it. Only the step from list to tuple is not strict."""

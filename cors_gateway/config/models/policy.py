@@ -1,11 +1,15 @@
-"""`policies:`: who may read across origins."""
+"""`policies:`: who may read across origins, as it is written.
+
+This is the one written form of a policy: pydantic makes it of a file, the rules of `lint/` judge it, `explain` edits it, and
+`check --print` prints it. None means that a key is absent. The way to a `Policy` and back is in `written_policy.py`.
+"""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
-from cors_gateway.config.models.kinds import DURATION_PATTERN, Keys, Section, Text, either, fault
+from cors_gateway.config.models.kinds import DURATION_PATTERN, Items, Keys, Section, Text, either, fault
 from cors_gateway.config.problems import quoted
 from cors_gateway.config.syntax.units import UnitFault, parse_duration
 
@@ -76,18 +80,18 @@ OriginEntry = Annotated[
 class PolicySection(Section):
     """Who may read responses across origins, and with which requests."""
 
-    allow_origins: list[OriginEntry] | None = Field(
+    allow_origins: Items[OriginEntry] | None = Field(
         default=None,
         description="Who may read: https://app.example.com, https://*.example.com (one or more labels), "
         'http://localhost:* (any port), {regex: ...}, or "*" alone for everybody.',
     )
-    allow_methods: list[str] | None = Field(
+    allow_methods: Items[str] | None = Field(
         default=None, description='Default GET, HEAD, POST, which always pass. "*" is any method.'
     )
-    allow_headers: list[str] | None = Field(
+    allow_headers: Items[str] | None = Field(
         default=None, description='Request headers that script may set. "*" is any but Authorization.'
     )
-    expose_headers: list[str] | None = Field(
+    expose_headers: Items[str] | None = Field(
         default=None, description="Response headers that script may read, besides the safelisted ones."
     )
     allow_credentials: bool = Field(
@@ -114,7 +118,7 @@ class PolicySection(Section):
         default=None,
         description="forward (default): without CORS headers. reject: 403 before the backend is reached.",
     )
-    public_origins: list[str] | None = Field(
+    public_origins: Items[str] | None = Field(
         default=None, description="The gateway's own origins, so that reject never hits same-origin traffic."
     )
     forward_origin: Literal["keep", "strip"] | None = Field(

@@ -32,6 +32,7 @@ _EXPECTED = {
     "bool_type": "true or false is expected",
     "int_type": "a whole number is expected",
     "list_type": "a list is expected",
+    "tuple_type": "a list is expected",
     "dict_type": "a mapping is expected",
     "model_type": "a mapping is expected",
 }
@@ -220,7 +221,7 @@ def _describe(node: Node | None) -> str:
 def _type_hint(kind: str, node: Node | None) -> str:
     if not isinstance(node, Scalar):
         return ""
-    if kind == "list_type":
+    if kind in ("list_type", "tuple_type"):
         return f"write it as a list: [{quoted(node.text)}]"
     if kind == "string_type":
         written = node.reference or node.text

@@ -1,14 +1,14 @@
 """What holds for all rules together, and what a policy means once it has passed them."""
 
-from dataclasses import fields
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.config.lint.finding import Finding, PolicyInput, RegexEntry, RouteInput
-from cors_gateway.config.lint.policy_rules import build_policy, lint_policy
+from cors_gateway.config.lint.finding import Finding, RouteInput
+from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.lint.route_rules import lint_routes
+from cors_gateway.config.models.policy import PolicySection, RegexSection
+from cors_gateway.config.written_policy import policy_of
 from cors_gateway.policy.pattern import parse_pattern, regex_pattern
 from cors_gateway.policy.policy import Policy
 from tests.config.lint.said import APP, regex, written
@@ -31,8 +31,11 @@ texts = st.text(st.characters(exclude_categories=())) | st.sampled_from(
 )
 lists = st.lists(texts, max_size=4).map(tuple) | st.none()
 policies = st.builds(
-    PolicyInput,
-    allow_origins=st.lists(texts | texts.map(RegexEntry), max_size=4).map(tuple) | st.none(),
+    PolicySection.model_construct,
+    allow_origins=st.lists(
+        texts | texts.map(lambda text: RegexSection.model_construct(regex=text)), max_size=4
+    ).map(tuple)
+    | st.none(),
     allow_methods=lists,
     allow_headers=lists,
     expose_headers=lists,
@@ -65,11 +68,11 @@ rows = st.builds(
 
 
 @given(policies)
-def test_rules_never_raise_and_always_say_where(policy: PolicyInput) -> None:
+def test_rules_never_raise_and_always_say_where(policy: PolicySection) -> None:
     for finding in lint_policy(policy):
         assert_presentable(finding)
         key, *index = finding.path
-        assert key in {field.name for field in fields(PolicyInput)}
+        assert key in PolicySection.model_fields
         if index:
             assert index[0] in range(len(getattr(policy, str(key))))
 
@@ -88,10 +91,10 @@ def assert_presentable(finding: Finding) -> None:
 
 
 @given(policies)
-def test_what_passes_can_be_built_and_is_safe(written_policy: PolicyInput) -> None:
+def test_what_passes_can_be_built_and_is_safe(written_policy: PolicySection) -> None:
     if any(finding.severity == "error" for finding in lint_policy(written_policy)):
         return
-    policy = build_policy(written_policy)
+    policy = policy_of(written_policy)
     assert not (
         policy.allow_credentials and (policy.any_origin or policy.allow_null_origin or policy.expose_any)
     )
@@ -103,7 +106,7 @@ def test_what_passes_can_be_built_and_is_safe(written_policy: PolicyInput) -> No
 
 
 def test_the_plainest_policy() -> None:
-    assert build_policy(written()) == Policy(allow_origins=(parse_pattern(APP),))
+    assert policy_of(written()) == Policy(allow_origins=(parse_pattern(APP),))
 
 
 def test_every_key_reaches_the_policy() -> None:
@@ -126,8 +129,10 @@ def test_every_key_reaches_the_policy() -> None:
         websocket_origin_check=True,
         report_only=True,
         dangerously_allow_null_origin=True,
+        dangerously_allow_insecure_origins=True,
+        dangerously_allow_public_suffix=True,
     )
-    assert build_policy(policy) == Policy(
+    assert policy_of(policy) == Policy(
         allow_origins=(
             parse_pattern(APP),
             parse_pattern("https://*.example.com:*"),
@@ -150,6 +155,8 @@ def test_every_key_reaches_the_policy() -> None:
         cross_origin_resource_policy="same-site",
         websocket_origin_check=True,
         report_only=True,
+        allow_insecure_origins=True,
+        allow_public_suffix=True,
     )
 
 
@@ -160,7 +167,7 @@ def test_stars_become_switches() -> None:
         allow_headers=["*", "Authorization"],
         expose_headers=["*"],
     )
-    assert build_policy(policy) == Policy(
+    assert policy_of(policy) == Policy(
         any_origin=True,
         allow_methods=(),
         any_method=True,
@@ -177,9 +184,9 @@ def test_the_default_words_mean_the_defaults() -> None:
         forward_origin="keep",
         upstream_expose="drop",
     )
-    assert build_policy(spelt_out) == build_policy(written())
+    assert policy_of(spelt_out) == policy_of(written())
 
 
 def test_a_list_that_does_not_parse_is_not_built() -> None:
     with pytest.raises(ValueError, match="trailing slash"):
-        build_policy(written(allow_origins=[f"{APP}/"]))
+        policy_of(written(allow_origins=[f"{APP}/"]))

@@ -7,7 +7,7 @@ an operator is told that an origin gets through, the engine that decides in prod
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-from cors_gateway.config.lint.finding import Finding, Path, PolicyInput
+from cors_gateway.config.lint.finding import Finding, Path
 from cors_gateway.config.lint.names import shown, visible
 from cors_gateway.config.lint.public_suffix import is_open_to_registration
 from cors_gateway.config.lint.regex.language import (
@@ -25,6 +25,7 @@ from cors_gateway.config.lint.regex.origin_sets import (
 from cors_gateway.config.lint.regex.parser import parse_regex
 from cors_gateway.config.lint.regex.style import anchors, default_port, dotstar, redos, unescaped_dot
 from cors_gateway.config.lint.regex.subject import RegexSubject
+from cors_gateway.config.models.policy import PolicySection
 from cors_gateway.policy.matcher import OriginMatcher
 from cors_gateway.policy.origin import MAX_HOST_LENGTH
 from cors_gateway.policy.pattern import OriginPattern
@@ -35,12 +36,13 @@ _CANARIES = (
     "https://203.0.113.77",
     "http://203.0.113.77",
 )
+
 _NEVER = "allow_origins.regex_never"
 _TOO_BROAD = "allow_origins.regex_too_broad"
 _OWN_DOMAIN = "end it with your own domain"
 
 
-def lint_regex(index: int, pattern: OriginPattern, policy: PolicyInput) -> Iterator[Finding]:
+def lint_regex(index: int, pattern: OriginPattern, policy: PolicySection) -> Iterator[Finding]:
     """Apply every rule to an expression that compiles."""
     path = ("allow_origins", index)
     matcher = OriginMatcher((pattern,))
@@ -64,7 +66,9 @@ def lint_regex(index: int, pattern: OriginPattern, policy: PolicyInput) -> Itera
         yield from rule(subject)
 
 
-def canaries(text: str, path: Path, policy: PolicyInput, matches: Callable[[str], bool]) -> Iterator[Finding]:
+def canaries(
+    text: str, path: Path, policy: PolicySection, matches: Callable[[str], bool]
+) -> Iterator[Finding]:
     """What matches a site that nobody can have meant matches every site."""
     canary = next(filter(matches, _CANARIES), None)
     if canary is not None:
@@ -133,7 +137,7 @@ def insecure(subject: RegexSubject) -> Iterator[Finding]:
     )
 
 
-def _too_broad(text: str, path: Path, policy: PolicyInput, witness: str, hint: str) -> Finding:
+def _too_broad(text: str, path: Path, policy: PolicySection, witness: str, hint: str) -> Finding:
     return Finding(
         "error" if policy.allow_credentials else "warning",
         _TOO_BROAD,

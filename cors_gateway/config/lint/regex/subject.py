@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cors_gateway.config.lint.finding import Path, PolicyInput
+from cors_gateway.config.lint.finding import Path
 from cors_gateway.config.lint.regex.language import Automaton
+from cors_gateway.config.models.policy import PolicySection
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,7 @@ class RegexSubject:
 
     text: str
     path: Path
-    policy: PolicyInput
+    policy: PolicySection
     matches: Callable[[str], bool]
     """Asks RE2."""
     automaton: Automaton
