@@ -35,6 +35,10 @@ def notes(request: Request, route: Route | None, *, is_cross_origin: bool) -> tu
             "the policy says report_only: this is what it decides, but until that line is removed the backend's own CORS"
             " headers reach the browser, and it answers preflights"
         )
+    if route is not None and route.policy.strip_origin and request.origin is not None:
+        found.append("the policy says forward_origin: strip: the backend does not see the origin")
+    if route is not None and route.policy.merge_upstream_expose:
+        found.append("the policy says upstream_expose: merge: scripts also read what the backend exposes")
     if request.origin is not None and is_malformed(request.origin):
         found.append(
             f"no browser sends the origin {quoted(request.origin)}: one has scheme, host and, if it is not the default, "

@@ -41,6 +41,8 @@ def policy_words(policy: Policy) -> Iterator[str]:
         yield "Scripts read every response header."
     elif policy.expose_headers:
         yield f"Scripts also read {listed(policy.expose_headers)}."
+    if policy.merge_upstream_expose:
+        yield "Scripts also read what the backend exposes."
     if not policy.any_origin:
         yield (
             "Requests of other pages get 403 and do not reach the backend."
@@ -54,6 +56,7 @@ def policy_words(policy: Policy) -> Iterator[str]:
         yield "Public pages may call it inside a private network."
     if policy.strip_origin:
         yield "The backend does not see Origin."
+    yield from _finer_points(policy)
 
 
 def match_words(route: Route) -> str:
@@ -125,6 +128,24 @@ def milliseconds(seconds: float | None) -> str:
         return "–"
     value = seconds * 1000
     return f"{value:.1f} ms" if value < 10 else f"{number(round(value))} ms"
+
+
+def _finer_points(policy: Policy) -> Iterator[str]:
+    """What few policies say, in the order of the file."""
+    if policy.preflight_status != Policy().preflight_status:
+        yield f"A granted preflight gets {policy.preflight_status}."
+    if policy.diagnose_preflight_failure:
+        yield "A refused preflight names what is allowed."
+    if policy.public_origins:
+        yield f"Its own pages are those of {listed(policy.public_origins)}."
+    if policy.timing_allow_origin:
+        yield "Those pages also read how long a request took."
+    if policy.cross_origin_resource_policy is not None:
+        yield f"Cross-Origin-Resource-Policy is {policy.cross_origin_resource_policy}."
+    if policy.allow_insecure_origins:
+        yield "Plain http origins are allowed on purpose."
+    if policy.allow_public_suffix:
+        yield "Names that anybody can register are allowed on purpose."
 
 
 def _pages(policy: Policy) -> str:
