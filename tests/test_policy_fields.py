@@ -11,8 +11,8 @@ import pytest
 from cors_gateway.admin.page.words import policy_words
 from cors_gateway.config.compile.effective import effective
 from cors_gateway.config.load import load
-from cors_gateway.config.models.policy import PolicySection
-from cors_gateway.config.written_policy import policy_of, section_of
+from cors_gateway.config.policy_conversion import policy_of, written_form
+from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.explain.described_request import Request, describe
 from cors_gateway.explain.document import as_document
 from cors_gateway.explain.explainer import Explainer
@@ -98,14 +98,14 @@ def test_a_variation_varies_one_field(field: str) -> None:
 
 @every_field
 def test_every_field_is_named_in_the_configuration(field: str) -> None:
-    assert _key(field) == "cors" or _key(field) in PolicySection.model_fields
+    assert _key(field) == "cors" or _key(field) in {key.name for key in fields(WrittenPolicy)}
 
 
 @every_field
 def test_a_policy_survives_being_written_down(field: str) -> None:
     for policy in VARIATIONS[field]:
         if policy.mode is Mode.ENFORCE:
-            assert policy_of(section_of(policy)) == policy
+            assert policy_of(written_form(policy)) == policy
 
 
 @every_field

@@ -1,108 +1,93 @@
-"""The way from a written policy to what it means, and back.
+"""A policy as it is written: the one shape that everything reads which looks at policies before they are in force.
 
-`policy_of` and `section_of` are the only two places that know which key of a file sets which field of a `Policy`. What
-may be written is in `models/policy.py`; whether it is wise is for the rules of `lint/` to say.
+pydantic makes it of a file (`models/policy.py`), the rules of `lint/` judge it, `explain` edits it, and `check --print`
+prints it. The values have the right types but are otherwise unchecked and not normalised; None means that the key is
+absent. What it means is in `policy_conversion.py`. No pydantic here: whoever judges a policy need not load it.
 """
 
-from collections.abc import Iterable
-from typing import Literal, cast
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, TypeVar
 
-from cors_gateway.config.lint.origins import read_origins
-from cors_gateway.config.models.policy import PolicySection, RegexSection
-from cors_gateway.policy.fetch import normalise_method
-from cors_gateway.policy.pattern import OriginPattern
-from cors_gateway.policy.policy import Policy
-
-ResourcePolicy = Literal["same-origin", "same-site", "cross-origin"]
+T = TypeVar("T")
 
 
-def policy_of(section: PolicySection) -> Policy:
-    """What a section means for which `lint_policy` reported no error.
+def _key(default: T, description: str) -> T:
+    """A key with what the schema says of it."""
+    value: T = field(default=default, metadata={"description": description})
+    return value
 
-    Raises ValueError for one that has an entry in `allow_origins` that does not parse.
-    """
-    origins = read_origins(section)
-    if origins.faults:
-        raise ValueError(origins.faults[0][1].message)
-    any_origin = bool(origins.stars)
-    default = Policy()
-    return Policy(
-        allow_origins=() if any_origin else tuple(pattern for _, pattern in origins.patterns),
-        any_origin=any_origin,
-        allow_null_origin=section.dangerously_allow_null_origin,
-        allow_methods=default.allow_methods
-        if section.allow_methods is None
-        else _names(map(normalise_method, section.allow_methods)),
-        any_method=_has_star(section.allow_methods),
-        allow_headers=_names(map(str.lower, section.allow_headers or ())),
-        any_header=_has_star(section.allow_headers),
-        expose_headers=_names(map(str.lower, section.expose_headers or ())),
-        expose_any=_has_star(section.expose_headers),
-        allow_credentials=section.allow_credentials,
-        max_age=section.max_age,
-        allow_private_network=section.allow_private_network,
-        preflight_status=default.preflight_status
-        if section.preflight_status is None
-        else section.preflight_status,
-        diagnose_preflight_failure=section.preflight_failure == "diagnose",
-        reject_disallowed_request=section.on_disallowed_request == "reject",
-        public_origins=tuple(dict.fromkeys(section.public_origins or ())),
-        strip_origin=section.forward_origin == "strip",
-        merge_upstream_expose=section.upstream_expose == "merge",
-        timing_allow_origin=section.timing_allow_origin == "same-as-origins",
-        cross_origin_resource_policy=section.cross_origin_resource_policy,
-        websocket_origin_check=section.websocket_origin_check,
-        report_only=section.report_only,
-        allow_insecure_origins=section.dangerously_allow_insecure_origins,
-        allow_public_suffix=section.dangerously_allow_public_suffix,
+
+@dataclass(frozen=True, slots=True)
+class RegexEntry:
+    """An origin given by a regular expression."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = {"strict": True, "extra": "forbid"}
+
+    regex: str = field(
+        metadata={
+            "description": "Matches whole origins, in linear time (RE2 syntax). Needs the extra: cors-gateway[regex]."
+        }
     )
 
 
-def section_of(policy: Policy) -> PolicySection:
-    """A section that means the policy, which has to be an enforced one, with the defaults spelled out."""
-    return PolicySection(
-        allow_origins=_origins(policy),
-        allow_methods=(*_star(policy.any_method), *policy.allow_methods),
-        allow_headers=(*_star(policy.any_header), *policy.allow_headers),
-        expose_headers=(*_star(policy.expose_any), *policy.expose_headers),
-        allow_credentials=policy.allow_credentials,
-        max_age=policy.max_age,
-        allow_private_network=policy.allow_private_network,
-        preflight_status=policy.preflight_status,
-        preflight_failure="diagnose" if policy.diagnose_preflight_failure else "strict",
-        on_disallowed_request="reject" if policy.reject_disallowed_request else "forward",
-        public_origins=policy.public_origins,
-        forward_origin="strip" if policy.strip_origin else "keep",
-        upstream_expose="merge" if policy.merge_upstream_expose else "drop",
-        timing_allow_origin="same-as-origins" if policy.timing_allow_origin else None,
-        cross_origin_resource_policy=cast("ResourcePolicy | None", policy.cross_origin_resource_policy),
-        websocket_origin_check=policy.websocket_origin_check,
-        report_only=policy.report_only,
-        dangerously_allow_null_origin=policy.allow_null_origin,
-        dangerously_allow_insecure_origins=policy.allow_insecure_origins,
-        dangerously_allow_public_suffix=policy.allow_public_suffix,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenPolicy:
+    """Who may read responses across origins, and with which requests."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = {"strict": True, "extra": "forbid"}
+
+    allow_origins: tuple[str | RegexEntry, ...] | None = _key(
+        None,
+        'Who may read: https://app.example.com, https://*.example.com (one or more labels), http://localhost:* (any port), {regex: ...}, or "*" alone for everybody.',
     )
-
-
-def origin_entry(pattern: OriginPattern) -> str | RegexSection:
-    """The entry of `allow_origins` that a pattern was read from."""
-    return pattern.text if pattern.regex is None else RegexSection(regex=pattern.regex)
-
-
-def _origins(policy: Policy) -> tuple[str | RegexSection, ...]:
-    if policy.any_origin:
-        return ("*",)
-    # The flag alone allows null; the entry keeps a list that has nothing else from being empty.
-    return (*map(origin_entry, policy.allow_origins), *(("null",) if policy.allow_null_origin else ()))
-
-
-def _names(entries: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in entries if name != "*"))
-
-
-def _has_star(entries: Iterable[str] | None) -> bool:
-    return "*" in (entries or ())
-
-
-def _star(is_any: bool) -> tuple[str, ...]:
-    return ("*",) if is_any else ()
+    allow_methods: tuple[str, ...] | None = _key(
+        None, 'Default GET, HEAD, POST, which always pass. "*" is any method.'
+    )
+    allow_headers: tuple[str, ...] | None = _key(
+        None, 'Request headers that script may set. "*" is any but Authorization.'
+    )
+    expose_headers: tuple[str, ...] | None = _key(
+        None, "Response headers that script may read, besides the safelisted ones."
+    )
+    allow_credentials: bool = _key(
+        False, "Whether cookies and HTTP authentication may be used; not together with any origin."
+    )
+    max_age: int | None = _key(
+        None,
+        "How long browsers may remember a preflight: seconds, or 90s / 10m / 1h, at most 1d. Absent: the header is not sent (five seconds). 0: never.",
+    )
+    allow_private_network: bool = _key(
+        False, "Answer Access-Control-Request-Private-Network; browsers have moved on from it."
+    )
+    preflight_status: int | None = _key(None, "Status of a granted preflight; default 204.")
+    preflight_failure: Literal["strict", "diagnose"] | None = _key(
+        None,
+        "strict (default): refused preflights get 403 and no CORS headers. diagnose: 2xx naming what is allowed.",
+    )
+    on_disallowed_request: Literal["forward", "reject"] | None = _key(
+        None, "forward (default): without CORS headers. reject: 403 before the backend is reached."
+    )
+    public_origins: tuple[str, ...] | None = _key(
+        None, "The gateway's own origins, so that reject never hits same-origin traffic."
+    )
+    forward_origin: Literal["keep", "strip"] | None = _key(
+        None, "Whether the backend sees Origin; default keep."
+    )
+    upstream_expose: Literal["drop", "merge"] | None = _key(
+        None, "merge: add what the backend exposes to expose_headers; default drop."
+    )
+    timing_allow_origin: Literal["same-as-origins"] | None = _key(
+        None, "Let allowed origins read resource timing."
+    )
+    cross_origin_resource_policy: Literal["same-origin", "same-site", "cross-origin"] | None = _key(
+        None, "Cross-Origin-Resource-Policy of every response; default: the backend's."
+    )
+    websocket_origin_check: bool = _key(False, "Refuse a WebSocket handshake from an unlisted origin.")
+    report_only: bool = _key(False, "Decide, log and count, but leave the traffic as the backend made it.")
+    dangerously_allow_null_origin: bool = _key(
+        False, "Allow the origin null, which any page can obtain through a sandboxed frame."
+    )
+    dangerously_allow_insecure_origins: bool = _key(False, "Allow http origins together with credentials.")
+    dangerously_allow_public_suffix: bool = _key(
+        False, "Allow a wildcard under a public suffix (*.github.io) together with credentials."
+    )

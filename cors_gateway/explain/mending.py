@@ -6,12 +6,12 @@ rules of `check` then judge the changed policy. How the edits are told is in `re
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from cors_gateway.config.lint.finding import Finding
 from cors_gateway.config.lint.policy_rules import lint_policy
-from cors_gateway.config.models.policy import PolicySection
-from cors_gateway.config.written_policy import policy_of
+from cors_gateway.config.policy_conversion import policy_of
+from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Explanation
 from cors_gateway.explain.judgement import enforced, judge
@@ -45,7 +45,7 @@ class BlockedError(Exception):
     """No configuration allows it; the text says why."""
 
 
-def mend(request: Request, route: Route, written: PolicySection) -> tuple[list[Edit], PolicySection]:
+def mend(request: Request, route: Route, written: WrittenPolicy) -> tuple[list[Edit], WrittenPolicy]:
     """What has to be written into a policy of the route, and the policy with it. Raises BlockedError."""
     edits: list[Edit] = []
     for _ in range(len(request.headers) + _OTHER_NEEDS):
@@ -97,14 +97,15 @@ def _allow_origin(action: Literal["add", "replace"], origin: str) -> Edit:
     return Edit(action, "allow_origins", origin)
 
 
-def _applied(edit: Edit, written: PolicySection) -> PolicySection:
-    if edit.key not in _LISTS:
-        return written.model_copy(update={edit.key: True})
-    kept = () if edit.action == "replace" else getattr(written, edit.key) or ()
-    return written.model_copy(update={edit.key: (*kept, edit.value)})
+def _applied(edit: Edit, written: WrittenPolicy) -> WrittenPolicy:
+    value: Any = True
+    if edit.key in _LISTS:
+        kept = () if edit.action == "replace" else getattr(written, edit.key) or ()
+        value = (*kept, edit.value)
+    return replace(written, **{edit.key: value})
 
 
-def verdict_of_check(known: Sequence[Finding], written: PolicySection) -> tuple[list[str], list[str]]:
+def verdict_of_check(known: Sequence[Finding], written: WrittenPolicy) -> tuple[list[str], list[str]]:
     """The flags without which `check` would refuse the policy, and what it newly has to say about it.
 
     `known` is what it said before. Raises BlockedError for what no flag permits.

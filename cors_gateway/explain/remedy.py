@@ -10,8 +10,8 @@ from dataclasses import replace
 from cors_gateway.config.lint.finding import RouteInput
 from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.lint.route_rules import methods as route_methods
-from cors_gateway.config.models.policy import PolicySection
-from cors_gateway.config.written_policy import section_of
+from cors_gateway.config.policy_conversion import written_form
+from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.explain import advice
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Change, Explanation, Remedy, Verdict
@@ -47,7 +47,7 @@ def find_remedy(explanation: Explanation, routes: Sequence[Route]) -> Remedy | N
 def _mend(explanation: Explanation, route: Route, routes: Sequence[Route]) -> Remedy:
     """Add to the policy of a route what it lacks."""
     instead, doubt = _suspicion(explanation, route)
-    written = section_of(route.policy)
+    written = written_form(route.policy)
     try:
         edits, changed = mend(explanation.request, route, written)
         flags, warnings = verdict_of_check(lint_policy(written), changed)
@@ -73,7 +73,7 @@ def _open(request: Request, route: Route, routes: Sequence[Route]) -> Remedy:
             change = replace(closed, values=(name,))
             return Remedy(changes=(change,), warnings=(doubt,), consequences=(advice.opened(route, name),))
     try:
-        edits, written = mend(request, route, PolicySection(allow_origins=()))
+        edits, written = mend(request, route, WrittenPolicy(allow_origins=()))
         flags, warnings = verdict_of_check((), written)
     except BlockedError as blocked:
         return Remedy(blocked=str(blocked))

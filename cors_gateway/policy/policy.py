@@ -2,8 +2,8 @@
 
 The YAML contract is in `config/`; the bytes that answer requests are compiled from these values in `compiled.py`.
 
-A new key of a policy touches four modules besides the one that acts on it: `config/models/policy.py` (how it is written),
-this one (what it is), `config/written_policy.py` (from one to the other and back), and `difference.py` (whether it widens
+A new key of a policy touches four modules besides the one that acts on it: `config/written_policy.py` (how it is written),
+this one (what it is), `config/policy_conversion.py` (from one to the other and back), and `difference.py` (whether it widens
 access). A test over the fields of `Policy` fails for a key that one of them, or the page of `admin/`, does not know.
 """
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.load import load
-from cors_gateway.config.written_policy import policy_of, section_of
+from cors_gateway.config.policy_conversion import policy_of, written_form
 from cors_gateway.explain.advice import change_text
 from cors_gateway.explain.described_request import Request, describe
 from cors_gateway.explain.explainer import Explainer
@@ -312,8 +312,8 @@ def test_routes_that_share_the_policy_are_named() -> None:
 def test_every_policy_can_be_written_down_again() -> None:
     policies = [route.policy for route in explainer().snapshot.routes if route.policy.mode is Mode.ENFORCE]
 
-    assert [policy_of(section_of(policy)) for policy in policies] == policies
-    assert [finding for policy in policies for finding in errors_of(lint_policy(section_of(policy)))] == []
+    assert [policy_of(written_form(policy)) for policy in policies] == policies
+    assert [finding for policy in policies for finding in errors_of(lint_policy(written_form(policy)))] == []
 
 
 def errors_of(findings: Sequence[Any]) -> list[Any]:
@@ -333,7 +333,7 @@ def test_a_policy_keeps_the_flags_it_was_allowed_with(tmp_path: Path) -> None:
     loaded = load(file, {})
     assert loaded.snapshot is not None
 
-    written = section_of(loaded.snapshot.routes[0].policy)
+    written = written_form(loaded.snapshot.routes[0].policy)
 
     assert written.dangerously_allow_insecure_origins
     assert written.dangerously_allow_public_suffix

@@ -5,10 +5,11 @@ a token that stands in the file itself is written as asterisks, and then only th
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
+from cors_gateway.config.policy_conversion import written_form
 from cors_gateway.config.syntax.emit import Raw, to_yaml
 from cors_gateway.config.syntax.units import format_duration, format_size
-from cors_gateway.config.written_policy import section_of
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.snapshot import (
     Admin,
@@ -152,10 +153,10 @@ def _cors(route: Route) -> object:
 
 
 def _policy(policy: Policy) -> Section:
-    """Every key of the section, but for those that are absent and for dangerous flags that are not set."""
-    written = section_of(policy).model_dump(mode="json")
+    """Every key, but for those that are absent and for dangerous flags that are not set."""
+    written = asdict(written_form(policy))
     return {
-        key: value
+        key: list(value) if isinstance(value, tuple) else value
         for key, value in written.items()
         if value is not None and (value or not key.startswith(_DANGEROUS))
     }

@@ -7,15 +7,16 @@ from pydantic import TypeAdapter
 
 from cors_gateway.config.lint.finding import Finding
 from cors_gateway.config.lint.policy_rules import lint_policy
-from cors_gateway.config.models.policy import PolicySection, RegexSection
+from cors_gateway.config.models.policy import PolicyKeys, PolicySection
 from cors_gateway.config.models.validate import check, plain
+from cors_gateway.config.policy_conversion import origin_entry, policy_of
 from cors_gateway.config.problems import Problem, Severity
 from cors_gateway.config.syntax.tree import Document, Path
-from cors_gateway.config.written_policy import origin_entry, policy_of
+from cors_gateway.config.written_policy import RegexEntry, WrittenPolicy
 from cors_gateway.policy.policy import Policy
 from cors_gateway.snapshot import Location
 
-_POLICY = TypeAdapter(PolicySection)
+_POLICY = TypeAdapter[PolicySection](PolicyKeys)
 _ABSENCE_CODES = frozenset({"allow_origins.missing", "schema.conflict"})
 """Findings that may only say that a value could not be read."""
 
@@ -85,11 +86,11 @@ def _original(path: Path, kept: Dict[str, list[int]]) -> Path:
 
 
 def _origin_locations(
-    document: Document, path: Path, policy: Policy, section: PolicySection
+    document: Document, path: Path, policy: Policy, section: WrittenPolicy
 ) -> tuple[Location, ...]:
     """The places of the entries that the policy kept, in its order."""
     places = list(document.item_locations((*path, "allow_origins")))
-    by_entry: dict[str | RegexSection, Location] = {}
+    by_entry: dict[str | RegexEntry, Location] = {}
     for entry, place in zip(section.allow_origins or (), places, strict=True):
         by_entry.setdefault(entry, place)
     if policy.any_origin:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
-from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.fetch import MAX_AGE_CAPS, SAFELISTED_METHODS, normalise_method
 
 _MAX_AGE_LIMIT = max(MAX_AGE_CAPS.values())
@@ -11,7 +11,7 @@ _MAX_AGE_LIMIT = max(MAX_AGE_CAPS.values())
 _MAX_AGE_CHROMIUM = MAX_AGE_CAPS["Chromium"]
 
 
-def max_age_range(policy: PolicySection) -> Iterator[Finding]:
+def max_age_range(policy: WrittenPolicy) -> Iterator[Finding]:
     """From 0, which switches remembering off, to a day."""
     age = policy.max_age
     if age is not None and not 0 <= age <= _MAX_AGE_LIMIT:
@@ -24,7 +24,7 @@ def max_age_range(policy: PolicySection) -> Iterator[Finding]:
         )
 
 
-def max_age_capped(policy: PolicySection) -> Iterator[Finding]:
+def max_age_capped(policy: WrittenPolicy) -> Iterator[Finding]:
     """A long time delays taking rights back in one browser and does nothing in the others."""
     age = policy.max_age
     if age is not None and _MAX_AGE_CHROMIUM < age <= _MAX_AGE_LIMIT:
@@ -37,7 +37,7 @@ def max_age_capped(policy: PolicySection) -> Iterator[Finding]:
         )
 
 
-def max_age_unused(policy: PolicySection) -> Iterator[Finding]:
+def max_age_unused(policy: WrittenPolicy) -> Iterator[Finding]:
     """Without a method or header that needs a preflight there is hardly an answer to remember."""
     age = policy.max_age
     if age is None or not 0 <= age <= _MAX_AGE_LIMIT or policy.allow_headers:
@@ -52,7 +52,7 @@ def max_age_unused(policy: PolicySection) -> Iterator[Finding]:
         )
 
 
-def preflight_status_range(policy: PolicySection) -> Iterator[Finding]:
+def preflight_status_range(policy: WrittenPolicy) -> Iterator[Finding]:
     """A preflight passes with an ok status only (Fetch, "CORS-preflight fetch")."""
     status = policy.preflight_status
     if status is None or (200 <= status <= 299 and status != 206):
@@ -65,7 +65,7 @@ def preflight_status_range(policy: PolicySection) -> Iterator[Finding]:
     yield Finding("error", "preflight_status.range", problem, "write 204 or 200", ("preflight_status",))
 
 
-def private_network_wildcard(policy: PolicySection) -> Iterator[Finding]:
+def private_network_wildcard(policy: WrittenPolicy) -> Iterator[Finding]:
     """Any site could reach devices of the local network."""
     if policy.allow_private_network and "*" in (policy.allow_origins or ()):
         yield Finding(
@@ -77,7 +77,7 @@ def private_network_wildcard(policy: PolicySection) -> Iterator[Finding]:
         )
 
 
-def private_network_superseded(policy: PolicySection) -> Iterator[Finding]:
+def private_network_superseded(policy: WrittenPolicy) -> Iterator[Finding]:
     """Chromium asks the user instead (Local Network Access); no answer of a server decides about it."""
     if policy.allow_private_network:
         yield Finding(

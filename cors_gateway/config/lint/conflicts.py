@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 
 from cors_gateway.config.lint.finding import Finding
-from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.written_policy import WrittenPolicy
 
 
-def dangerous_without_effect(policy: PolicySection, findings: Collection[Finding]) -> Iterator[Finding]:
+def dangerous_without_effect(policy: WrittenPolicy, findings: Collection[Finding]) -> Iterator[Finding]:
     """A dangerous switch that does nothing now takes effect unseen with a later change.
 
     `findings` are those about `allow_origins`: what a switch permits is reported there as a warning.
@@ -28,7 +28,7 @@ def dangerous_without_effect(policy: PolicySection, findings: Collection[Finding
             yield _pointless(key, f"allow_origins has no {what}")
 
 
-def nobody_to_refuse(policy: PolicySection) -> Iterator[Finding]:
+def nobody_to_refuse(policy: WrittenPolicy) -> Iterator[Finding]:
     """With `*` every origin is allowed, so there is none that a switch could refuse."""
     if "*" not in (policy.allow_origins or ()):
         return
@@ -42,7 +42,7 @@ def nobody_to_refuse(policy: PolicySection) -> Iterator[Finding]:
         )
 
 
-def nothing_to_merge(policy: PolicySection) -> Iterator[Finding]:
+def nothing_to_merge(policy: WrittenPolicy) -> Iterator[Finding]:
     """The star exposes whatever the backend would add."""
     if policy.upstream_expose == "merge" and "*" in (policy.expose_headers or ()):
         yield _idle("upstream_expose", 'expose_headers "*" exposes everything that the backend would add')

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
 from cors_gateway.config.lint.names import named_entries, shown, split_hint
-from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.fetch import FORBIDDEN_RESPONSE_HEADERS, SAFELISTED_RESPONSE_HEADERS, is_token
 
 
-def invalid(policy: PolicySection) -> Iterator[Finding]:
+def invalid(policy: WrittenPolicy) -> Iterator[Finding]:
     """A field name is one token."""
     for index, name in enumerate(policy.expose_headers or ()):
         if not is_token(name):
@@ -21,7 +21,7 @@ def invalid(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def forbidden(policy: PolicySection) -> Iterator[Finding]:
+def forbidden(policy: WrittenPolicy) -> Iterator[Finding]:
     """No script ever reads a cookie header (Fetch, "forbidden response-header name")."""
     for index, name in named_entries(policy.expose_headers):
         if name.lower() in FORBIDDEN_RESPONSE_HEADERS:
@@ -34,7 +34,7 @@ def forbidden(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def prohibited(policy: PolicySection) -> Iterator[Finding]:
+def prohibited(policy: WrittenPolicy) -> Iterator[Finding]:
     """Request headers of the CORS protocol do not occur in responses."""
     for index, name in named_entries(policy.expose_headers):
         if _is_request_name(name.lower()):
@@ -47,7 +47,7 @@ def prohibited(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def wildcard_credentials(policy: PolicySection) -> Iterator[Finding]:
+def wildcard_credentials(policy: WrittenPolicy) -> Iterator[Finding]:
     """To a browser the star is the name of a header once credentials are included, so it exposes nothing."""
     names = policy.expose_headers or ()
     if policy.allow_credentials and "*" in names:
@@ -60,7 +60,7 @@ def wildcard_credentials(policy: PolicySection) -> Iterator[Finding]:
         )
 
 
-def safelisted(policy: PolicySection) -> Iterator[Finding]:
+def safelisted(policy: WrittenPolicy) -> Iterator[Finding]:
     """Seven headers can be read without being exposed."""
     for index, name in named_entries(policy.expose_headers):
         if name.lower() in SAFELISTED_RESPONSE_HEADERS and "*" not in (policy.expose_headers or ()):
@@ -73,7 +73,7 @@ def safelisted(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def redundant(policy: PolicySection) -> Iterator[Finding]:
+def redundant(policy: WrittenPolicy) -> Iterator[Finding]:
     """An entry that the star covers (it does not cover Authorization), or that repeats another letter by letter."""
     names = policy.expose_headers or ()
     star = "*" in names and not policy.allow_credentials

@@ -1,7 +1,7 @@
 """The values that go into the rules for routes, and those that come out of all rules.
 
-Inputs hold what the operator wrote, of the right type but otherwise unchecked and not normalised. A policy goes in as the
-section of `models/policy.py`. Nothing here decides anything.
+Inputs hold what the operator wrote, of the right type but otherwise unchecked and not normalised. A policy goes in as
+`written_policy.py` has it. Nothing here decides anything.
 """
 
 from dataclasses import dataclass

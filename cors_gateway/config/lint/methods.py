@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
 from cors_gateway.config.lint.names import named_entries, nearest, shown, split_hint, words
-from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.fetch import (
     FORBIDDEN_METHODS,
     NORMALISED_METHODS,
@@ -26,7 +26,7 @@ CUSTOMARY = words("""
     """)
 
 
-def empty(policy: PolicySection) -> Iterator[Finding]:
+def empty(policy: WrittenPolicy) -> Iterator[Finding]:
     """An explicit empty list looks closed, yet GET, HEAD and POST always pass."""
     if policy.allow_methods == ():
         yield Finding(
@@ -38,7 +38,7 @@ def empty(policy: PolicySection) -> Iterator[Finding]:
         )
 
 
-def invalid(policy: PolicySection) -> Iterator[Finding]:
+def invalid(policy: WrittenPolicy) -> Iterator[Finding]:
     """A method is one token."""
     for index, method in enumerate(policy.allow_methods or ()):
         if not is_token(method):
@@ -52,7 +52,7 @@ def invalid(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def forbidden(policy: PolicySection) -> Iterator[Finding]:
+def forbidden(policy: WrittenPolicy) -> Iterator[Finding]:
     """No browser sends CONNECT, TRACE or TRACK for a script, in any letter case."""
     for index, method in named_entries(policy.allow_methods):
         if is_forbidden_method(method):
@@ -65,7 +65,7 @@ def forbidden(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def case(policy: PolicySection) -> Iterator[Finding]:
+def case(policy: WrittenPolicy) -> Iterator[Finding]:
     """Methods are case-sensitive, and browsers put only six of them in upper case: `patch` stays `patch`."""
     for index, method in named_entries(policy.allow_methods):
         upper = method.upper()
@@ -79,7 +79,7 @@ def case(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def unsupported_by_server(policy: PolicySection) -> Iterator[Finding]:
+def unsupported_by_server(policy: WrittenPolicy) -> Iterator[Finding]:
     """Most servers know a fixed set of methods; another one passes the preflight and fails at the backend."""
     for index, method in named_entries(policy.allow_methods):
         if method == method.upper() and method not in CUSTOMARY | FORBIDDEN_METHODS:
@@ -93,7 +93,7 @@ def unsupported_by_server(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def options(policy: PolicySection) -> Iterator[Finding]:
+def options(policy: WrittenPolicy) -> Iterator[Finding]:
     """Preflights need no entry; OPTIONS is for scripts that send it themselves."""
     if "*" in (policy.allow_methods or ()):
         return
@@ -108,7 +108,7 @@ def options(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def redundant(policy: PolicySection) -> Iterator[Finding]:
+def redundant(policy: WrittenPolicy) -> Iterator[Finding]:
     """An entry that repeats another, or that the star covers."""
     methods = policy.allow_methods or ()
     seen: set[str] = set()
@@ -126,7 +126,7 @@ def redundant(policy: PolicySection) -> Iterator[Finding]:
         yield Finding("warning", "allow_methods.redundant", problem, "remove it", ("allow_methods", index))
 
 
-def wildcard_credentials(policy: PolicySection) -> Iterator[Finding]:
+def wildcard_credentials(policy: WrittenPolicy) -> Iterator[Finding]:
     """To a browser the star is the name of a method once credentials are included."""
     methods = policy.allow_methods or ()
     if policy.allow_credentials and "*" in methods:

@@ -12,7 +12,7 @@ from cors_gateway.config.lint.finding import Finding, Path
 from cors_gateway.config.lint.names import shown
 from cors_gateway.config.lint.public_suffix import is_open_to_registration
 from cors_gateway.config.lint.regex.origins import lint_regex
-from cors_gateway.config.models.policy import PolicySection, RegexSection
+from cors_gateway.config.written_policy import RegexEntry, WrittenPolicy
 from cors_gateway.policy.origin import ends_in_number
 from cors_gateway.policy.pattern import OriginPattern, PatternKind, is_insecure, parse_pattern, regex_pattern
 from cors_gateway.policy.pattern_fault import PatternFault
@@ -24,20 +24,20 @@ _ANY_PORT = -1
 class Origins:
     """The entries of `allow_origins`, read: each with its place in the list."""
 
-    policy: PolicySection
+    policy: WrittenPolicy
     patterns: tuple[tuple[int, OriginPattern], ...]
     faults: tuple[tuple[int, PatternFault], ...]
     stars: tuple[int, ...]
     nulls: tuple[int, ...]
 
 
-def read_origins(policy: PolicySection) -> Origins:
+def read_origins(policy: WrittenPolicy) -> Origins:
     """Read every entry once. `*` and `null` stand for something that no pattern does."""
     patterns: list[tuple[int, OriginPattern]] = []
     faults: list[tuple[int, PatternFault]] = []
     special: dict[str, list[int]] = {"*": [], "null": []}
     for index, entry in enumerate(policy.allow_origins or ()):
-        if isinstance(entry, RegexSection):
+        if isinstance(entry, RegexEntry):
             read = regex_pattern(entry.regex)
         elif entry in special:
             special[entry].append(index)
@@ -276,8 +276,8 @@ def _has_secure_twin(pattern: OriginPattern) -> bool:
     )
 
 
-def _repeated(entry: str | RegexSection, index: int) -> Finding:
-    text = entry.regex if isinstance(entry, RegexSection) else entry
+def _repeated(entry: str | RegexEntry, index: int) -> Finding:
+    text = entry.regex if isinstance(entry, RegexEntry) else entry
     return Finding(
         "warning",
         "allow_origins.duplicate",

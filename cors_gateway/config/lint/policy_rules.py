@@ -10,7 +10,7 @@ from cors_gateway.config.lint import (
     request_headers,
 )
 from cors_gateway.config.lint.finding import Finding
-from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.written_policy import WrittenPolicy
 
 _RULES = (
     *methods.RULES,
@@ -22,7 +22,7 @@ _RULES = (
 )
 
 
-def lint_policy(policy: PolicySection) -> list[Finding]:
+def lint_policy(policy: WrittenPolicy) -> list[Finding]:
     """Apply every rule. A finding of severity `error` means that the policy must not be used."""
     read = origins.read_origins(policy)
     findings = [finding for rule in origins.RULES for finding in rule(read)]

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
 from cors_gateway.config.lint.names import shown
-from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.pattern import PatternKind, parse_pattern
 from cors_gateway.policy.pattern_fault import PatternFault
 
 
-def invalid(policy: PolicySection) -> Iterator[Finding]:
+def invalid(policy: WrittenPolicy) -> Iterator[Finding]:
     """The gateway knows its own origins exactly, so patterns have no place here."""
     for index, entry in enumerate(policy.public_origins or ()):
         read = parse_pattern(entry)
@@ -25,7 +25,7 @@ def invalid(policy: PolicySection) -> Iterator[Finding]:
         yield Finding("error", "public_origins.invalid", message, hint, ("public_origins", index))
 
 
-def missing(policy: PolicySection) -> Iterator[Finding]:
+def missing(policy: WrittenPolicy) -> Iterator[Finding]:
     """Browsers send Origin with a page's own POSTs, and only newer ones add that they are same-origin."""
     if policy.on_disallowed_request == "reject" and not policy.public_origins:
         yield Finding(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
 from cors_gateway.config.lint.names import named_entries, shown, split_hint, words
-from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.fetch import (
     METHOD_OVERRIDES,
     RESTRICTED_REQUEST_HEADERS,
@@ -30,7 +30,7 @@ _HINTS = {
 }
 
 
-def invalid(policy: PolicySection) -> Iterator[Finding]:
+def invalid(policy: WrittenPolicy) -> Iterator[Finding]:
     """A field name is one token."""
     for index, name in enumerate(policy.allow_headers or ()):
         if not is_token(name):
@@ -43,7 +43,7 @@ def invalid(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def forbidden(policy: PolicySection) -> Iterator[Finding]:
+def forbidden(policy: WrittenPolicy) -> Iterator[Finding]:
     """Scripts cannot set these, so an entry has no effect."""
     for index, name in named_entries(policy.allow_headers):
         if _is_forbidden(name.lower()):
@@ -56,7 +56,7 @@ def forbidden(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def prohibited(policy: PolicySection) -> Iterator[Finding]:
+def prohibited(policy: WrittenPolicy) -> Iterator[Finding]:
     """Response headers in this list are the sign of a front end that sends them with its requests."""
     for index, name in named_entries(policy.allow_headers):
         if _is_response_name(name.lower()):
@@ -69,7 +69,7 @@ def prohibited(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def method_override(policy: PolicySection) -> Iterator[Finding]:
+def method_override(policy: WrittenPolicy) -> Iterator[Finding]:
     """Frameworks that honour these run another method than the one that was granted."""
     for index, name in named_entries(policy.allow_headers):
         if name.lower() in METHOD_OVERRIDES:
@@ -82,7 +82,7 @@ def method_override(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def safelisted(policy: PolicySection) -> Iterator[Finding]:
+def safelisted(policy: WrittenPolicy) -> Iterator[Finding]:
     """Browsers send these without asking, unless the value is long or has unusual bytes."""
     for index, name in named_entries(policy.allow_headers):
         if name.lower() in _SAFELISTED and "*" not in (policy.allow_headers or ()):
@@ -95,7 +95,7 @@ def safelisted(policy: PolicySection) -> Iterator[Finding]:
             )
 
 
-def redundant(policy: PolicySection) -> Iterator[Finding]:
+def redundant(policy: WrittenPolicy) -> Iterator[Finding]:
     """An entry that the star covers, or that repeats another letter by letter.
 
     The same name in another letter case is folded into one without a word.
@@ -115,7 +115,7 @@ def redundant(policy: PolicySection) -> Iterator[Finding]:
         yield Finding("warning", "allow_headers.redundant", problem, "remove it", ("allow_headers", index))
 
 
-def wildcard_credentials(policy: PolicySection) -> Iterator[Finding]:
+def wildcard_credentials(policy: WrittenPolicy) -> Iterator[Finding]:
     """To a browser the star is the name of a header once credentials are included."""
     names = policy.allow_headers or ()
     if policy.allow_credentials and "*" in names:
@@ -128,7 +128,7 @@ def wildcard_credentials(policy: PolicySection) -> Iterator[Finding]:
         )
 
 
-def wildcard_no_authorization(policy: PolicySection) -> Iterator[Finding]:
+def wildcard_no_authorization(policy: WrittenPolicy) -> Iterator[Finding]:
     """The star does not stand for Authorization (Fetch, "CORS non-wildcard request-header name")."""
     names = policy.allow_headers or ()
     if policy.allow_credentials or "*" not in names or "authorization" in map(str.lower, names):

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from cors_gateway.config.models.kinds import Name, Section
-from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.models.policy import PolicyKeys
 from cors_gateway.config.models.route import ExpectationSection, RouteSection
 from cors_gateway.config.models.server import AdminSection, AdminValue, ServerSection
 from cors_gateway.config.models.upstream import UpstreamSection
@@ -18,7 +18,7 @@ class IncludedFile(Section):
 
     version: Literal[1] = Field(default=1, description="Version of the format.")
     upstreams: dict[Name, UpstreamSection] = Field(default={}, description="Backends by name.")
-    policies: dict[Name, PolicySection] = Field(default={}, description="Policies by name.")
+    policies: dict[Name, PolicyKeys] = Field(default={}, description="Policies by name.")
     routes: list[RouteSection] = Field(
         default=[],
         description="Exact host, then *.host, then any; then the longest path prefix wins, whatever the order here.",

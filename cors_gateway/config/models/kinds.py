@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -11,8 +11,8 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
-    Strict,
     Tag,
 )
 from pydantic_core import PydanticCustomError, core_schema
@@ -43,6 +43,24 @@ class Section(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+class FromMapping:
+    """Read a dataclass as a `Section` is read: strictly, but from mappings, and tuples from lists."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        schema = handler(source)
+        section: Any = handler.resolve_ref_schema(schema)
+        section["strict"] = False
+        for key in section["schema"]["fields"]:
+            value = key["schema"]
+            while value["type"] in ("default", "nullable"):
+                value = value["schema"]
+            if value["type"] == "tuple":
+                value["strict"] = False
+        return schema
+
+
 def fault(code: str, message: str, hint: str = "") -> PydanticCustomError:
     """A mistake in a value, in the words that the operator will read."""
     return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
@@ -52,7 +70,7 @@ def form_of(value: object) -> str | None:
     """Which of two forms a value has; None (neither) is reported as a wrong type."""
     if isinstance(value, str):
         return TEXT
-    return MAPPING if isinstance(value, dict | BaseModel) else None
+    return MAPPING if isinstance(value, dict | BaseModel) or is_dataclass(value) else None
 
 
 def either(what: str) -> Discriminator:
@@ -170,5 +188,3 @@ TrustedNetwork = Annotated[str, AfterValidator(_parsed_by("trusted_proxies.inval
 FilePath = Annotated[str, AfterValidator(_file_path)]
 Text = Annotated[T, Tag(TEXT)]
 Keys = Annotated[T, Tag(MAPPING)]
-Items = Annotated[tuple[T, ...], Strict(False)]
-"""A list of the file, kept so that nobody can change it. Only the step from list to tuple is not strict."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from cors_gateway.config.models.kinds import Keys, Name, Section, Text, either, fault
-from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.models.policy import PolicyKeys
 from cors_gateway.config.problems import quoted
 from cors_gateway.http1.grammar import is_token
 from cors_gateway.policy.reason import Reason
@@ -47,7 +47,7 @@ class RouteSection(Section):
     )
     upstream: str = Field(description="Name of an upstream, or the URL of a server.")
     cors: Annotated[
-        Text[str] | Keys[PolicySection],
+        Text[str] | Keys[PolicyKeys],
         either("the name of a policy, disabled, passthrough, or a policy is expected"),
     ] = Field(
         description="Name of a policy, a policy written here, disabled (allow nobody), or passthrough (leave CORS to the backend)."

@@ -35,7 +35,11 @@ _EXPECTED = {
     "tuple_type": "a list is expected",
     "dict_type": "a mapping is expected",
     "model_type": "a mapping is expected",
+    "dataclass_type": "a mapping is expected",
 }
+
+_UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
+"""Keys that a model, or a dataclass, does not have."""
 
 _NUMERIC = frozenset({"int_type", TYPE, MAX_AGE_TYPE})
 """Findings about values that should have been numbers, among others."""
@@ -84,7 +88,7 @@ def check(
             place = tuple(step for step in details["loc"] if step not in (TEXT, MAPPING))
             faulty.append(place)
             at_fault = document.node((*path, *place))
-            if details["type"] == "extra_forbidden" or not is_unusable(at_fault, place):
+            if details["type"] in _UNKNOWN or not is_unusable(at_fault, place):
                 problems.append(_problem(document, (*path, *place), at_fault, details))
         return Checked(None, problems, faulty)
 
@@ -160,7 +164,7 @@ def _null_problem(document: Document, path: Path, node: Scalar) -> Problem:
 
 def _problem(document: Document, path: Path, node: Node | None, details: ErrorDetails) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
-    if kind == "extra_forbidden":
+    if kind in _UNKNOWN:
         return unknown_key(document, path, known_keys(path[:-1]))
     if kind == "missing":
         return missing_key(document, path)

@@ -5,18 +5,15 @@ from typing import Any
 from cors_gateway.config.lint.finding import Finding, RouteInput
 from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.lint.route_rules import lint_routes
-from cors_gateway.config.models.policy import PolicySection, RegexSection
+from cors_gateway.config.written_policy import RegexEntry, WrittenPolicy
 
 APP = "https://app.example.com"
 
 
-def written(**keys: Any) -> PolicySection:
-    """A policy with the keys as YAML would have them; `allow_origins` defaults to one that nothing is wrong with.
-
-    Not even the types are checked: the rules hold for whatever gets to them.
-    """
+def written(**keys: Any) -> WrittenPolicy:
+    """A policy with the keys as YAML would have them; `allow_origins` defaults to one that nothing is wrong with."""
     keys.setdefault("allow_origins", [APP])
-    return PolicySection.model_construct(**{key: _frozen(value) for key, value in keys.items()})
+    return WrittenPolicy(**{key: _frozen(value) for key, value in keys.items()})
 
 
 def findings(**keys: Any) -> list[Finding]:
@@ -55,7 +52,7 @@ def _dotted(path: tuple[str | int, ...]) -> str:
 def _frozen(value: Any) -> Any:
     if not isinstance(value, list):
         return value
-    return tuple(RegexSection(regex=item["regex"]) if isinstance(item, dict) else item for item in value)
+    return tuple(RegexEntry(item["regex"]) if isinstance(item, dict) else item for item in value)
 
 
 def _route(row: dict[str, Any]) -> RouteInput:

@@ -1,5 +1,7 @@
 """What holds for all rules together, and what a policy means once it has passed them."""
 
+from dataclasses import fields
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +9,8 @@ from hypothesis import strategies as st
 from cors_gateway.config.lint.finding import Finding, RouteInput
 from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.lint.route_rules import lint_routes
-from cors_gateway.config.models.policy import PolicySection, RegexSection
-from cors_gateway.config.written_policy import policy_of
+from cors_gateway.config.policy_conversion import policy_of
+from cors_gateway.config.written_policy import RegexEntry, WrittenPolicy
 from cors_gateway.policy.pattern import parse_pattern, regex_pattern
 from cors_gateway.policy.policy import Policy
 from tests.config.lint.said import APP, regex, written
@@ -31,11 +33,8 @@ texts = st.text(st.characters(exclude_categories=())) | st.sampled_from(
 )
 lists = st.lists(texts, max_size=4).map(tuple) | st.none()
 policies = st.builds(
-    PolicySection.model_construct,
-    allow_origins=st.lists(
-        texts | texts.map(lambda text: RegexSection.model_construct(regex=text)), max_size=4
-    ).map(tuple)
-    | st.none(),
+    WrittenPolicy,
+    allow_origins=st.lists(texts | texts.map(RegexEntry), max_size=4).map(tuple) | st.none(),
     allow_methods=lists,
     allow_headers=lists,
     expose_headers=lists,
@@ -68,11 +67,11 @@ rows = st.builds(
 
 
 @given(policies)
-def test_rules_never_raise_and_always_say_where(policy: PolicySection) -> None:
+def test_rules_never_raise_and_always_say_where(policy: WrittenPolicy) -> None:
     for finding in lint_policy(policy):
         assert_presentable(finding)
         key, *index = finding.path
-        assert key in PolicySection.model_fields
+        assert key in {field.name for field in fields(WrittenPolicy)}
         if index:
             assert index[0] in range(len(getattr(policy, str(key))))
 
@@ -91,7 +90,7 @@ def assert_presentable(finding: Finding) -> None:
 
 
 @given(policies)
-def test_what_passes_can_be_built_and_is_safe(written_policy: PolicySection) -> None:
+def test_what_passes_can_be_built_and_is_safe(written_policy: WrittenPolicy) -> None:
     if any(finding.severity == "error" for finding in lint_policy(written_policy)):
         return
     policy = policy_of(written_policy)

@@ -25,7 +25,7 @@ from cors_gateway.config.lint.regex.origin_sets import (
 from cors_gateway.config.lint.regex.parser import parse_regex
 from cors_gateway.config.lint.regex.style import anchors, default_port, dotstar, redos, unescaped_dot
 from cors_gateway.config.lint.regex.subject import RegexSubject
-from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.matcher import OriginMatcher
 from cors_gateway.policy.origin import MAX_HOST_LENGTH
 from cors_gateway.policy.pattern import OriginPattern
@@ -42,7 +42,7 @@ _TOO_BROAD = "allow_origins.regex_too_broad"
 _OWN_DOMAIN = "end it with your own domain"
 
 
-def lint_regex(index: int, pattern: OriginPattern, policy: PolicySection) -> Iterator[Finding]:
+def lint_regex(index: int, pattern: OriginPattern, policy: WrittenPolicy) -> Iterator[Finding]:
     """Apply every rule to an expression that compiles."""
     path = ("allow_origins", index)
     matcher = OriginMatcher((pattern,))
@@ -67,7 +67,7 @@ def lint_regex(index: int, pattern: OriginPattern, policy: PolicySection) -> Ite
 
 
 def canaries(
-    text: str, path: Path, policy: PolicySection, matches: Callable[[str], bool]
+    text: str, path: Path, policy: WrittenPolicy, matches: Callable[[str], bool]
 ) -> Iterator[Finding]:
     """What matches a site that nobody can have meant matches every site."""
     canary = next(filter(matches, _CANARIES), None)
@@ -137,7 +137,7 @@ def insecure(subject: RegexSubject) -> Iterator[Finding]:
     )
 
 
-def _too_broad(text: str, path: Path, policy: PolicySection, witness: str, hint: str) -> Finding:
+def _too_broad(text: str, path: Path, policy: WrittenPolicy, witness: str, hint: str) -> Finding:
     return Finding(
         "error" if policy.allow_credentials else "warning",
         _TOO_BROAD,

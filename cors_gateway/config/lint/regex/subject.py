@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cors_gateway.config.lint.finding import Path
 from cors_gateway.config.lint.regex.language import Automaton
-from cors_gateway.config.models.policy import PolicySection
+from cors_gateway.config.written_policy import WrittenPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class RegexSubject:
 
     text: str
     path: Path
-    policy: PolicySection
+    policy: WrittenPolicy
     matches: Callable[[str], bool]
     """Asks RE2."""
     automaton: Automaton
