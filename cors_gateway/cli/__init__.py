@@ -1,7 +1,7 @@
 """The command line: a table of verbs, each a module of its own that is imported when it is asked for.
 
 Nothing heavy may be imported here or at the top of a verb: `healthcheck` runs every few seconds for ever.
-Exit codes: 0 fine, 1 invalid configuration or cannot start, 2 wrong usage, 3 drain timed out, 4 policy tests failed.
+Exit codes are those of `exit_codes.py`.
 """
 
 import importlib
@@ -9,12 +9,6 @@ import importlib
 import click
 
 from cors_gateway import __version__
-
-FINE = 0
-FAILED = 1
-WRONG_USAGE = 2
-DRAIN_TIMED_OUT = 3
-TESTS_FAILED = 4
 
 VERBS = ("run", "check", "explain", "test", "schema", "reload", "healthcheck", "version", "demo")
 """In the order of `--help`. `cors_gateway.cli.<verb>` has the click command as `command`."""

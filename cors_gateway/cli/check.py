@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from cors_gateway.cli import FAILED
 from cors_gateway.cli.options import config_option
+from cors_gateway.exit_codes import FAILED
 
 
 @click.command()

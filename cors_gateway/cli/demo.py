@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cors_gateway.exit_codes import FAILED
+
 if TYPE_CHECKING:
     from aiohttp import web
 
@@ -58,7 +60,7 @@ def command(host: str, port: int | None, only: str | None) -> None:
                     runner.run(_serve_everything(host, port))
     except _CannotStartError as error:
         click.echo(f"cors-gateway demo: {error}", err=True)
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
 class _CannotStartError(Exception):

@@ -8,9 +8,9 @@ import sys
 
 import click
 
-from cors_gateway.cli import FAILED
 from cors_gateway.cli.admin_client import AddressError, ask, parse_admin_address
 from cors_gateway.cli.options import admin_option
+from cors_gateway.exit_codes import FAILED
 
 
 @click.command()

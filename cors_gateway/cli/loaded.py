@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cors_gateway.cli import FAILED
+from cors_gateway.exit_codes import FAILED
 
 if TYPE_CHECKING:
     from cors_gateway.snapshot import Snapshot

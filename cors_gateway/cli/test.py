@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cors_gateway.cli import TESTS_FAILED
 from cors_gateway.cli.loaded import snapshot_or_exit
 from cors_gateway.cli.options import config_option
+from cors_gateway.exit_codes import TESTS_FAILED
 
 if TYPE_CHECKING:
     from cors_gateway.explain.policy_tests import Outcome

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cors_gateway.policy.quoting import quoted
+
 EXCERPT_WIDTH = 100
 """A longer source line is shown as a window of this many characters around the place."""
-QUOTED_LENGTH = 80
 
 
 class Severity(StrEnum):
@@ -69,15 +70,6 @@ def path_text(path: Iterable[str | int]) -> str:
         else:
             text += f"[{quoted(step)}]"
     return text.removeprefix(".")
-
-
-def quoted(text: str) -> str:
-    """A value inside a message: in quotes, on one line, shortened, nothing unprintable."""
-    if len(text) > QUOTED_LENGTH:
-        text = f"{text[: QUOTED_LENGTH - 1]}…"
-    return "".join(
-        char if char.isprintable() else f"\\u{ord(char):04x}" for char in json.dumps(text, ensure_ascii=False)
-    )
 
 
 def render_text(problems: Sequence[Problem]) -> str:

@@ -11,7 +11,7 @@ from cors_gateway.explain.mending import Edit
 from cors_gateway.explain.resemblance import Likeness, Resemblance
 from cors_gateway.explain.sentences import listed, place
 from cors_gateway.policy.origin import parse_origin
-from cors_gateway.policy.pattern_fault import quoted
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.spelling import repair
 from cors_gateway.snapshot import Route
 

@@ -15,7 +15,7 @@ from cors_gateway.policy.browser import Call
 from cors_gateway.policy.fetch import normalise_method
 from cors_gateway.policy.origin import parse_origin
 from cors_gateway.policy.pattern import is_loopback
-from cors_gateway.policy.pattern_fault import quoted
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.spelling import repair
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}

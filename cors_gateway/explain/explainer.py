@@ -16,18 +16,16 @@ from cors_gateway.explain.judgement import (
     judge_unserved,
 )
 from cors_gateway.explain.remedy import find_remedy
+from cors_gateway.explain.served import Served, served_routes
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.request_line import parse_request_line
-from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.fetch import is_forbidden_method
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Reason
-from cors_gateway.routing import HostRoutes, RouteKey, RouteTable
-from cors_gateway.snapshot import Route, Snapshot
+from cors_gateway.routing import HostRoutes
+from cors_gateway.snapshot import Snapshot
 
 NO_ROUTE_STATUS = 404
-
-_Served = tuple[Route, CompiledPolicy]
 
 
 class Explainer:
@@ -38,12 +36,7 @@ class Explainer:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        compiled = {id(route.policy): route.policy for route in snapshot.routes}
-        policies = {key: enforced(policy) for key, policy in compiled.items()}
-        self._table: RouteTable[_Served] = RouteTable(
-            (RouteKey(route.host, route.path, route.methods), (route, policies[id(route.policy)]))
-            for route in snapshot.routes
-        )
+        self._table = served_routes(snapshot.routes, enforced)
 
     def explain(self, request: Request) -> Explanation:
         """Say what a browser would do with the request, what would be answered, and what would have to change."""
@@ -61,7 +54,7 @@ class Explainer:
             return judge_unserved(request, NO_ROUTE_STATUS, Reason.NO_ROUTE, why)
         return judge(request, *served)
 
-    def _find(self, request: Request) -> _Served | None:
+    def _find(self, request: Request) -> Served | None:
         """The route and its policy. Raises ProtocolFault for what the data path would refuse before it looks for one."""
         method = b"GET" if is_forbidden_method(request.method) else request.method.encode()
         line = parse_request_line(b"%b %b HTTP/1.1" % (method, request.target.path.encode()))
@@ -73,7 +66,7 @@ class Explainer:
         return served
 
 
-def _select(routes: HostRoutes[_Served], readings: tuple[bytes, ...], method: bytes) -> _Served | None:
+def _select(routes: HostRoutes[Served], readings: tuple[bytes, ...], method: bytes) -> Served | None:
     """The one route that all readings of a path lead to. Raises ProtocolFault if there is more than one."""
     found = routes.select(readings[0], method)
     for reading in readings[1:]:

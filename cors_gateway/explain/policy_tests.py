@@ -7,7 +7,7 @@ from cors_gateway.explain.described_request import DescriptionFault, describe_pa
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Explanation, Verdict
 from cors_gateway.explain.sentences import place
-from cors_gateway.policy.pattern_fault import quoted
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.reason import Reason
 from cors_gateway.snapshot import PolicyTest, Snapshot
 

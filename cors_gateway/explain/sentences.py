@@ -6,8 +6,8 @@ from cors_gateway.explain.described_request import Request
 from cors_gateway.policy.fetch import is_forbidden_request_header
 from cors_gateway.policy.origin import parse_origin
 from cors_gateway.policy.pattern import is_loopback
-from cors_gateway.policy.pattern_fault import quoted
 from cors_gateway.policy.policy import Policy
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.reason import Reason
 from cors_gateway.snapshot import Location, Route
 

@@ -7,8 +7,8 @@ from cors_gateway.explain import curl
 from cors_gateway.explain.advice import change_text
 from cors_gateway.explain.explanation import Exchange, Explanation, Remedy, Verdict
 from cors_gateway.explain.sentences import place
-from cors_gateway.policy.pattern_fault import quoted
 from cors_gateway.policy.policy import Mode
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.reason import Kind, Reason
 from cors_gateway.snapshot import Route, Server
 

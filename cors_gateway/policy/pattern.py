@@ -10,7 +10,8 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 
 from cors_gateway.policy.origin import MAX_HOST_LENGTH, Origin, ends_in_number, is_ipv4, parse_origin
-from cors_gateway.policy.pattern_fault import PatternFault, find_fault, quoted
+from cors_gateway.policy.pattern_fault import PatternFault, find_fault
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.regex import INSTALL_HINT, RegexInvalidError, RegexUnavailableError, compile_regex
 from cors_gateway.policy.spelling import is_punycode_sound
 

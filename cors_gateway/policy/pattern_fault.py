@@ -4,13 +4,13 @@ Only ever called for a text that `pattern.py` did not accept; the checks run fro
 and only the first that applies counts. The hint shows a corrected spelling whenever there is one.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 
 from cors_gateway.policy.origin import DEFAULT_PORTS, MAX_HOST_LENGTH, canonical_ipv6, ends_in_number, is_ipv4
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.spelling import is_punycode_sound, repair, split_port
 
 _EXAMPLE = 'write scheme, host and, if it is not the default, port: "https://app.example.com"'
@@ -26,7 +26,6 @@ _LIST_HOSTS = (
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 _LABEL = re.compile(r"[a-z0-9_-]+")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
-_LONGEST_QUOTE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,6 @@ def find_fault(text: str, is_pattern: Callable[[str], bool]) -> PatternFault:
         repaired = repair(text)
         advice = f'write "{repaired}"' if is_pattern(repaired) else _EXAMPLE
     return PatternFault(code, f"{quoted(text)} {complaint}", advice)
-
-
-def quoted(text: str) -> str:
-    """The text in double quotes on one line, with its invisible characters escaped."""
-    shown = text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
-    return json.dumps(shown, ensure_ascii=False)
 
 
 def _complaints(text: str) -> Iterator[_Complaint]:

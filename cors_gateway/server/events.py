@@ -7,17 +7,14 @@ libraries send to the standard `logging` comes out in the same form.
 import json
 import logging
 import os
-import queue
-import select
-import threading
 import time
 from collections.abc import Mapping
 
+from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.event import LOGGER
 
-QUEUE_LENGTH = 1000
-"""Lines that may wait while standard error accepts none; what comes on top is dropped and counted."""
-FLUSH_SECONDS = 1.0
+CAPACITY = 1024 * 1024
+"""Bytes that may wait while standard error accepts none."""
 
 
 def configure(environ: Mapping[str, str], *, descriptor: int = 2, **context: object) -> None:
@@ -81,47 +78,25 @@ class TextFormatter(JsonFormatter):
 
 
 class BackgroundHandler(logging.Handler):
-    """Hands finished lines to a thread, so that a reader who has stopped reading stops nothing but its own lines."""
+    """Hands finished lines to a thread, so that nobody waits for a reader of standard error."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
-        self.dropped = 0
-        self._descriptor = descriptor
-        self._lines: queue.Queue[bytes | None] = queue.Queue(QUEUE_LENGTH)
-        self._thread = threading.Thread(target=self._write_lines, name="events", daemon=True)
-        self._thread.start()
+        self._writer = BackgroundWriter(descriptor, name="events", capacity=CAPACITY)
+
+    @property
+    def dropped(self) -> int:
+        """Lines given up, because too much was waiting or because writing failed."""
+        return self._writer.dropped
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue one line."""
-        try:
-            self._lines.put_nowait((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
-        except queue.Full:
-            self.dropped += 1
+        self._writer.put((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
         """Write what is waiting, for at most a second."""
-        try:
-            self._lines.put(None, timeout=FLUSH_SECONDS)
-        except queue.Full:
-            pass
-        else:
-            self._thread.join(FLUSH_SECONDS)
+        self._writer.close()
         super().close()
-
-    def _write_lines(self) -> None:
-        while (line := self._lines.get()) is not None:
-            _write(self._descriptor, line)
-
-
-def _write(descriptor: int, line: bytes) -> None:
-    """Write the whole line, or give it up: a full disk or a closed pipe must not end the process."""
-    while line:
-        try:
-            line = line[os.write(descriptor, line) :]
-        except BlockingIOError:
-            select.select([], [descriptor], [])
-        except OSError:
-            return
 
 
 def _text_value(value: object) -> str:

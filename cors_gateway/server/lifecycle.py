@@ -49,7 +49,3 @@ class Lifecycle:
     def is_ready(self) -> bool:
         """Whether new traffic should be sent here."""
         return self.phase in {Phase.READY, Phase.RELOADING}
-
-    @property
-    def is_stopping(self) -> bool:
-        return self.phase in {Phase.DRAINING, Phase.STOPPED}

@@ -15,6 +15,7 @@ from pathlib import Path
 from cors_gateway import __version__
 from cors_gateway.config.load import Loaded
 from cors_gateway.config.problems import Problem
+from cors_gateway.exit_codes import DRAIN_TIMED_OUT, FAILED, FINE
 from cors_gateway.observe.event import emit
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
@@ -28,10 +29,6 @@ from cors_gateway.server.stable_load import load_when_stable
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.watch import Watcher
 from cors_gateway.snapshot import Admin, Snapshot
-
-FINE = 0
-CANNOT_START = 1
-DRAIN_TIMED_OUT = 3
 
 
 class Process:
@@ -131,7 +128,7 @@ class Process:
         except StartupError as error:
             emit("start_failed", level=logging.ERROR, message=str(error))
             await self._clean_up()
-            return CANNOT_START
+            return FAILED
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(self.reloader.run()), tasks.create_task(watcher.run())]
             await self._signals.stop.wait()

@@ -14,6 +14,7 @@ import uvloop
 from cors_gateway import __version__
 from cors_gateway.config.load import load
 from cors_gateway.config.problems import summary
+from cors_gateway.exit_codes import FAILED
 from cors_gateway.observe.event import emit
 from cors_gateway.observe.tracing import open_tracing
 from cors_gateway.server.control import OpenAdmin
@@ -21,7 +22,7 @@ from cors_gateway.server.cpus import usable_cpus
 from cors_gateway.server.engine import Engine
 from cors_gateway.server.events import configure
 from cors_gateway.server.open_files import files_needed, raise_file_limit
-from cors_gateway.server.process import CANNOT_START, Process
+from cors_gateway.server.process import Process
 from cors_gateway.server.reload import report_problems
 from cors_gateway.server.signals import Signals, reap_orphans
 from cors_gateway.server.startup_error import StartupError
@@ -56,7 +57,7 @@ async def _serve(path: Path, environ: Mapping[str, str], open_admin: OpenAdmin) 
         engine = _make_engine(loaded.snapshot, workers, environ)
     except StartupError as error:
         emit("start_failed", level=logging.ERROR, message=str(error))
-        return CANNOT_START
+        return FAILED
     process = Process(path, source, loaded.snapshot, engine, signals, open_admin)
     process.reloads.warnings = loaded.problems
     return await process.run(Watcher(path, process.reloader, loaded))

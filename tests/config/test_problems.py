@@ -119,7 +119,8 @@ def test_a_path_reads_like_code(path: tuple[str | int, ...], text: str) -> None:
         ("a\r\nb\0", r'"a\r\nb\u0000"'),
         ("\x1b[31m\x7f\u202e", r'"\u001b[31m\u007f\u202e"'),
         ("bücher", '"bücher"'),
-        ("x" * 100, '"' + "x" * 79 + '…"'),
+        ("x" * 101, '"' + "x" * 99 + '…"'),
+        ("\U000e0001", r'"\U000e0001"'),
     ],
 )
 def test_a_value_in_a_message_stays_on_its_line(text: str, shown: str) -> None:

@@ -9,7 +9,7 @@ from typing import IO
 import pytest
 
 from cors_gateway.observe.event import emit
-from cors_gateway.server.events import QUEUE_LENGTH, BackgroundHandler, configure
+from cors_gateway.server.events import CAPACITY, BackgroundHandler, configure
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_reader_who_stopped_reading_makes_nobody_wait() -> None:
     reader, writer = os.pipe()
     handler = BackgroundHandler(writer)
     record = logging.LogRecord("x", logging.INFO, "", 0, "x" * 4096, None, None)
-    for _ in range(2 * QUEUE_LENGTH):
+    for _ in range(2 * CAPACITY // 4096):
         handler.handle(record)
 
     assert handler.dropped > 0

@@ -18,6 +18,7 @@ from cors_gateway.cli.demo_site.story import (
     marked,
     preflight_lines,
 )
+from cors_gateway.explain.served import served_routes
 from cors_gateway.policy.browser import (
     Call,
     Lines,
@@ -28,7 +29,6 @@ from cors_gateway.policy.browser import (
 )
 from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.reason import Reason
-from cors_gateway.routing import RouteKey, RouteTable
 from cors_gateway.snapshot import Route, Snapshot
 
 
@@ -36,11 +36,7 @@ class Engine:
     """Explains calls under one configuration, of one gateway (`host`, as in the Host field)."""
 
     def __init__(self, snapshot: Snapshot, host: str) -> None:
-        table: RouteTable[tuple[Route, CompiledPolicy]] = RouteTable(
-            (RouteKey(route.host, route.path, route.methods), (route, CompiledPolicy(route.policy)))
-            for route in snapshot.routes
-        )
-        self._routes = table.for_host(host.encode())
+        self._routes = served_routes(snapshot.routes).for_host(host.encode())
 
     def explain(self, seen: Seen, records: Sequence[Record]) -> Story:
         """Tell what happened to a call. `records` is what the backend's journal has of it.

@@ -7,10 +7,11 @@ from cors_gateway.config.compile.certificates import absolute, check_authorities
 from cors_gateway.config.compile.sections import Placed
 from cors_gateway.config.models.upstream import UpstreamSection, UpstreamTlsSection
 from cors_gateway.config.models.validate import suggestion
-from cors_gateway.config.problems import Problem, Severity, quoted
+from cors_gateway.config.problems import Problem, Severity
 from cors_gateway.config.syntax.endpoints import EndpointFault, parse_server
 from cors_gateway.config.syntax.files import Files
 from cors_gateway.config.syntax.tree import Document, Path
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.snapshot import (
     Balance,
     HealthCheck,

@@ -5,8 +5,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from cors_gateway.config.problems import quoted
 from cors_gateway.config.syntax.files import FileFault, Files
+from cors_gateway.policy.quoting import quoted
 
 MAX_PEM = 4 * 1024 * 1024
 """A bundle of all public authorities takes 250 KiB."""

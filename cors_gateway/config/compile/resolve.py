@@ -17,12 +17,13 @@ from cors_gateway.config.compile.server_section import compile_admin, compile_se
 from cors_gateway.config.lint.finding import Finding, RouteInput
 from cors_gateway.config.lint.route_rules import lint_routes
 from cors_gateway.config.models.route import ExpectationSection, RouteSection
-from cors_gateway.config.problems import Problem, Severity, quoted
+from cors_gateway.config.problems import Problem, Severity
 from cors_gateway.config.syntax.endpoints import EndpointFault
 from cors_gateway.config.syntax.files import Files
 from cors_gateway.config.syntax.tree import Document, Path, Sequence
 from cors_gateway.http1.paths import resolve
 from cors_gateway.policy.policy import DISABLED, PASSTHROUGH, Policy
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.snapshot import PolicyTest, Route, Snapshot, Upstream
 
 _RESERVED: dict[str | None, Policy] = {"disabled": DISABLED, "passthrough": PASSTHROUGH}

@@ -17,9 +17,10 @@ from cors_gateway.config.models.route import ExpectationSection, RouteSection
 from cors_gateway.config.models.server import AdminSection, AdminValue, ServerSection
 from cors_gateway.config.models.upstream import UpstreamSection
 from cors_gateway.config.models.validate import check, missing_key, plain, unknown_key
-from cors_gateway.config.problems import Problem, quoted
+from cors_gateway.config.problems import Problem
 from cors_gateway.config.syntax.includes import Sources
 from cors_gateway.config.syntax.tree import Document, Mapping, Path, Sequence
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.snapshot import Location
 
 STRICT = ConfigDict(strict=True)

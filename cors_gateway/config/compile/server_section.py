@@ -8,11 +8,12 @@ from typing import cast
 from cors_gateway.config.compile.certificates import absolute, check_pair
 from cors_gateway.config.models.kinds import OFF
 from cors_gateway.config.models.server import AdminSection, ListenSection, ServerSection, TlsSection
-from cors_gateway.config.problems import Problem, Severity, quoted
+from cors_gateway.config.problems import Problem, Severity
 from cors_gateway.config.syntax.endpoints import Network, overlap, parse_listener, parse_networks
 from cors_gateway.config.syntax.files import Files
 from cors_gateway.config.syntax.interpolation import absolute_reference
 from cors_gateway.config.syntax.tree import Document, Path, Scalar
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.snapshot import (
     AccessLog,
     Admin,

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
-from cors_gateway.config.lint.names import named_entries, shown, split_hint
+from cors_gateway.config.lint.names import named_entries, split_hint
 from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.fetch import FORBIDDEN_RESPONSE_HEADERS, SAFELISTED_RESPONSE_HEADERS, is_token
+from cors_gateway.policy.quoting import shown
 
 
 def invalid(policy: WrittenPolicy) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ What browsers do with a method before they send it decides what an entry can mat
 from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
-from cors_gateway.config.lint.names import named_entries, nearest, shown, split_hint, words
+from cors_gateway.config.lint.names import named_entries, nearest, split_hint, words
 from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.fetch import (
     FORBIDDEN_METHODS,
@@ -16,6 +16,7 @@ from cors_gateway.policy.fetch import (
     is_token,
     normalise_method,
 )
+from cors_gateway.policy.quoting import shown
 
 # The IANA registry of methods, and those that caches and UPnP devices made customary.
 CUSTOMARY = words("""

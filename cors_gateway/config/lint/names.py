@@ -1,4 +1,4 @@
-"""Names as HTTP knows them, and how messages show what the operator wrote.
+"""Names as HTTP knows them, and what to say of those that are none.
 
 What a particular name means to a browser is in `methods.py`, `request_headers.py` and `expose_headers.py`.
 """
@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from cors_gateway.policy.fetch import is_token
-
-_SHOWN_LENGTH = 100
 
 
 def words(text: str) -> frozenset[str]:
@@ -22,17 +20,6 @@ def named_entries(entries: Iterable[str] | None) -> Iterator[tuple[int, str]]:
     for index, entry in enumerate(entries or ()):
         if entry != "*" and is_token(entry):
             yield index, entry
-
-
-def shown(text: str) -> str:
-    """Quote `text` for a message: on one line, and not longer than a line."""
-    return f'"{visible(text)}"'
-
-
-def visible(text: str) -> str:
-    """Escape what cannot be seen or printed, and cut what is too long to read."""
-    cut = text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 1] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 
 def split_hint(text: str) -> str:

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cors_gateway.config.lint.finding import Finding, Path
-from cors_gateway.config.lint.names import shown
 from cors_gateway.config.lint.public_suffix import is_open_to_registration
 from cors_gateway.config.lint.regex.origins import lint_regex
 from cors_gateway.config.written_policy import RegexEntry, WrittenPolicy
 from cors_gateway.policy.origin import ends_in_number
 from cors_gateway.policy.pattern import OriginPattern, PatternKind, is_insecure, parse_pattern, regex_pattern
 from cors_gateway.policy.pattern_fault import PatternFault
+from cors_gateway.policy.quoting import shown
 
 _ANY_PORT = -1
 

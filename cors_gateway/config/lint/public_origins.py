@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
-from cors_gateway.config.lint.names import shown
 from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.pattern import PatternKind, parse_pattern
 from cors_gateway.policy.pattern_fault import PatternFault
+from cors_gateway.policy.quoting import shown
 
 
 def invalid(policy: WrittenPolicy) -> Iterator[Finding]:

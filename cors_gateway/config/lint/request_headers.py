@@ -6,7 +6,7 @@ The names that browsers keep to themselves are those of Fetch, "forbidden reques
 from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
-from cors_gateway.config.lint.names import named_entries, shown, split_hint, words
+from cors_gateway.config.lint.names import named_entries, split_hint, words
 from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.fetch import (
     METHOD_OVERRIDES,
@@ -15,6 +15,7 @@ from cors_gateway.policy.fetch import (
     is_forbidden_request_header,
     is_token,
 )
+from cors_gateway.policy.quoting import shown
 
 _RESPONSE_NAMES = words("""
     content-security-policy content-security-policy-report-only cross-origin-embedder-policy

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterator, Sequence
 
 from cors_gateway.config.lint.finding import Finding, RouteInput
 from cors_gateway.config.lint.methods import CUSTOMARY
-from cors_gateway.config.lint.names import nearest, shown, split_hint
+from cors_gateway.config.lint.names import nearest, split_hint
 from cors_gateway.http1.paths import PathFault, resolve
 from cors_gateway.policy.fetch import is_token
+from cors_gateway.policy.quoting import shown
 
 _MODES = ("disabled", "passthrough")
 """What `cors` can say instead of the name of a policy."""

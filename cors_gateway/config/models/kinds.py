@@ -17,9 +17,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
-from cors_gateway.config.problems import quoted
 from cors_gateway.config.syntax.endpoints import EndpointFault, parse_listener, parse_networks, parse_server
 from cors_gateway.config.syntax.units import UnitFault, format_duration, parse_duration, parse_size
+from cors_gateway.policy.quoting import quoted
 
 TYPE = "schema.type"
 RANGE = "schema.range"

@@ -7,9 +7,9 @@ from pydantic import GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from cors_gateway.config.models.kinds import DURATION_PATTERN, FromMapping, Keys, Text, either, fault
-from cors_gateway.config.problems import quoted
 from cors_gateway.config.syntax.units import UnitFault, parse_duration
 from cors_gateway.config.written_policy import RegexEntry, WrittenPolicy
+from cors_gateway.policy.quoting import quoted
 
 MAX_AGE_TYPE = "max_age.type"
 

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, Field
 
 from cors_gateway.config.models.kinds import Keys, Name, Section, Text, either, fault
 from cors_gateway.config.models.policy import PolicyKeys
-from cors_gateway.config.problems import quoted
 from cors_gateway.http1.grammar import is_token
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.reason import Reason
 
 

@@ -22,8 +22,8 @@ from cors_gateway.config.models.kinds import (
     either,
     fault,
 )
-from cors_gateway.config.problems import quoted
 from cors_gateway.config.syntax.endpoints import is_host
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.snapshot import Limits, ServerTimeouts, Shutdown
 
 MAX_WORKERS = 256

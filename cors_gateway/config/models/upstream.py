@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from cors_gateway.config.models.kinds import Duration, FilePath, Section, ServerUrl, fault
-from cors_gateway.config.problems import quoted
 from cors_gateway.config.syntax.endpoints import is_host
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.snapshot import HealthCheck, UpstreamKeepAlive, UpstreamTimeouts
 
 _TIMEOUTS, _KEEP_ALIVE, _HEALTH = UpstreamTimeouts(), UpstreamKeepAlive(), HealthCheck("/")

@@ -14,10 +14,11 @@ from pydantic_core import ErrorDetails
 
 from cors_gateway.config.models.kinds import MAPPING, TEXT, TYPE
 from cors_gateway.config.models.policy import MAX_AGE_TYPE, NULLABLE
-from cors_gateway.config.problems import Problem, quoted
+from cors_gateway.config.problems import Problem
 from cors_gateway.config.schema import known_keys
 from cors_gateway.config.syntax.scalars import is_yaml11_number, yaml11_boolean
 from cors_gateway.config.syntax.tree import Broken, Document, Mapping, Node, Path, Scalar, Sequence
+from cors_gateway.policy.quoting import quoted
 
 _HEADER_CONDITIONS = frozenset({"header", "headers", "match_headers", "cookies", "query"})
 _RETIRED = {

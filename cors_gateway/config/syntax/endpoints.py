@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from cors_gateway.config.problems import quoted
+from cors_gateway.policy.quoting import quoted
 from cors_gateway.snapshot import ServerAddress, TcpListener, UnixListener
 
 Network = IPv4Network | IPv6Network

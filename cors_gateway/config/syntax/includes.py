@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cors_gateway.config.problems import Problem, quoted
+from cors_gateway.config.problems import Problem
 from cors_gateway.config.syntax.files import FileFault, Files
 from cors_gateway.config.syntax.interpolation import expander
 from cors_gateway.config.syntax.source import parse
 from cors_gateway.config.syntax.tree import Document, Scalar, Sequence
 from cors_gateway.config.syntax.tree import Path as NodePath
+from cors_gateway.policy.quoting import quoted
 
 MAIN_FILE = "gateway.yaml"
 

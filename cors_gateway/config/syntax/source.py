@@ -22,12 +22,13 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from cors_gateway.config.problems import Problem, quoted
+from cors_gateway.config.problems import Problem
 from cors_gateway.config.syntax.interpolation import CODE as INTERPOLATION
 from cors_gateway.config.syntax.interpolation import Expand, ReferenceFault
 from cors_gateway.config.syntax.scalars import resolve
 from cors_gateway.config.syntax.tree import Broken, Document, Mapping, Mark, Node, Scalar, Sequence
 from cors_gateway.config.syntax.yaml_errors import explain
+from cors_gateway.policy.quoting import quoted
 
 MAX_DEPTH = 20
 MAX_NODES = 500_000

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from cors_gateway.config.lint.finding import Finding, Path
-from cors_gateway.config.lint.names import shown, visible
 from cors_gateway.config.lint.public_suffix import is_open_to_registration
 from cors_gateway.config.lint.regex.language import (
     automaton_of,
@@ -29,6 +28,7 @@ from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.matcher import OriginMatcher
 from cors_gateway.policy.origin import MAX_HOST_LENGTH
 from cors_gateway.policy.pattern import OriginPattern
+from cors_gateway.policy.quoting import shown, visible
 
 _CANARIES = (
     "https://attacker.example",

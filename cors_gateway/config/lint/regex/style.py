@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
-from cors_gateway.config.lint.names import shown, visible
 from cors_gateway.config.lint.regex.language import common_value, described_by
 from cors_gateway.config.lint.regex.origin_sets import with_port
 from cors_gateway.config.lint.regex.subject import RegexSubject
 from cors_gateway.config.lint.regex.tree import mask_of
 from cors_gateway.policy.pattern import parse_pattern
 from cors_gateway.policy.pattern_fault import PatternFault
+from cors_gateway.policy.quoting import shown, visible
 
 _NAME_CHARS = mask_of("abcdefghijklmnopqrstuvwxyz0123456789")
 _DOTSTAR_WILDCARD = re.compile(r"\^?([a-z]+)://\.[*+]\??\\\.((?:[a-z0-9-]|\\[.-])+(?::[0-9]+)?)\$?")
