@@ -5,7 +5,7 @@ it admits, so an origin that moved from an entry of its own under a wildcard cou
 not equal always differ in something: a field that nothing here judges is reported as changed.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from cors_gateway.policy.fetch import (
@@ -58,6 +58,9 @@ _NARROWING = frozenset({"reject_disallowed_request", "websocket_origin_check"})
 _RESOURCE_POLICIES = ("same-origin", "same-site", "cross-origin")
 """From the narrowest to the widest. Without any of them the backend decides, so that nothing is known."""
 
+MAX_QUESTIONS = 200
+"""Pairs with an expression that are compared; those beyond count as different, so that the time stays bounded."""
+
 _SAID_BY_PREFLIGHTS = frozenset(
     {"allow_origins", "allow_methods", "allow_headers", "allow_credentials", "allow_private_network"}
 )
@@ -99,7 +102,8 @@ NO_DIFFERENCE = PolicyDifference()
 def difference(old: Policy, new: Policy, contains: Contains = covers) -> PolicyDifference:
     """Compare what two policies mean; empty for equal policies only.
 
-    `contains` is asked about pairs of patterns of which one is a regular expression. Takes its time with large lists: not
+    `contains` is asked about pairs of patterns of which one is a regular expression; by default they are told apart by
+    their text, and exact origins by the engine. Takes its time with large lists: not
     for the event loop.
     """
     if old == new:
@@ -135,6 +139,7 @@ class _Cover:
 
     def __init__(self, patterns: Iterable[OriginPattern], contains: Contains) -> None:
         self._contains = contains
+        self._questions = MAX_QUESTIONS
         self._same = frozenset(patterns)
         self._regexes = [pattern for pattern in self._same if pattern.regex is not None]
         self._matcher = OriginMatcher(self._regexes)
@@ -147,7 +152,7 @@ class _Cover:
         if pattern in self._same:
             return True
         if pattern.regex is not None:
-            return any(self._contains(wide, pattern) for wide in (*self._regexes, *self._wildcards))
+            return self._is_contained(pattern, (*self._regexes, *self._wildcards))
         host = pattern.host
         while host:
             if any(covers(wide, pattern) for wide in self._wide.get((pattern.scheme, host), ())):
@@ -155,7 +160,12 @@ class _Cover:
             host = host.partition(".")[2]
         if pattern.kind is PatternKind.EXACT:
             return self._matcher.match(pattern.text.encode("ascii")) is not None
-        return any(self._contains(wide, pattern) for wide in self._regexes)
+        return self._is_contained(pattern, self._regexes)
+
+    def _is_contained(self, pattern: OriginPattern, others: Sequence[OriginPattern]) -> bool:
+        others = others[: self._questions]
+        self._questions -= len(others)
+        return any(self._contains(wide, pattern) for wide in others)
 
 
 def _difference_without_effect(old: Policy, new: Policy, contains: Contains) -> PolicyDifference:

@@ -7,6 +7,7 @@ Pure: two snapshots in, values out. Policies are compared in `policy/difference.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 
+from cors_gateway.config.lint.regex.containment import contains
 from cors_gateway.policy.difference import NO_DIFFERENCE, PolicyDifference, difference
 from cors_gateway.policy.policy import DISABLED, Policy
 from cors_gateway.server.change_sentences import access_phrases, memory_sentence, other_phrases
@@ -100,7 +101,7 @@ class _Differences:
     def between(self, old: Policy, new: Policy) -> PolicyDifference:
         pair = id(old), id(new)
         if pair not in self._found:
-            self._found[pair] = difference(old, new)
+            self._found[pair] = difference(old, new, contains)
         return self._found[pair]
 
 

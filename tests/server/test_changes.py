@@ -36,6 +36,8 @@ def _changes(old: Policy, new: Policy) -> Changes:
     return compare(_snapshot(_route(old)), _snapshot(_route(new)))
 
 
+EXPRESSION = regex_pattern(r"https://pr-\d+\.a\.example")
+assert isinstance(EXPRESSION, OriginPattern)
 A, B, SUB = "https://a.example", "https://b.a.example", "https://*.a.example"
 
 WIDENED = [
@@ -114,9 +116,16 @@ def test_an_origin_under_a_wildcard_keeps_its_access() -> None:
         (_policy(A, B), _policy(B, A), "allow_origins"),
         (_policy(SUB), _policy(SUB, B), "allow_origins"),
         (_policy(A, allow_methods=("GET",)), _policy(A, allow_methods=("POST",)), "allow_methods"),
+        (_policy(SUB), Policy(allow_origins=(*_patterns(SUB), EXPRESSION)), "allow_origins"),
         (_policy(A, any_header=True), _policy(A, any_header=True, allow_headers=("x-a",)), "allow_headers"),
     ],
-    ids=["another order", "under a wildcard", "safelisted methods", "under a star"],
+    ids=[
+        "another order",
+        "under a wildcard",
+        "safelisted methods",
+        "an expression under a wildcard",
+        "under a star",
+    ],
 )
 def test_what_only_reads_differently_widens_and_narrows_nothing(old: Policy, new: Policy, key: str) -> None:
     changes = _changes(old, new)
