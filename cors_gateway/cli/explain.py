@@ -27,7 +27,7 @@ from pathlib import Path
 
 import click
 
-from cors_gateway.cli.loaded import snapshot_or_exit
+from cors_gateway.cli.load_or_exit import snapshot_or_exit
 from cors_gateway.cli.options import config_option
 
 

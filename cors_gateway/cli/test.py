@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cors_gateway.cli.loaded import snapshot_or_exit
+from cors_gateway.cli.load_or_exit import snapshot_or_exit
 from cors_gateway.cli.options import config_option
 from cors_gateway.exit_codes import TESTS_FAILED
 

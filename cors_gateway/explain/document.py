@@ -4,8 +4,8 @@ Keys are only ever added. `cors_gateway/cli/explain.py` describes them.
 """
 
 from cors_gateway.explain import curl
-from cors_gateway.explain.advice import change_text
 from cors_gateway.explain.explanation import Change, Exchange, Explanation, Remedy
+from cors_gateway.explain.remedy_sentences import change_text
 from cors_gateway.snapshot import Location, Route, Server
 
 Json = dict[str, object]

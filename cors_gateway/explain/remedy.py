@@ -1,6 +1,6 @@
 """What to do about a refusal: the smallest change of the configuration, and whether it is wise.
 
-What a policy needs is found in `mending.py`, what is nearly right already in `resemblance.py`; here it is put together for
+What a policy needs is found in `needed_edits.py`, what is nearly right already in `resemblance.py`; here it is put together for
 a policy that lacks something, a route that is closed, and a request that no route serves.
 """
 
@@ -12,11 +12,11 @@ from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.lint.route_rules import methods as route_methods
 from cors_gateway.config.policy_conversion import written_form
 from cors_gateway.config.written_policy import WrittenPolicy
-from cors_gateway.explain import advice
+from cors_gateway.explain import remedy_sentences
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Change, Explanation, Remedy, Verdict
 from cors_gateway.explain.judgement import enforced, judge
-from cors_gateway.explain.mending import BlockedError, Edit, mend, spoken, verdict_of_check
+from cors_gateway.explain.needed_edits import BlockedError, Edit, needed_edits, spoken, verdict_of_check
 from cors_gateway.explain.resemblance import resembling
 from cors_gateway.http1.paths import resolve
 from cors_gateway.policy.fetch import is_forbidden_method
@@ -41,15 +41,15 @@ def find_remedy(explanation: Explanation, routes: Sequence[Route]) -> Remedy | N
         return _serve(request, routes)
     if route.policy.mode is Mode.DISABLED:
         return _open(request, route, routes)
-    return _mend(explanation, route, routes)
+    return _amend(explanation, route, routes)
 
 
-def _mend(explanation: Explanation, route: Route, routes: Sequence[Route]) -> Remedy:
+def _amend(explanation: Explanation, route: Route, routes: Sequence[Route]) -> Remedy:
     """Add to the policy of a route what it lacks."""
     instead, doubt = _suspicion(explanation, route)
     written = written_form(route.policy)
     try:
-        edits, changed = mend(explanation.request, route, written)
+        edits, changed = needed_edits(explanation.request, route, written)
         flags, warnings = verdict_of_check(lint_policy(written), changed)
     except BlockedError as blocked:
         return Remedy(blocked=str(blocked), instead=instead)
@@ -60,7 +60,7 @@ def _mend(explanation: Explanation, route: Route, routes: Sequence[Route]) -> Re
         changes=tuple(_changes(edits, route)),
         warnings=(*filter(None, [doubt]), *warnings),
         instead=instead,
-        consequences=advice.consequences(route, routes),
+        consequences=remedy_sentences.consequences(route, routes),
     )
 
 
@@ -71,14 +71,18 @@ def _open(request: Request, route: Route, routes: Sequence[Route]) -> Remedy:
     for name, policy in _named_policies(routes).items():
         if judge(request, replace(route, policy=policy, origin_locations=()), enforced(policy)).is_allowed:
             change = replace(closed, values=(name,))
-            return Remedy(changes=(change,), warnings=(doubt,), consequences=(advice.opened(route, name),))
+            return Remedy(
+                changes=(change,), warnings=(doubt,), consequences=(remedy_sentences.opened(route, name),)
+            )
     try:
-        edits, written = mend(request, route, WrittenPolicy(allow_origins=()))
+        edits, written = needed_edits(request, route, WrittenPolicy(allow_origins=()))
         flags, warnings = verdict_of_check((), written)
     except BlockedError as blocked:
         return Remedy(blocked=str(blocked))
     edits += [Edit("set", flag, "true") for flag in flags]
-    return Remedy(changes=(replace(closed, values=(advice.policy_of(edits),)),), warnings=(doubt, *warnings))
+    return Remedy(
+        changes=(replace(closed, values=(remedy_sentences.policy_of(edits),)),), warnings=(doubt, *warnings)
+    )
 
 
 def _serve(request: Request, routes: Sequence[Route]) -> Remedy:
@@ -99,7 +103,9 @@ def _serve(request: Request, routes: Sequence[Route]) -> Remedy:
         return rest if rest.blocked else replace(rest, changes=(change, *rest.changes))
     by_any_host = RouteTable((RouteKey(None, route.path, route.methods), route) for route in routes)
     elsewhere = by_any_host.for_host(b"").select(reading, request.method.encode())
-    instead = "" if elsewhere is None else advice.served_elsewhere(elsewhere, is_host_known=bool(host))
+    instead = (
+        "" if elsewhere is None else remedy_sentences.served_elsewhere(elsewhere, is_host_known=bool(host))
+    )
     return Remedy(changes=(Change("add", "routes", (path,)),), instead=instead)
 
 
@@ -117,12 +123,12 @@ def _suspicion(explanation: Explanation, route: Route) -> tuple[str, str]:
     request = explanation.request
     match explanation.reason:
         case Reason.ORIGIN_MALFORMED:
-            return advice.respelled(request.origin or ""), ""
+            return remedy_sentences.respelled(request.origin or ""), ""
         case Reason.ORIGIN_NOT_ALLOWED if explanation.is_cross_origin:
             alike = resembling(request.origin or "", route.policy.allow_origins)
-            return ("", "") if alike is None else advice.likeness(request, route, alike)
+            return ("", "") if alike is None else remedy_sentences.likeness(request, route, alike)
         case Reason.METHOD_NOT_ALLOWED if request.method != request.method.upper():
-            return advice.upper_case(request.method), ""
+            return remedy_sentences.upper_case(request.method), ""
         case _:
             return "", ""
 

@@ -46,7 +46,7 @@ def notes(request: Request, route: Route | None, *, is_cross_origin: bool) -> tu
         )
     left_out = [name for name, value in request.headers if is_forbidden_request_header(name, value)]
     if left_out:
-        found.append(f"scripts cannot set {listed(left_out)}: browsers leave it out without a word")
+        found.append(f"scripts cannot set {enumerated(left_out)}: browsers leave it out without a word")
     if is_cross_origin and _is_mixed(request):
         found.append(
             f"a page of {request.origin} may not call http at all (mixed content), whatever the gateway answers"
@@ -150,7 +150,7 @@ def place(location: Location | None) -> str:
     return "" if location is None else f" ({location.file}:{location.line})"
 
 
-def listed(names: Sequence[str]) -> str:
+def enumerated(names: Sequence[str]) -> str:
     """Names in a sentence, each once: `a, b and c`."""
     *first, last = dict.fromkeys(names)
     return f"{', '.join(first)} and {last}" if first else last

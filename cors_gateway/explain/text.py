@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from textwrap import fill
 
 from cors_gateway.explain import curl
-from cors_gateway.explain.advice import change_text
 from cors_gateway.explain.explanation import Exchange, Explanation, Remedy, Verdict
+from cors_gateway.explain.remedy_sentences import change_text
 from cors_gateway.explain.sentences import place
 from cors_gateway.policy.policy import Mode
 from cors_gateway.policy.quoting import quoted

@@ -5,21 +5,18 @@ it admits, so an origin that moved from an entry of its own under a wildcard cou
 not equal always differ in something: a field that nothing here judges is reported as changed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 
+from cors_gateway.policy.cover import Contains, Cover
 from cors_gateway.policy.fetch import (
     DEFAULT_MAX_AGE,
     MAX_AGE_CAPS,
     NON_WILDCARD_REQUEST_HEADER,
     SAFELISTED_METHODS,
 )
-from cors_gateway.policy.matcher import OriginMatcher
-from cors_gateway.policy.pattern import OriginPattern, PatternKind, covers
+from cors_gateway.policy.pattern import covers
 from cors_gateway.policy.policy import Mode, Policy
-
-Contains = Callable[[OriginPattern, OriginPattern], bool]
-"""Whether the first pattern matches every origin that the second one matches. False if that is not known."""
 
 Value = str | int | bool | None
 
@@ -57,9 +54,6 @@ _NARROWING = frozenset({"reject_disallowed_request", "websocket_origin_check"})
 
 _RESOURCE_POLICIES = ("same-origin", "same-site", "cross-origin")
 """From the narrowest to the widest. Without any of them the backend decides, so that nothing is known."""
-
-MAX_QUESTIONS = 200
-"""Pairs with an expression that are compared; those beyond count as different, so that the time stays bounded."""
 
 _SAID_BY_PREFLIGHTS = frozenset(
     {"allow_origins", "allow_methods", "allow_headers", "allow_credentials", "allow_private_network"}
@@ -131,43 +125,6 @@ def is_left_to_backend(policy: Policy) -> bool:
     return policy.mode is Mode.PASSTHROUGH or policy.report_only
 
 
-class _Cover:
-    """Whether some of many patterns match all that another one matches; costs as much as a host has labels.
-
-    Only an expression is compared with every pattern that is no exact one, and every such pattern with all expressions.
-    """
-
-    def __init__(self, patterns: Iterable[OriginPattern], contains: Contains) -> None:
-        self._contains = contains
-        self._questions = MAX_QUESTIONS
-        self._same = frozenset(patterns)
-        self._regexes = [pattern for pattern in self._same if pattern.regex is not None]
-        self._matcher = OriginMatcher(self._regexes)
-        self._wildcards = [pattern for pattern in self._same if pattern.kind is PatternKind.WILDCARD]
-        self._wide: dict[tuple[str, str], list[OriginPattern]] = {}
-        for pattern in self._wildcards:
-            self._wide.setdefault((pattern.scheme, pattern.host), []).append(pattern)
-
-    def __contains__(self, pattern: OriginPattern) -> bool:
-        if pattern in self._same:
-            return True
-        if pattern.regex is not None:
-            return self._is_contained(pattern, (*self._regexes, *self._wildcards))
-        host = pattern.host
-        while host:
-            if any(covers(wide, pattern) for wide in self._wide.get((pattern.scheme, host), ())):
-                return True
-            host = host.partition(".")[2]
-        if pattern.kind is PatternKind.EXACT:
-            return self._matcher.match(pattern.text.encode("ascii")) is not None
-        return self._is_contained(pattern, self._regexes)
-
-    def _is_contained(self, pattern: OriginPattern, others: Sequence[OriginPattern]) -> bool:
-        others = others[: self._questions]
-        self._questions -= len(others)
-        return any(self._contains(wide, pattern) for wide in others)
-
-
 def _difference_without_effect(old: Policy, new: Policy, contains: Contains) -> PolicyDifference:
     """Where answers are the backend's, a policy admits nothing and refuses nothing; it only decides for the log."""
     field = "mode" if old.mode is not new.mode else "report_only"
@@ -214,7 +171,7 @@ def _gained_origins(old: Policy, new: Policy, contains: Contains) -> Iterator[st
     if new.any_origin:
         yield "*"
         return
-    cover = _Cover(old.allow_origins, contains)
+    cover = Cover(old.allow_origins, contains)
     yield from dict.fromkeys(pattern.text for pattern in new.allow_origins if pattern not in cover)
     if new.allow_null_origin and not old.allow_null_origin:
         yield "null"

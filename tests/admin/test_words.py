@@ -84,7 +84,7 @@ def test_of_many_origins_the_first_are_named() -> None:
     ],
 )
 def test_names_are_listed(names: list[str], text: str) -> None:
-    assert words.listed(names) == text
+    assert words.enumerated(names) == text
 
 
 @pytest.mark.parametrize(

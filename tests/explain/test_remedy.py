@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.load import load
 from cors_gateway.config.policy_conversion import policy_of, written_form
-from cors_gateway.explain.advice import change_text
 from cors_gateway.explain.described_request import Request, describe
 from cors_gateway.explain.explainer import Explainer
 from cors_gateway.explain.explanation import Explanation, Remedy
+from cors_gateway.explain.remedy_sentences import change_text
 from cors_gateway.policy.policy import Mode
 from tests.explain.edited import apply
 from tests.explain.situations import document, explain, explainer

@@ -7,8 +7,8 @@ from cors_gateway.admin.page.diagram import draw_diagram
 from cors_gateway.admin.page.elements import line_list, pill
 from cors_gateway.admin.page.markup import Markup, tag
 from cors_gateway.explain import curl
-from cors_gateway.explain.advice import change_text
 from cors_gateway.explain.explanation import Explanation, Remedy, Verdict
+from cors_gateway.explain.remedy_sentences import change_text
 from cors_gateway.explain.text import steps, verdict
 from cors_gateway.snapshot import Server
 

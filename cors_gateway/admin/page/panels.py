@@ -111,7 +111,7 @@ def _complaints(view: View) -> Iterator[tuple[str, str]]:
     for upstream in view.upstreams:
         down = [server.address for server in upstream.servers if not server.is_healthy]
         if down:
-            yield f"Upstream {upstream.name}: {words.listed(down)} not available.", "upstreams"
+            yield f"Upstream {upstream.name}: {words.enumerated(down)} not available.", "upstreams"
 
 
 def _nothing_refused() -> Markup:

@@ -40,7 +40,7 @@ def policy_words(policy: Policy) -> Iterator[str]:
     if policy.expose_any:
         yield "Scripts read every response header."
     elif policy.expose_headers:
-        yield f"Scripts also read {listed(policy.expose_headers)}."
+        yield f"Scripts also read {enumerated(policy.expose_headers)}."
     if policy.merge_upstream_expose:
         yield "Scripts also read what the backend exposes."
     if not policy.any_origin:
@@ -71,11 +71,11 @@ def reason_words(refusal: RefusedOrigin) -> str:
         return f"allow_methods does not cover {refusal.method}"
     if refusal.reason == Reason.HEADER_NOT_ALLOWED and refusal.headers:
         names = refusal.headers.split(",")
-        return f"allow_headers does not cover {'all of ' if len(names) > 1 else ''}{listed(names)}"
+        return f"allow_headers does not cover {'all of ' if len(names) > 1 else ''}{enumerated(names)}"
     return REASONS.get(Reason(refusal.reason), refusal.reason)
 
 
-def listed(names: Sequence[str]) -> str:
+def enumerated(names: Sequence[str]) -> str:
     """`a, b and c`; of many names the first ones and how many more there are."""
     shown = list(names[:MAX_NAMED])
     if len(names) > MAX_NAMED:
@@ -137,7 +137,7 @@ def _finer_points(policy: Policy) -> Iterator[str]:
     if policy.diagnose_preflight_failure:
         yield "A refused preflight names what is allowed."
     if policy.public_origins:
-        yield f"Its own pages are those of {listed(policy.public_origins)}."
+        yield f"Its own pages are those of {enumerated(policy.public_origins)}."
     if policy.timing_allow_origin:
         yield "Those pages also read how long a request took."
     if policy.cross_origin_resource_policy is not None:
@@ -154,13 +154,13 @@ def _pages(policy: Policy) -> str:
     names = [pattern.text for pattern in policy.allow_origins]
     if policy.allow_null_origin:
         names.append("null (pages without an origin)")
-    return f"Pages of {listed(names)}" if names else "No page of another origin"
+    return f"Pages of {enumerated(names)}" if names else "No page of another origin"
 
 
 def _methods(policy: Policy) -> str:
     if policy.any_method:
         return "any method"
-    return listed(list(dict.fromkeys([*SAFELISTED_METHODS, *policy.allow_methods])))
+    return enumerated(list(dict.fromkeys([*SAFELISTED_METHODS, *policy.allow_methods])))
 
 
 def _headers(policy: Policy) -> str:
@@ -170,7 +170,7 @@ def _headers(policy: Policy) -> str:
     if not policy.allow_headers:
         return "no headers but the simple ones"
     noun = "header" if len(policy.allow_headers) == 1 else "headers"
-    return f"the {noun} {listed(policy.allow_headers)}"
+    return f"the {noun} {enumerated(policy.allow_headers)}"
 
 
 def _memory(max_age: int | None) -> str:

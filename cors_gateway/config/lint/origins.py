@@ -1,7 +1,7 @@
 """Rules for `allow_origins` as a list: what an entry may not be in this policy, and among these neighbours.
 
 Whether an entry is an origin at all is decided in `cors_gateway.policy.pattern`; expressions are in
-`regex/origins.py`. The cost is linear in the number of entries, whatever they are.
+`regex/reach.py`. The cost is linear in the number of entries, whatever they are.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cors_gateway.config.lint.finding import Finding, Path
 from cors_gateway.config.lint.public_suffix import is_open_to_registration
-from cors_gateway.config.lint.regex.origins import lint_regex
+from cors_gateway.config.lint.regex.reach import lint_regex
 from cors_gateway.config.written_policy import RegexEntry, WrittenPolicy
 from cors_gateway.policy.origin import ends_in_number
 from cors_gateway.policy.pattern import OriginPattern, PatternKind, is_insecure, parse_pattern, regex_pattern

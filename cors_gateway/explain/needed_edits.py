@@ -1,7 +1,7 @@
 """What has to be written into a policy so that it lets a request through.
 
 Found by trying: what the first refusal asks for is added, the request is judged again, and so on until it passes. The
-rules of `check` then judge the changed policy. How the edits are told is in `remedy.py`.
+rules of `check` then judge the changed policy. How the edits are told is in `remedy_sentences.py`.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class BlockedError(Exception):
     """No configuration allows it; the text says why."""
 
 
-def mend(request: Request, route: Route, written: WrittenPolicy) -> tuple[list[Edit], WrittenPolicy]:
+def needed_edits(request: Request, route: Route, written: WrittenPolicy) -> tuple[list[Edit], WrittenPolicy]:
     """What has to be written into a policy of the route, and the policy with it. Raises BlockedError."""
     edits: list[Edit] = []
     for _ in range(len(request.headers) + _OTHER_NEEDS):

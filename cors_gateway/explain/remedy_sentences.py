@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Change
-from cors_gateway.explain.mending import Edit
+from cors_gateway.explain.needed_edits import Edit
 from cors_gateway.explain.resemblance import Likeness, Resemblance
-from cors_gateway.explain.sentences import listed, place
+from cors_gateway.explain.sentences import enumerated, place
 from cors_gateway.policy.origin import parse_origin
 from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.spelling import repair
@@ -28,7 +28,7 @@ def change_text(change: Change) -> str:
     elif change.key == "cors":
         text = f"write cors: {values[0]} in place of cors: {change.old} on route {change.route}"
     elif change.action == "add":
-        text = f"add {listed(values)} to {_key(change)}"
+        text = f"add {enumerated(values)} to {_key(change)}"
     elif change.action == "replace":
         text = f"replace {quoted(change.old)} in {_key(change)} by {values[0]}"
     else:
@@ -100,7 +100,7 @@ def consequences(route: Route, routes: Sequence[Route]) -> tuple[str, ...]:
     shared = [other.name for other in routes if other.policy_name == route.policy_name and other is not route]
     if route.policy_name is None or not shared:
         return ()
-    return (f"policies.{route.policy_name} also governs {listed(shared)}",)
+    return (f"policies.{route.policy_name} also governs {enumerated(shared)}",)
 
 
 def _key(change: Change) -> str:
