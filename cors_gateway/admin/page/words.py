@@ -139,7 +139,7 @@ def _finer_points(policy: Policy) -> Iterator[str]:
     if policy.public_origins:
         yield f"Its own pages are those of {enumerated(policy.public_origins)}."
     if policy.timing_allow_origin:
-        yield "Those pages also read how long a request took."
+        yield "Allowed pages also read how long a request took."
     if policy.cross_origin_resource_policy is not None:
         yield f"Cross-Origin-Resource-Policy is {policy.cross_origin_resource_policy}."
     if policy.allow_insecure_origins:
