@@ -5,16 +5,31 @@ segment boundary whose methods admit the request's; a host without such a route 
 depends on the number of segments of the path, not on the number of routes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+from cors_gateway.http1.fault import ProtocolFault
 
 T = TypeVar("T")
 
-MAX_REMEMBERED_HOSTS = 1024
-MAX_REMEMBERED_LENGTH = 255
-
 _ANY_HOST = b""
+
+
+class Routed(Protocol):
+    """What a route asks of a request, whatever else it says."""
+
+    @property
+    def host(self) -> str | None: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def methods(self) -> frozenset[str] | None: ...
+
+
+R = TypeVar("R", bound=Routed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,19 @@ class HostRoutes(Generic[T]):
 
     def __init__(self, roots: tuple["_Node[T]", ...]) -> None:
         self._roots = roots
+
+    def select_one(self, readings: Sequence[bytes], method: bytes) -> T | None:
+        """The one route to which all readings of a path lead, the canonical one first; None also without readings.
+
+        Raises ProtocolFault(400) if they lead to different ones: a backend might see another path than the one whose
+        route was checked.
+        """
+        if len(readings) == 1:
+            return self.select(readings[0], method)
+        found: list[T | None] = [self.select(reading, method) for reading in readings]
+        if any(route is not found[0] for route in found):
+            raise ProtocolFault(400, "ambiguous path: its readings select different routes")
+        return found[0] if found else None
 
     def select(self, path: bytes, method: bytes) -> T | None:
         """The route for a canonical path, or None. Never looks at anything but segments and the method."""
@@ -60,7 +88,7 @@ class HostRoutes(Generic[T]):
 class RouteTable(Generic[T]):
     """All routes. Of two entries for the same host, prefix and method the first counts."""
 
-    __slots__ = ("_any", "_exact", "_memo", "_wildcards")
+    __slots__ = ("_any", "_exact", "_wildcards")
 
     def __init__(self, entries: Iterable[tuple[RouteKey, T]]) -> None:
         roots: dict[bytes, _Node[T]] = {}
@@ -72,27 +100,17 @@ class RouteTable(Generic[T]):
         self._any: HostRoutes[T] = chains.pop(_ANY_HOST, HostRoutes(()))
         self._exact = {host: chain for host, chain in chains.items() if not host.startswith(b"*.")}
         self._wildcards = {host[2:]: chain for host, chain in chains.items() if host.startswith(b"*.")}
-        self._memo: dict[bytes, HostRoutes[T]] = {}
 
-    @property
-    def remembered(self) -> int:
-        """Hosts in the memo, at most `MAX_REMEMBERED_HOSTS`."""
-        return len(self._memo)
+    @classmethod
+    def of(cls, routes: Iterable[R], target: Callable[[R], T]) -> "RouteTable[T]":
+        """The table of some routes, each of which leads to what `target` makes of it."""
+        return cls((RouteKey(route.host, route.path, route.methods), target(route)) for route in routes)
 
     def for_host(self, host: bytes) -> HostRoutes[T]:
         """The routes for the value of a `Host` field, with or without port, in any case, one trailing dot or none."""
         if not (self._exact or self._wildcards):
             return self._any
-        found = self._memo.get(host)
-        if found is None:
-            found = self._find(_host_name(host))
-            if len(host) <= MAX_REMEMBERED_LENGTH:
-                if len(self._memo) >= MAX_REMEMBERED_HOSTS:
-                    self._memo.clear()
-                self._memo[host] = found
-        return found
-
-    def _find(self, name: bytes) -> HostRoutes[T]:
+        name = _host_name(host)
         found = self._exact.get(name)
         if found is not None:
             return found

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.routing import MAX_REMEMBERED_HOSTS, RouteKey, RouteTable
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.routing import RouteKey, RouteTable
 
 GET, POST = frozenset({"GET"}), frozenset({"POST", "PUT"})
 
@@ -137,15 +138,19 @@ def test_a_host_without_an_admitting_route_falls_through() -> None:
     assert routes.select(b"/near", b"GET") == NEAR
 
 
-def test_hosts_that_clients_choose_are_remembered_within_bounds() -> None:
-    routes = table(*HOSTS)
-    for number in range(MAX_REMEMBERED_HOSTS + 10):
-        assert routes.for_host(b"h%d.b.com" % number).select(b"/near", b"GET") == NEAR
-    routes.for_host(b"x" * 5000 + b".b.com")
-    assert routes.remembered <= MAX_REMEMBERED_HOSTS
-    before = routes.remembered
-    routes.for_host(b"y" * 5000 + b".b.com")
-    assert routes.remembered == before
+def test_all_readings_of_a_path_must_lead_to_one_route() -> None:
+    routes = RouteTable.of([ROOT, V1_GET], lambda key: key).for_host(b"gw")
+    assert routes.select_one((), b"GET") is None
+    assert routes.select_one((b"/api/v1/x/a",), b"GET") is V1_GET
+    assert routes.select_one((b"/api/v1/x/a", b"/api/v1/x/b"), b"GET") is V1_GET
+    for readings in (
+        (b"/api/v1/x/a", b"/a"),
+        (b"/a", b"/api/v1/x/a"),
+        (b"/api/v1/x/a", b"/api/v1/x/b", b"/a"),
+    ):
+        with pytest.raises(ProtocolFault) as caught:
+            routes.select_one(readings, b"GET")
+        assert caught.value.status == 400
 
 
 segments = st.sampled_from(["a", "b", "ab", "%20"])

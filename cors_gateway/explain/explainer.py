@@ -9,9 +9,7 @@ from dataclasses import replace
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Explanation
 from cors_gateway.explain.judgement import (
-    asks_first,
     enforced,
-    is_cross_origin_for,
     judge,
     judge_unserved,
 )
@@ -20,9 +18,7 @@ from cors_gateway.explain.served import Served, served_routes
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.request_line import parse_request_line
 from cors_gateway.policy.fetch import is_forbidden_method
-from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Reason
-from cors_gateway.routing import HostRoutes
 from cors_gateway.snapshot import Snapshot
 
 NO_ROUTE_STATUS = 404
@@ -59,17 +55,4 @@ class Explainer:
         method = b"GET" if is_forbidden_method(request.method) else request.method.encode()
         line = parse_request_line(b"%b %b HTTP/1.1" % (method, request.target.path.encode()))
         routes = self._table.for_host(request.target.host.encode())
-        served = _select(routes, line.readings, method)
-        policy = Policy() if served is None else served[0].policy
-        if asks_first(request) and is_cross_origin_for(request, policy):
-            _select(routes, line.readings, b"OPTIONS")  # a preflight's own line is read like any other first
-        return served
-
-
-def _select(routes: HostRoutes[Served], readings: tuple[bytes, ...], method: bytes) -> Served | None:
-    """The one route that all readings of a path lead to. Raises ProtocolFault if there is more than one."""
-    found = routes.select(readings[0], method)
-    for reading in readings[1:]:
-        if routes.select(reading, method) is not found:
-            raise ProtocolFault(400, "ambiguous path: its readings select different routes")
-    return found
+        return routes.select_one(line.readings, method)

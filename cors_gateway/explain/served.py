@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.policy import Policy
-from cors_gateway.routing import RouteKey, RouteTable
+from cors_gateway.routing import RouteTable
 from cors_gateway.snapshot import Route
 
 Served = tuple[Route, CompiledPolicy]
@@ -23,6 +23,4 @@ def served_routes(
     rows = list(routes)
     policies = {id(route.policy): route.policy for route in rows}
     ready = {key: compiled(policy) for key, policy in policies.items()}
-    return RouteTable(
-        (RouteKey(route.host, route.path, route.methods), (route, ready[id(route.policy)])) for route in rows
-    )
+    return RouteTable.of(rows, lambda route: (route, ready[id(route.policy)]))

@@ -14,7 +14,7 @@ from cors_gateway.explain.explanation import Exchange, Explanation
 from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.decide import asked_headers, asked_method
 from cors_gateway.policy.fetch import is_forbidden_method
-from cors_gateway.routing import RouteKey, RouteTable
+from cors_gateway.routing import RouteTable
 from cors_gateway.snapshot import Route, Server, Snapshot, TcpListener
 from tests.conformance.cases import HttpCase, http_cases
 from tests.conformance.comparison import Answer, complaints
@@ -116,7 +116,7 @@ def test_an_explanation_has_no_opinion_of_its_own(described: Described) -> None:
     if explained is None:
         return
     snapshot, explanation = explained
-    table = RouteTable((RouteKey(route.host, route.path, route.methods), route) for route in snapshot.routes)
+    table = RouteTable.of(snapshot.routes, lambda route: route)
     if explanation.reason is not None:
         routed_by = described.request.method.encode()
         assert table.for_host(b"gw.test").select(described.case.path.encode(), routed_by) is explanation.route

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.paths import PathFault, resolve
 from cors_gateway.policy.compiled import CompiledPolicy, Grant
 from cors_gateway.policy.matcher import OriginMatcher
@@ -44,15 +45,11 @@ def _answer(case: HttpCase) -> Answer:
         return Answer("config reject", 0, ())
     method, asked = case.method.encode(), _received(case, "Access-Control-Request-Method")
     routes = RouteTable(compiled.items()).for_host(b"gw.test")
-    try:
-        readings = resolve(case.path.encode())
-    except PathFault:
-        return Answer("gateway", 400, (), is_preflight=False, upstream_contacted=False)
     routed_by = asked[0] if case.is_preflight else method
-    found = {id(route): route for route in (routes.select(path, routed_by) for path in readings)}
-    if len(found) > 1:
+    try:
+        route = routes.select_one(resolve(case.path.encode()), routed_by)
+    except (PathFault, ProtocolFault):
         return Answer("gateway", 400, (), is_preflight=False, upstream_contacted=False)
-    (route,) = found.values()
     if route is None:
         return Answer("gateway", 404, (), is_preflight=case.is_preflight, upstream_contacted=False)
     return _preflight(case, route) if case.is_preflight else _actual(case, route)
