@@ -33,6 +33,29 @@ LAYERS = [
 APART = {"http1": {"policy"}, "observe": {"explain"}, "proxy": {"explain"}, "server": {"explain"}}
 """Layers that must not know each other although their order would allow it."""
 
+FLOORS = {
+    "proxy": [
+        {"clock", "connect", "failure", "response_head", "backend_cors"},
+        {"answers", "flow"},
+        {"roles"},
+        {"forward", "preflight_memory", "response_writer", "tunnel", "upstream_server"},
+        {"exchange", "upstream"},
+        {"pool"},
+        {"active"},
+        {"activation", "last_request"},
+        {"dispatch"},
+        {"accounting", "traced_dispatch"},
+        {"service"},
+        {"client_transport"},
+        {"downstream"},
+        {"gateway"},
+    ]
+}
+"""The modules of a package that is built in floors, lowest first: each imports only modules of floors below its own.
+
+Also for types: what a module must know of one above it is a role in `proxy/roles.py`.
+"""
+
 THIRD_PARTY = {
     "exit_codes": set(),
     "policy": {"re2"},
@@ -42,7 +65,7 @@ THIRD_PARTY = {
     "config": {"pydantic", "pydantic_core", "yaml", "publicsuffixlist"},
     "explain": set(),
     "observe": {"prometheus_client", "opentelemetry"},
-    "proxy": {"uvloop"},
+    "proxy": {"aiohappyeyeballs"},
     "server": {"aiohttp", "uvloop", "watchfiles"},
     "admin": {"aiohttp", "prometheus_client"},
     "cli": {"click", "aiohttp", "uvloop"},
@@ -114,6 +137,40 @@ def test_every_module_belongs_to_a_layer() -> None:
 
 def test_imports_point_downwards() -> None:
     assert [fault for path in MODULES for fault in _import_faults(_name(path), path.read_text())] == []
+
+
+def _floor_faults(module: str, source: str) -> list[str]:
+    """What a module of a package with floors imports from its own package, and not from below."""
+    package, _, name = module.removeprefix("cors_gateway/").removesuffix(".py").partition("/")
+    floor_of = {name: number for number, names in enumerate(FLOORS[package]) for name in names}
+    own = f"cors_gateway.{package}."
+    return [
+        f"{module}:{line} imports {imported}"
+        for line, imported in _imports(module, source)
+        if imported.startswith(own)
+        and floor_of[imported.removeprefix(own).partition(".")[0]] >= floor_of[name]
+    ]
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_a_package_is_built_in_floors(package: str) -> None:
+    paths = [path for path in MODULES if path.parent == PACKAGE / package and path.stem != "__init__"]
+
+    assert {path.stem for path in paths} == set().union(*FLOORS[package])
+    assert [fault for path in paths for fault in _floor_faults(_name(path), path.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("clock", "from cors_gateway.proxy.gateway import Gateway"),
+        ("exchange", "from cors_gateway.proxy.upstream import UpstreamConnection"),
+        ("upstream", "if TYPE_CHECKING:\n    from cors_gateway.proxy.pool import UpstreamPool"),
+        ("dispatch", "def f():\n    import cors_gateway.proxy.downstream"),
+    ],
+)
+def test_an_import_from_above_is_found_also_if_it_is_for_types(module: str, source: str) -> None:
+    assert len(_floor_faults(f"cors_gateway/proxy/{module}.py", source)) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 
 from cors_gateway.admin.responses import json_answer
 from cors_gateway.admin.state import CONTROL
+from cors_gateway.observe.figures import GatewayFigures, ServerFigures, WorkerFigures, as_dict
+from cors_gateway.server.process_status import ProcessStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class ServerState:
     healthy: int
     """To how many of them it is available."""
     active: int
-    """Requests in progress."""
+    """Requests and tunnels in progress."""
     idle: int
     """Connections kept for later."""
 
@@ -42,14 +43,14 @@ class Load:
     servers: tuple[ServerState, ...] = ()
 
 
-def sum_up(workers: Iterable[dict[str, Any]]) -> Load:
+def sum_up(workers: Iterable[WorkerFigures]) -> Load:
     """Add up what the workers say of themselves; one that is just being replaced says nothing."""
     described = list(workers)
-    serving = [worker for worker in described if "connections" in worker]
+    serving = [worker.gateway for worker in described if worker.gateway is not None]
     return Load(
-        connections=sum(worker["connections"] for worker in serving),
-        active_requests=sum(worker["active_requests"] for worker in serving),
-        tunnels=sum(worker["tunnels"] for worker in serving),
+        connections=sum(gateway.connections for gateway in serving),
+        active_requests=sum(gateway.active_requests for gateway in serving),
+        tunnels=sum(gateway.tunnels for gateway in serving),
         workers=len(described),
         workers_serving=len(serving),
         servers=_servers(serving),
@@ -59,34 +60,48 @@ def sum_up(workers: Iterable[dict[str, Any]]) -> Load:
 async def status(request: web.Request) -> web.Response:
     """`GET /status`."""
     control = request.app[CONTROL]
-    described: dict[str, Any] = await control.status()
-    load = sum_up(described["workers"])
-    return json_answer(
-        {
-            **described,
-            "ready": control.is_ready,
-            "connections": load.connections,
-            "active_requests": load.active_requests,
-            "tunnels": load.tunnels,
-            "upstreams": _by_upstream(load.servers),
-        }
-    )
+    return json_answer({**_as_dict(await control.status()), "ready": control.is_ready})
 
 
-def _servers(workers: list[dict[str, Any]]) -> tuple[ServerState, ...]:
-    seen: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for worker in workers:
-        for upstream, servers in worker["upstreams"].items():
-            for server in servers:
-                seen.setdefault((upstream, server["server"]), []).append(server)
+def _as_dict(process: ProcessStatus) -> dict[str, object]:
+    reloads, load = process.reloads, sum_up(process.workers)
+    return {
+        "version": process.version,
+        "pid": process.pid,
+        "phase": process.phase.value,
+        "started": process.started,
+        "uptime": round(process.uptime, 3),
+        "generation": process.generation,
+        "configuration": {
+            "path": process.path,
+            "fingerprint": process.fingerprint,
+            "files": list(process.files),
+        },
+        "listen": list(process.listen),
+        "reloads": {"succeeded": reloads.succeeded, "failed": reloads.failed},
+        "last_reload": reloads.last.as_dict() if reloads.last is not None else None,
+        "warnings": [problem.as_dict() for problem in process.warnings],
+        "workers": [as_dict(worker) for worker in process.workers],
+        "connections": load.connections,
+        "active_requests": load.active_requests,
+        "tunnels": load.tunnels,
+        "upstreams": _by_upstream(load.servers),
+    }
+
+
+def _servers(gateways: Iterable[GatewayFigures]) -> tuple[ServerState, ...]:
+    seen: dict[tuple[str, str], list[ServerFigures]] = {}
+    for gateway in gateways:
+        for server in gateway.servers:
+            seen.setdefault((server.upstream, server.server), []).append(server)
     return tuple(
         ServerState(
             upstream,
             address,
             workers=len(views),
-            healthy=sum(bool(view["healthy"]) for view in views),
-            active=sum(view["active"] for view in views),
-            idle=sum(view["idle"] for view in views),
+            healthy=sum(view.healthy for view in views),
+            active=sum(view.active for view in views),
+            idle=sum(view.idle for view in views),
         )
         for (upstream, address), views in seen.items()
     )

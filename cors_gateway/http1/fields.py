@@ -20,23 +20,26 @@ _VALUE = re.compile(rb"[\x21-\x7e\x80-\xff](?:[\x09\x20-\x7e\x80-\xff]*[\x21-\x7
 
 
 class Field:
-    """One field line: lower-case name, value without surrounding white space, and the line as it goes on."""
+    """One field line: its lower-case name, and the line as it goes on.
 
-    __slots__ = ("carried_after", "line", "name", "value")
+    It has no value to read: where it is carried, the value may be that of a former message. What has a meaning is a
+    subclass that keeps what it says.
+    """
+
+    __slots__ = ("carried_prefix", "line", "name")
 
     def __init__(self, name: bytes, spelling: bytes, value: bytes, *, is_carried: bool) -> None:
-        """`spelling` is the name as received."""
+        """`spelling` is the name as received, `value` has no white space around it."""
         self.name = name
-        self.value = value
         self.line = b"%b: %b" % (spelling, value)
-        self.carried_after = spelling + b": " if is_carried else b""
+        self.carried_prefix = spelling + b": " if is_carried else b""
         """What another line with this name begins with; empty if its value has a meaning."""
 
 
 F = TypeVar("F", bound=Field)
 
 
-def vary(
+def read_as_variation(
     fields: list[F],
     before: list[bytes],
     lines: list[bytes],
@@ -55,7 +58,7 @@ def vary(
     for at in compress(range(len(lines)), map(ne, lines, before)):
         field = fields[at]
         line = lines[at]
-        start = field.carried_after
+        start = field.carried_prefix
         if start:
             if not (line.startswith(start) and _VALUE.fullmatch(line, len(start))) or len(line) > MAX_CARRIED:
                 return None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from cors_gateway.http1.grammar import list_elements
-from cors_gateway.http1.request_fields import RequestField
+from cors_gateway.http1.request_fields import ReadField
 
 MAX_HOPS = 32
 
@@ -32,7 +32,7 @@ class Peer:
         self._prefix = b""
         self._lines: list[bytes] = []
 
-    def lines(self, fields: Sequence[RequestField], host: bytes, prefix: bytes) -> list[bytes]:
+    def lines(self, fields: Sequence[ReadField], host: bytes, prefix: bytes) -> list[bytes]:
         """As `forwarding_lines`; those of an untrusted peer, which do not depend on its fields, are remembered."""
         if self.is_trusted:
             return forwarding_lines(self, fields, host, prefix)
@@ -49,7 +49,7 @@ def is_within(address: str, networks: Networks) -> bool:
     return parsed is not None and any(parsed in network for network in networks)
 
 
-def client_address(peer: Peer, fields: Sequence[RequestField], trusted: Networks) -> str:
+def client_address(peer: Peer, fields: Sequence[ReadField], trusted: Networks) -> str:
     """The client's address: the right-most one in X-Forwarded-For that is no trusted proxy, else the peer's."""
     if not peer.is_trusted:
         return peer.address
@@ -66,7 +66,7 @@ def client_address(peer: Peer, fields: Sequence[RequestField], trusted: Networks
     return nearest
 
 
-def forwarding_lines(peer: Peer, fields: Sequence[RequestField], host: bytes, prefix: bytes) -> list[bytes]:
+def forwarding_lines(peer: Peer, fields: Sequence[ReadField], host: bytes, prefix: bytes) -> list[bytes]:
     """The lines, each with its CRLF, that tell the backend about the client, the host it asked for and the scheme.
 
     `prefix` is the path prefix that was removed (`strip_prefix`), or empty.
@@ -107,7 +107,7 @@ def passed_here_before(received: Sequence[bytes], pseudonym: bytes) -> bool:
     )
 
 
-def _values(fields: Sequence[RequestField], name: bytes) -> list[bytes]:
+def _values(fields: Sequence[ReadField], name: bytes) -> list[bytes]:
     return [element for field in fields if field.name == name for element in list_elements(field.value)]
 
 

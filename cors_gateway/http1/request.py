@@ -13,16 +13,25 @@ from typing import cast
 from cors_gateway.http1 import request_fields as kind
 from cors_gateway.http1.body import ChunkedDecoder, SizedBody
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.fields import vary
+from cors_gateway.http1.fields import read_as_variation
 from cors_gateway.http1.grammar import is_token
 from cors_gateway.http1.memo import Memo
-from cors_gateway.http1.request_fields import RequestField, SpecialField, read_field
+from cors_gateway.http1.request_fields import ReadField, RequestField, read_field
 
 MAX_REMEMBERED = 4096
 """Bytes of a section whose meaning is remembered."""
 
 # Options that are no field names.
 _CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
+
+# Fields with a meaning that the short way through the gateway minds too. One that is not here goes the long way.
+_PLAIN = frozenset(
+    (
+        *(kind.HOST, kind.CONTENT_LENGTH, kind.TRANSFER_ENCODING, kind.CONNECTION, kind.FORWARDING),
+        *(kind.ORIGIN, kind.REQUEST_METHOD, kind.REQUEST_HEADERS, kind.REQUEST_PRIVATE_NETWORK),
+        *(kind.SEC_FETCH_SITE, kind.WEBSOCKET_KEY, kind.WEBSOCKET_VERSION),
+    )
+)
 
 NO_BODY = 0
 SIZED = 1
@@ -36,8 +45,8 @@ class RequestHead:
     what its requests have.
     """
 
-    is_plain = True
-    """There is a Host, and nothing that asks for special treatment: the common case, tested once."""
+    is_plain = False
+    """There is a Host, and no field but such as every path through the gateway minds: the common case, tested once."""
     asks_preflight = False
     """An OPTIONS request with this head is a preflight."""
     host: bytes | None = None
@@ -48,7 +57,7 @@ class RequestHead:
     """Names of fields that Connection declares to be for this hop."""
     closes = False
     expects_continue = False
-    forwarding: tuple[RequestField, ...] = ()
+    forwarding: tuple[ReadField, ...] = ()
     upgrade: tuple[bytes, ...] = ()
     origin: tuple[bytes, ...] = ()
     method_asked: tuple[bytes, ...] = ()
@@ -68,12 +77,12 @@ class RequestHead:
 class Layout:
     """Which names stand on which lines; shared by sections that differ in values only."""
 
-    __slots__ = ("_positions", "is_kept", "is_special")
+    __slots__ = ("_positions", "is_kept", "is_read")
 
     def __init__(self, fields: list[RequestField]) -> None:
         self.is_kept = [field.is_kept for field in fields]
         """For each line whether it goes on to the backend."""
-        self.is_special = [field.kind > kind.DROP for field in fields]
+        self.is_read = [field.kind > kind.DROP for field in fields]
         self._positions: dict[bytes, list[int]] | None = None
 
     def find(self, fields: list[RequestField], name: bytes) -> Sequence[int]:
@@ -95,13 +104,9 @@ class HeaderSection:
     ) -> None:
         self.lines = lines
         self.fields = fields
-        """One for each line. Of a carried line it may be a former one: only name and kind hold."""
+        """One for each line. Of a carried line it may be a former one, with the same name and kind."""
         self.layout = layout
         self.head = head
-
-    def kept_lines(self) -> list[bytes]:
-        """The lines that go on to the backend."""
-        return list(compress(self.lines, self.layout.is_kept))
 
     def kept_without(self, name: bytes) -> list[bool]:
         """As `layout.is_kept`, without the lines of a lower-case name."""
@@ -147,11 +152,11 @@ class RequestReader:
             raise ProtocolFault(431, "header section too large")
         lines = block.split(b"\r\n") if block else []
         if before is not None:
-            fields = vary(before.fields, before.lines, lines, self._lines, self._read_line)
+            fields = read_as_variation(before.fields, before.lines, lines, self._lines, self._read_line)
             if fields is before.fields:
                 return HeaderSection(lines, fields, before.layout, before.head)
             if fields is not None:
-                head = self._head(tuple(compress(fields, before.layout.is_special)), len(block))
+                head = self._head(tuple(compress(fields, before.layout.is_read)), len(block))
                 if head.nominated == before.head.nominated:
                     return HeaderSection(lines, fields, before.layout, head)
         if self._max_fields and len(lines) > self._max_fields:
@@ -160,7 +165,7 @@ class RequestReader:
         known = self._lines.get
         fields = [known(line) or read(line) for line in lines]
         layout = Layout(fields)
-        head = self._head(tuple(compress(fields, layout.is_special)), len(block))
+        head = self._head(tuple(compress(fields, layout.is_read)), len(block))
         if head.nominated:
             layout.is_kept = [field.is_kept and field.name not in head.nominated for field in fields]
         return HeaderSection([field.line for field in fields], fields, layout, head)
@@ -170,14 +175,14 @@ class RequestReader:
         self._lines.offer(line, field)
         return field
 
-    def _head(self, special: tuple[RequestField, ...], size: int) -> RequestHead:
+    def _head(self, read: tuple[RequestField, ...], size: int) -> RequestHead:
         """What the fields that mean something say together; remembered like the lines they were read from."""
-        head = self._heads.get(special)
+        head = self._heads.get(read)
         if head is None:
             head = RequestHead()
-            _interpret(head, cast("tuple[SpecialField, ...]", special))
+            _interpret(head, cast("tuple[ReadField, ...]", read))
             if size <= MAX_REMEMBERED:
-                self._heads.offer(special, head)
+                self._heads.offer(read, head)
         return head
 
 
@@ -208,16 +213,19 @@ def is_websocket(method: bytes, head: RequestHead, is_http11: bool) -> bool:
     return True
 
 
-def _interpret(head: RequestHead, special: Sequence[SpecialField]) -> None:
+def _interpret(head: RequestHead, read: Sequence[ReadField]) -> None:
     transfer_encoding: bytes | None = None
     has_length = False
-    for field in special:
+    is_plain = True
+    for field in read:
+        what = field.kind
+        if what not in _PLAIN:
+            is_plain = False
         name = field.collected_as
         if name is not None:
             before = getattr(head, name)
             setattr(head, name, (*before, field.value) if before else field.values)
             continue
-        what = field.kind
         if what == kind.HOST:
             if head.host is not None:
                 raise ProtocolFault(400, "repeated Host")
@@ -242,6 +250,7 @@ def _interpret(head: RequestHead, special: Sequence[SpecialField]) -> None:
         head.framing = CHUNKED
     elif has_length:
         head.framing = SIZED
+    head.is_plain = is_plain and head.host is not None
     _settle(head)
 
 
@@ -249,8 +258,6 @@ def _settle(head: RequestHead) -> None:
     if head.connection:
         head.nominated = head.connection - _CONNECTION_ALONE
         head.closes = b"close" in head.connection
-    if head.host is None or head.upgrade or head.expects_continue or head.max_forwards or head.via:
-        head.is_plain = False
     head.asks_preflight = bool(head.origin and head.method_asked)
 
 

@@ -120,14 +120,15 @@ class RequestField(Field):
         self.is_kept = kind == KEEP or kind >= LOOKED_AT_AND_KEPT
 
 
-class SpecialField(RequestField):
-    """A field that is looked at. What reading its value takes is done once, with the line."""
+class ReadField(RequestField):
+    """A field whose value has a meaning. What reading it takes is done once, with the line."""
 
-    __slots__ = ("collected_as", "number", "options", "values")
+    __slots__ = ("collected_as", "number", "options", "value", "values")
 
     def __init__(self, kind: int, name: bytes, spelling: bytes, value: bytes) -> None:
         """Raises ProtocolFault: 400 malformed, 417 an expectation nobody knows."""
         super().__init__(kind, name, spelling, value)
+        self.value = value
         self.collected_as = _COLLECTED.get(kind)
         """Name of the attribute of `RequestHead` that collects all values of such fields."""
         self.values = (value,)
@@ -160,7 +161,7 @@ def read_field(line: bytes) -> RequestField:
     if known is None:
         known = _read_name(name)
     lower, kind = known
-    return (SpecialField if kind > DROP else RequestField)(kind, lower, name, value)
+    return (ReadField if kind > DROP else RequestField)(kind, lower, name, value)
 
 
 def _read_name(name: bytes) -> tuple[bytes, int]:

@@ -16,7 +16,7 @@ MAX_EMPTY_LINES = 4
 """Empty lines before a request line that are overlooked (RFC 9112 2.2)."""
 
 # What nearly every client sends: a common method, a path with one reading, a query. Anything else is read part by part.
-_USUAL = re.compile(
+_PLAIN = re.compile(
     rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) ((" + PLAIN_PATH + rb")(?:\?[!\"$-~]*)?) HTTP/1\.1"
 )
 _HEAD_BYTES = bytes([0x09, 0x0A, 0x0D, *range(0x20, 0x7F), *range(0x80, 0x100)])
@@ -31,7 +31,7 @@ class RequestLine:
     path and every other reading of it; empty for `*`. `authority` is that of an absolute-form target.
     """
 
-    __slots__ = ("authority", "is_http11", "is_simple", "method", "path", "readings", "target")
+    __slots__ = ("authority", "is_http11", "is_plain", "method", "path", "readings", "target")
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class RequestLine:
         self.readings = readings
         self.authority = authority
         self.is_http11 = is_http11
-        self.is_simple = is_http11 and authority is None and bool(readings)
+        self.is_plain = is_http11 and authority is None and bool(readings)
         """HTTP/1.1 in origin form."""
 
 
@@ -59,10 +59,10 @@ def parse_request_line(line: bytes) -> RequestLine:
     """
     if len(line) > MAX_REQUEST_LINE:
         raise ProtocolFault(414, "request line too long")
-    usual = _USUAL.fullmatch(line)
-    if usual is None:
-        return _parse_unusual(line)
-    method, target, path = usual.groups()
+    plain = _PLAIN.fullmatch(line)
+    if plain is None:
+        return _parse_in_full(line)
+    method, target, path = plain.groups()
     return RequestLine(method, target, path, (path,), None, True)
 
 
@@ -99,13 +99,7 @@ def check_beginning(data: bytes, max_block: int) -> None:
         parse_request_line(data[:line_end])
 
 
-def plain_path(line: bytes) -> bytes | None:
-    """The path of a request line of the usual form: HTTP/1.1, a common method, a path with one reading."""
-    usual = _USUAL.fullmatch(line)
-    return usual[3] if usual is not None and len(line) <= MAX_REQUEST_LINE else None
-
-
-def _parse_unusual(line: bytes) -> RequestLine:
+def _parse_in_full(line: bytes) -> RequestLine:
     parts = line.split(b" ")
     if len(parts) != 3:
         raise ProtocolFault(400, "malformed request line")

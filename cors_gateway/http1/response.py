@@ -8,10 +8,10 @@ set apart, for whoever writes the client's head to drop, merge or keep. Everythi
 import re
 from collections.abc import Sequence
 from itertools import compress
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.fields import Field, vary
+from cors_gateway.http1.fields import Field, read_as_variation
 from cors_gateway.http1.grammar import (
     connection_options,
     has_only_value_bytes,
@@ -86,6 +86,16 @@ class ResponseField(Field):
         self.is_vary = kind == _VARY
 
 
+class ReadResponseField(ResponseField):
+    """A field whose value has a meaning."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, kind: int, name: bytes, spelling: bytes, value: bytes) -> None:
+        super().__init__(kind, name, spelling, value)
+        self.value = value
+
+
 class ResponseHead:
     """What a response head says; shared by all that say the same, so never changed.
 
@@ -105,7 +115,7 @@ class ResponseHead:
     upgrade: bytes | None = None
     has_no_body = False
     """The response ends with its head whatever its fields say (RFC 9112 6.3, rule 1); so does any answer to HEAD."""
-    policy_fields: tuple[ResponseField, ...] = ()
+    policy_fields: tuple[ReadResponseField, ...] = ()
     """The fields of the CORS family, Vary, and those that a policy may manage."""
 
     def __init__(self, status: int, start_line: bytes) -> None:
@@ -116,12 +126,12 @@ class ResponseHead:
 class ResponseLayout:
     """Which names stand on which lines; shared by sections that differ in values only."""
 
-    __slots__ = ("has_date", "is_end_to_end", "is_special")
+    __slots__ = ("has_date", "is_end_to_end", "is_read")
 
     def __init__(self, fields: list[ResponseField]) -> None:
         self.is_end_to_end = [field.is_end_to_end for field in fields]
         """For each line whether it is for the client, too."""
-        self.is_special = [not field.carried_after for field in fields]
+        self.is_read = [not field.carried_prefix for field in fields]
         self.has_date = any(field.kind == _DATE for field in fields)
 
 
@@ -142,7 +152,7 @@ class ResponseSection:
         """As received."""
         self.lines = lines
         self.fields = fields
-        """One for each line. Of a carried line it may be a former one: only name and kind hold."""
+        """One for each line. Of a carried line it may be a former one, with the same name and kind."""
         self.layout = layout
         self.head = head
 
@@ -171,11 +181,11 @@ class ResponseReader:
         lines = head.split(b"\r\n")
         received = lines.pop(0)
         if before is not None and received == before.status_line:
-            fields = vary(before.fields, before.lines, lines, self._lines, self._read_line)
+            fields = read_as_variation(before.fields, before.lines, lines, self._lines, self._read_line)
             if fields is before.fields:
                 return ResponseSection(received, lines, fields, before.layout, before.head)
             if fields is not None:
-                said = self._head(received, tuple(compress(fields, before.layout.is_special)), len(head))
+                said = self._head(received, tuple(compress(fields, before.layout.is_read)), len(head))
                 if said.nominated == before.head.nominated:
                     return ResponseSection(received, lines, fields, before.layout, said)
         if len(lines) > MAX_FIELDS:
@@ -184,24 +194,24 @@ class ResponseReader:
         known = self._lines.get
         fields = [known(line) or read(line) for line in lines]
         layout = ResponseLayout(fields)
-        said = self._head(received, tuple(compress(fields, layout.is_special)), len(head))
+        said = self._head(received, tuple(compress(fields, layout.is_read)), len(head))
         if said.nominated:
             layout.is_end_to_end = [
                 field.is_end_to_end and field.name not in said.nominated for field in fields
             ]
         return ResponseSection(received, [field.line for field in fields], fields, layout, said)
 
-    def _head(self, received: bytes, special: tuple[ResponseField, ...], size: int) -> ResponseHead:
+    def _head(self, received: bytes, read: tuple[ResponseField, ...], size: int) -> ResponseHead:
         """What the status line and the fields that mean something say together."""
         status_line = self._status_lines.get(received)
         if status_line is None:
             status_line = _read_status_line(received)
             self._status_lines.offer(received, status_line)
-        key = (status_line, special)
+        key = (status_line, read)
         head = self._heads.get(key)
         if head is None:
             head = ResponseHead(status_line.status, status_line.start_line)
-            _interpret(head, special, status_line)
+            _interpret(head, cast("tuple[ReadResponseField, ...]", read), status_line)
             if size <= MAX_REMEMBERED:
                 self._heads.offer(key, head)
         return head
@@ -223,7 +233,7 @@ def _read_field(line: bytes) -> ResponseField:
         known = (lower, kind)
         _NAMES.offer(name, known)
     lower, kind = known
-    return ResponseField(kind, lower, name, value)
+    return (ResponseField if kind in _CARRIED else ReadResponseField)(kind, lower, name, value)
 
 
 class _StatusLine(NamedTuple):
@@ -249,7 +259,7 @@ def _read_status_line(line: bytes) -> _StatusLine:
     return _StatusLine(status, b"HTTP/1.1 %d %b" % (status, reason), is_http11, closes)
 
 
-def _interpret(response: ResponseHead, special: Sequence[ResponseField], status_line: _StatusLine) -> None:
+def _interpret(response: ResponseHead, read: Sequence[ReadResponseField], status_line: _StatusLine) -> None:
     response.closes = status_line.closes
     response.has_no_body = status_line.status in _WITHOUT_BODY
     is_http11 = status_line.is_http11
@@ -257,7 +267,7 @@ def _interpret(response: ResponseHead, special: Sequence[ResponseField], status_
     codings: list[bytes] = []
     nominated: frozenset[bytes] = frozenset()
     policy_fields = []
-    for field in special:
+    for field in read:
         what = field.kind
         if what == _CONTENT_LENGTH:
             lengths.add(field.value)

@@ -8,9 +8,9 @@ written.
 import asyncio
 import json
 import time
-from collections.abc import Hashable
 from typing import TYPE_CHECKING, TypeVar
 
+from cors_gateway.http1.memo import Key, Memo
 from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.metrics import RouteStats, Tally
 from cors_gateway.observe.record import RequestRecord
@@ -19,7 +19,7 @@ from cors_gateway.snapshot import AccessLog as Form
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-K = TypeVar("K", bound=Hashable)
+K = TypeVar("K", bound=Key)
 
 BATCH_SECONDS = 0.2
 BATCH_LINES = 512
@@ -27,6 +27,7 @@ MAX_VALUE = 2048
 """Bytes of one value that are written."""
 MAX_ORIGIN = 256
 MAX_REMEMBERED = 4096
+"""Values of one kind that are remembered as they were written."""
 
 # Printable ASCII but for what JSON escapes: a value of these bytes alone can be written as it is.
 _PLAIN = bytes(set(range(0x20, 0x7F)) - {0x22, 0x5C})
@@ -88,9 +89,9 @@ class JsonFormat:
     def __init__(self) -> None:
         self._second = -1
         self._stamp = b""
-        self._where: dict[tuple[RouteStats, bytes, bytes], bytes] = {}
-        self._paths: dict[bytes, bytes] = {}
-        self._whence: dict[tuple[str, Tally, bytes | None, str], bytes] = {}
+        self._where: Memo[tuple[RouteStats, bytes, bytes], bytes] = _memo()
+        self._paths: Memo[bytes, bytes] = _memo()
+        self._whence: Memo[tuple[str, Tally, bytes | None, str], bytes] = _memo()
 
     def line(self, record: RequestRecord, now: float) -> bytes:
         second = int(now)
@@ -174,12 +175,14 @@ class CombinedFormat:
         )
 
 
-def _keep(memory: dict[K, bytes], key: K, written: bytes, size: int) -> None:
+def _memo() -> Memo[K, bytes]:
+    return Memo(size=MAX_REMEMBERED, longest=MAX_ORIGIN)
+
+
+def _keep(memory: Memo[K, bytes], key: K, written: bytes, size: int) -> None:
     """Remember what was written for a key of which clients choose `size` bytes."""
     if size <= MAX_ORIGIN:
-        if len(memory) >= MAX_REMEMBERED:
-            memory.clear()
-        memory[key] = written
+        memory.offer(key, written)
 
 
 def _cors(tally: Tally) -> bytes:

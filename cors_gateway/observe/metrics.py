@@ -7,6 +7,7 @@ snapshot: a reload goes on counting. No key is ever chosen by a client: methods 
 from bisect import bisect_left
 
 from cors_gateway.observe.refusals import Refusals
+from cors_gateway.policy.reason import Kind, Outcome, Reason, outcome_of
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds in seconds; one more bucket counts what is above."""
@@ -30,8 +31,7 @@ class Tally:
         self.reason = reason
         self.outcome = outcome
         """`granted`, `refused`, or `none` where CORS had no say."""
-        self.is_refusal = outcome == "refused" and kind != "not_cors"
-        """Whether an origin was refused, and not merely a request that has none."""
+        self.is_refusal = outcome == Outcome.REFUSED
 
 
 class Histogram:
@@ -70,7 +70,7 @@ class RouteStats:
         """Monotonic seconds before which nobody is told again that they differ from the policy."""
 
     def decision(self, kind: str, reason: str, outcome: str) -> Tally:
-        """The counter of one outcome, made when first asked for. The reason decides the outcome."""
+        """The counter of one outcome, made when first asked for; kind and reason decide the outcome."""
         tally = self.decisions.get((kind, reason))
         if tally is None:
             tally = self.decisions[kind, reason] = Tally(kind, reason, outcome)
@@ -84,6 +84,10 @@ class RouteStats:
         """Count one finished request that went to a backend, or should have."""
         self.requests.get(method, self.other)[status // 100] += 1
         self.duration.observe(seconds)
+
+    def tally(self, kind: Kind, reason: Reason) -> Tally:
+        """As `decision`, with the outcome that this comes to."""
+        return self.decision(kind, reason, outcome_of(kind, reason))
 
 
 class UpstreamStats:
@@ -124,7 +128,7 @@ class Metrics:
         self.routes: dict[str, RouteStats] = {}
         self.upstreams: dict[str, UpstreamStats] = {}
         self.unrouted = self.route(NO_ROUTE)
-        self.undecided = Tally("not_cors", "not_cors", "none")
+        self.undecided = Tally(Kind.NOT_CORS, Reason.NOT_CORS, Outcome.NONE)
         """Names what CORS came to where a request was refused before anybody asked; not counted."""
         self.connections_total = 0
         self.connections_refused = 0

@@ -1,68 +1,71 @@
-"""What is known about one request when it is over: the row that metrics count and the access log writes.
+"""What is known about one request when it is over: the row that the access log writes.
 
-The data path fills it in (`proxy.exchange.Exchange` is one); nothing here reads a clock or does I/O.
+Made in one place (`proxy.accounting`), when a request is over and somebody logs; nothing here reads a clock or does
+I/O.
 """
 
+from dataclasses import dataclass
+from typing import Protocol
+
+from cors_gateway.http1.request import HeaderSection
 from cors_gateway.observe.metrics import RouteStats, Tally
 
+CLIENT_CLOSED_REQUEST = 499
+"""The status of a request whose client left before it was answered; logged, never sent."""
 
+
+class Trace(Protocol):
+    """The spans of one request that goes to a backend (`tracing.py`), to be ended when the request is over."""
+
+    @property
+    def lines(self) -> bytes:
+        """Complete field lines for the backend, in place of the traceparent and tracestate received."""
+
+    @property
+    def traceparent(self) -> bytes:
+        """Of the span that stands for the request as the client sees it."""
+
+    def end(self, record: "RequestRecord") -> None:
+        """The request is over."""
+
+
+@dataclass(slots=True)
 class RequestRecord:
     """One request and its outcome. Byte strings are as received: whoever writes them escapes them."""
 
-    __slots__ = (
-        "bytes_in",
-        "bytes_out",
-        "client",
-        "failure",
-        "generation",
-        "host",
-        "method",
-        "origin",
-        "request_id",
-        "seconds",
-        "started",
-        "stats",
-        "status",
-        "tally",
-        "target",
-        "traceparent",
-        "upstream",
-        "upstream_seconds",
-    )
-
-    def __init__(
-        self, stats: RouteStats, tally: Tally, method: bytes, target: bytes, host: bytes, client: str
-    ) -> None:
-        self.stats = stats
-        self.tally = tally
-        """What CORS came to; counted already."""
-        self.method = method
-        self.target = target
-        self.host = host
-        self.client = client
-        """Address of the client, as believed (`trusted_proxies`)."""
-        self.started = 0.0
-        """Monotonic seconds at the end of the request head."""
-        self.seconds = 0.0
-        self.status = 0
-        """Status sent; 499 if the client left before one was."""
-        self.bytes_in = 0
-        """Bytes of the request body."""
-        self.bytes_out = 0
-        """Bytes of the response, head included."""
-        self.origin: bytes | None = None
-        self.request_id = b""
-        """A token (RFC 9110 5.6.2), or empty if no backend was asked."""
-        self.traceparent: bytes | None = None
-        """As received (W3C Trace Context)."""
-        self.upstream = ""
-        """Address of the server that answered or failed; empty if none was asked."""
-        self.upstream_seconds = 0.0
-        """From sending the request until the response head came; 0 if none did."""
-        self.failure = ""
-        """Why the upstream could not answer, or not to the end: a word of `proxy.failure`."""
-        self.generation = 0
+    stats: RouteStats
+    tally: Tally
+    """What CORS came to; counted already."""
+    method: bytes
+    target: bytes
+    host: bytes
+    client: str
+    """Address of the client, as believed (`trusted_proxies`)."""
+    seconds: float = 0.0
+    """From the end of the request head to the end of the response; 0 if no backend was asked."""
+    status: int = 0
+    """Status sent, or `CLIENT_CLOSED_REQUEST`."""
+    bytes_in: int = 0
+    """Bytes of the request body."""
+    bytes_out: int = 0
+    """Bytes of the response, head included."""
+    origin: bytes | None = None
+    section: HeaderSection | None = None
+    """The request's fields, if a backend was asked."""
+    request_id: bytes = b""
+    """A token (RFC 9110 5.6.2), or empty if no backend was asked."""
+    traceparent: bytes | None = None
+    """As received (W3C Trace Context), or of the spans if there are any."""
+    trace: Trace | None = None
+    """The spans of the request, to be ended."""
+    upstream: str = ""
+    """Address of the server that answered or failed; empty if none was asked."""
+    upstream_seconds: float = 0.0
+    """From sending the request until the response head came; 0 if none did."""
+    failure: str = ""
+    """Why the upstream could not answer, or not to the end: a word of `proxy.failure`."""
+    generation: int = 0
 
     def field(self, name: bytes) -> bytes | None:
         """The first value of a request field by its lower-case name."""
-        return None
+        return self.section.value_of(name) if self.section is not None else None

@@ -7,7 +7,6 @@ Query strings, cookies and credentials are in none of them.
 import asyncio
 import contextlib
 import threading
-from typing import NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -19,13 +18,12 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from cors_gateway import __version__
 from cors_gateway.observe.metrics import METHODS
-from cors_gateway.observe.record import RequestRecord
+from cors_gateway.observe.record import CLIENT_CLOSED_REQUEST, RequestRecord
 from cors_gateway.observe.tracing import Received
 
 CLOSE_SECONDS = 1.0
 MAX_VALUE = 1024
 """Bytes of one value that are kept."""
-CLIENT_CLOSED_REQUEST = 499
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
@@ -37,11 +35,27 @@ def open_spans() -> "Spans":
     return Spans(BatchSpanProcessor(OTLPSpanExporter()))
 
 
-class _Open(NamedTuple):
-    server: Span
-    client: Span
-    path: str
-    """What the backend is asked for, without query."""
+class OpenSpans:
+    """The spans of one request; a `record.Trace`."""
+
+    __slots__ = ("_client", "_path", "_server", "lines", "traceparent")
+
+    def __init__(self, server: Span, client: Span, path: str, lines: bytes) -> None:
+        """`path` is what the backend is asked for, without query."""
+        self._server = server
+        self._client = client
+        self._path = path
+        self.lines = lines
+        context = server.get_span_context()
+        self.traceparent = b"00-%032x-%016x-%02x" % (context.trace_id, context.span_id, context.trace_flags)
+
+    def end(self, record: RequestRecord) -> None:
+        """End both spans."""
+        if self._server.is_recording():
+            _describe_client(self._client, record, self._path)
+            _describe_server(self._server, record)
+            self._client.end()
+            self._server.end()
 
 
 class Spans:
@@ -51,16 +65,15 @@ class Spans:
         self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("cors_gateway", __version__)
-        self._open: dict[RequestRecord, _Open] = {}
 
-    def begin(self, record: RequestRecord, received: Received) -> bytes:
+    def begin(self, received: Received) -> OpenSpans:
         """Start both spans under the caller's, sampled as it was unless the environment says otherwise.
 
         From an untrusted peer, too: what it sends correlates spans and grants nothing (W3C Trace Context 3.4).
         """
         parent = _PROPAGATOR.extract(_carrier(received), context=Context())
-        name = f"{_method(record)} {record.stats.name}"
-        attributes = _request_attributes(record)
+        name = f"{_method(received)} {received.route}"
+        attributes = _request_attributes(received)
         server = self._tracer.start_span(
             name,
             context=parent,
@@ -68,7 +81,7 @@ class Spans:
             attributes={
                 **attributes,
                 "url.scheme": received.scheme,
-                "url.path": _path(record.target),
+                "url.path": _path(received.target),
             },
         )
         inside = set_span_in_context(server, Context())
@@ -78,24 +91,10 @@ class Spans:
                 name, context=inside, kind=SpanKind.CLIENT, attributes=attributes
             )
             inside = set_span_in_context(client, Context())
-        self._open[record] = _Open(server, client, _path(received.sent_target))
         fields: dict[str, str] = {}
         _PROPAGATOR.inject(fields, inside)
-        return "".join(f"{field}: {value}\r\n" for field, value in fields.items()).encode("latin-1")
-
-    def end(self, record: RequestRecord) -> None:
-        """End both spans; the access log shows their trace."""
-        spans = self._open.pop(record, None)
-        if spans is None:
-            return
-        server, client, path = spans
-        if server.is_recording():
-            _describe_client(client, record, path)
-            _describe_server(server, record)
-            client.end()
-            server.end()
-        context = server.get_span_context()
-        record.traceparent = b"00-%032x-%016x-%02x" % (context.trace_id, context.span_id, context.trace_flags)
+        lines = "".join(f"{field}: {value}\r\n" for field, value in fields.items()).encode("latin-1")
+        return OpenSpans(server, client, _path(received.sent_target), lines)
 
     async def close(self) -> None:
         """Send what is left, for at most a second: a collector that does not answer must not delay the end."""
@@ -130,14 +129,14 @@ def _carrier(received: Received) -> dict[str, str]:
     }
 
 
-def _method(record: RequestRecord) -> str:
-    return record.method.decode("ascii") if record.method in METHODS else "HTTP"
+def _method(received: Received) -> str:
+    return received.method.decode("ascii") if received.method in METHODS else "HTTP"
 
 
-def _request_attributes(record: RequestRecord) -> Attributes:
-    if record.method in METHODS:
-        return {"http.request.method": record.method.decode("ascii")}
-    return {"http.request.method": "_OTHER", "http.request.method_original": _text(record.method)}
+def _request_attributes(received: Received) -> Attributes:
+    if received.method in METHODS:
+        return {"http.request.method": received.method.decode("ascii")}
+    return {"http.request.method": "_OTHER", "http.request.method_original": _text(received.method)}
 
 
 def _describe_server(span: Span, record: RequestRecord) -> None:

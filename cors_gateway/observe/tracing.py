@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cors_gateway.observe.event import emit
-from cors_gateway.observe.record import RequestRecord
+from cors_gateway.observe.record import RequestRecord, Trace
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """Environment variables that say where spans are sent, and by being set that they are wanted."""
@@ -19,8 +19,11 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What spans need to know of a request besides its record."""
+    """A request that goes to a backend, as far as its spans need to know it when they begin."""
 
+    route: str
+    method: bytes
+    target: bytes
     scheme: str
     sent_target: bytes
     """The target as the backend gets it."""
@@ -31,11 +34,8 @@ class Received:
 class Tracing(Protocol):
     """Makes spans. Nothing here blocks; sending them is the business of a thread."""
 
-    def begin(self, record: RequestRecord, received: Received) -> bytes:
-        """A request goes to a backend: gives complete lines to send in place of its traceparent and tracestate."""
-
-    def end(self, record: RequestRecord) -> None:
-        """A request is over, one that went to a backend or another."""
+    def begin(self, received: Received) -> Trace:
+        """A request goes to a backend."""
 
     async def close(self) -> None:
         """Send what is left, for at most a second."""
@@ -50,12 +50,12 @@ class RecordSink(Protocol):
 class TracedLog:
     """Stands before the access log, if there is one, and ends the spans of what is recorded."""
 
-    def __init__(self, tracing: Tracing, log: RecordSink | None) -> None:
-        self._tracing = tracing
+    def __init__(self, log: RecordSink | None) -> None:
         self._log = log
 
     def record(self, record: RequestRecord) -> None:
-        self._tracing.end(record)
+        if record.trace is not None:
+            record.trace.end(record)
         if self._log is not None:
             self._log.record(record)
 

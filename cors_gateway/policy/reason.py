@@ -57,3 +57,8 @@ class Reason(StrEnum):
             return Outcome.GRANTED
         is_neutral = self in {Reason.NOT_CORS, Reason.SAME_ORIGIN, Reason.PASSTHROUGH}
         return Outcome.NONE if is_neutral else Outcome.REFUSED
+
+
+def outcome_of(kind: Kind, reason: Reason) -> Outcome:
+    """What a reason comes to for a request of that kind: who has no origin is refused nothing."""
+    return Outcome.NONE if kind is Kind.NOT_CORS else reason.outcome

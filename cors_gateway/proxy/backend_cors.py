@@ -1,6 +1,6 @@
 """Telling operators that a backend still does CORS itself, and differently: once per route, then once a minute.
 
-Removing the backend's fields is in `rewrite.py`. Here nothing changes what anybody receives.
+Removing the backend's fields is in `response_head.py`. Here nothing changes what anybody receives.
 """
 
 import logging

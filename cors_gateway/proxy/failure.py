@@ -58,7 +58,7 @@ def classify_loss(error: Exception | None) -> UpstreamFailure:
             return UpstreamFailure.RESET
 
 
-def classify(error: BaseException) -> UpstreamFailure:
+def classify_connecting(error: BaseException) -> UpstreamFailure:
     """The failure that an exception of connecting means."""
     match error:
         case TimeoutError():

@@ -6,68 +6,19 @@ taken last-in-first-out, so that those that are not needed grow old and close.
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
 
 from cors_gateway.observe.metrics import UpstreamStats
 from cors_gateway.proxy.clock import CoarseClock
-from cors_gateway.proxy.connect import Connector, credentials
-from cors_gateway.proxy.failure import UpstreamFailure, classify
+from cors_gateway.proxy.connect import credentials
+from cors_gateway.proxy.failure import UpstreamFailure, classify_connecting
+from cors_gateway.proxy.roles import Delivery
 from cors_gateway.proxy.upstream import UpstreamConnection
-from cors_gateway.snapshot import Balance, ServerAddress, Upstream
-
-if TYPE_CHECKING:
-    from cors_gateway.proxy.exchange import Exchange
-
-EJECT_AFTER = 2
-"""Failures to connect in a row after which a server is left out, if there is another."""
-FIRST_EJECTION = 1.0
-LONGEST_EJECTION = 30.0
-
-
-class UpstreamServer:
-    """One server of an upstream, with its idle connections and what is known of its health."""
-
-    __slots__ = (
-        "active",
-        "address",
-        "connector",
-        "ejected_until",
-        "failures",
-        "idle",
-        "is_healthy",
-        "name",
-    )
-
-    def __init__(self, address: ServerAddress, upstream: Upstream, loop: asyncio.AbstractEventLoop) -> None:
-        self.address = address
-        self.name = str(address)
-        self.connector = Connector(address, upstream, loop)
-        self.idle: list[UpstreamConnection] = []
-        self.active = 0
-        """Exchanges in progress."""
-        self.is_healthy = True
-        """As the active health check last found."""
-        self.failures = 0
-        self.ejected_until = 0.0
-
-    def is_available(self, now: float) -> bool:
-        return self.is_healthy and now >= self.ejected_until
-
-    def connected(self) -> None:
-        self.failures = 0
-        self.ejected_until = 0.0
-
-    def failed_to_connect(self, now: float) -> None:
-        if now < self.ejected_until:
-            return  # many attempts that met one outage are one failure
-        self.failures += 1
-        if self.failures >= EJECT_AFTER:
-            length = FIRST_EJECTION * 2.0 ** min(self.failures - EJECT_AFTER, 8)
-            self.ejected_until = now + min(length, LONGEST_EJECTION)
+from cors_gateway.proxy.upstream_server import UpstreamServer
+from cors_gateway.snapshot import Balance, Upstream
 
 
 class UpstreamPool:
-    """All connections of one process to one upstream."""
+    """All connections of one process to one upstream. A `roles.Lender` and the `upstream.Owner` of its connections."""
 
     def __init__(
         self, upstream: Upstream, *, loop: asyncio.AbstractEventLoop, clock: CoarseClock, stats: UpstreamStats
@@ -78,6 +29,7 @@ class UpstreamPool:
         self.clock = clock
         self.servers = [UpstreamServer(address, upstream, loop) for address in upstream.servers]
         self._only = self.servers[0] if len(self.servers) == 1 else None
+        self.retries = upstream.retries
         self.response_head_timeout = upstream.timeouts.response_head
         self.idle_timeout = upstream.timeouts.idle
         self._loop = loop
@@ -88,7 +40,7 @@ class UpstreamPool:
         self._connecting: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
-    def start(self, exchange: "Exchange") -> None:
+    def start(self, exchange: Delivery) -> None:
         """Give the exchange a connection: an idle one now, or a new one when it is open."""
         server = self._only
         if server is None or not server.is_healthy:
@@ -106,7 +58,7 @@ class UpstreamPool:
             connection.close()
         self._open(server, exchange)
 
-    def start_anew(self, exchange: "Exchange") -> None:
+    def start_anew(self, exchange: Delivery) -> None:
         """Give the exchange a connection nobody used before (for a retry)."""
         server = self._choose(None)
         if server is None:
@@ -117,6 +69,7 @@ class UpstreamPool:
 
     def release(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose exchange is over and whose stream is in step."""
+        connection.server.active -= 1
         if self._is_closed or self._idle_count >= self._keep:
             connection.close()
             return
@@ -126,6 +79,10 @@ class UpstreamPool:
         # A second less than the backend promises, so that the backend never closes first.
         keep_for = self._keep_for if promised is None else min(self._keep_for, max(promised - 1.0, 0.0))
         connection.deadline = self.clock.now + keep_for
+
+    def ended(self, connection: UpstreamConnection) -> None:
+        """An exchange or a tunnel is over, and the connection with it."""
+        connection.server.active -= 1
 
     def forget(self, connection: UpstreamConnection) -> None:
         """An idle connection closed."""
@@ -164,13 +121,13 @@ class UpstreamPool:
             return candidates[start]
         return min(candidates[start:] + candidates[:start], key=lambda server: server.active)
 
-    def _open(self, server: UpstreamServer, exchange: "Exchange") -> None:
+    def _open(self, server: UpstreamServer, exchange: Delivery) -> None:
         task = self._loop.create_task(self._connect(server, exchange))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    async def _connect(self, server: UpstreamServer, exchange: "Exchange") -> None:
-        attempts = 1 + self.upstream.retries
+    async def _connect(self, server: UpstreamServer, exchange: Delivery) -> None:
+        attempts = 1 + self.retries
         while True:
             attempts -= 1
             exchange.upstream = server.name
@@ -181,7 +138,7 @@ class UpstreamPool:
             except (OSError, ValueError) as error:  # ValueError: a name that TLS or the resolver cannot take
                 server.active -= 1
                 server.failed_to_connect(self.clock.now)
-                failure = classify(error)
+                failure = classify_connecting(error)
                 # Nothing was sent, so any request may try another server.
                 other = self._choose(server) if attempts > 0 and not exchange.is_over else None
                 if other is None:
@@ -192,7 +149,6 @@ class UpstreamPool:
                 continue
             server.connected()
             if exchange.is_over:  # the client left meanwhile: the connection is good, keep it
-                server.active -= 1
                 self.release(connection)
             else:
                 connection.begin(exchange)

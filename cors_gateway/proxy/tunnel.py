@@ -6,30 +6,38 @@ which nothing moves for an hour ends.
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from cors_gateway.proxy.exchange import Exchange
-    from cors_gateway.proxy.gateway import Gateway
+from cors_gateway.proxy.clock import CoarseClock
 
 IDLE = 3600.0
 """Seconds without a byte in either direction."""
 
 
 class Tunnel:
-    """One tunnel, from the 101 to the close of both ends. Takes the client connection's place with the gateway."""
+    """One tunnel, from the 101 to the close of both ends. Takes the client connection's place in the books."""
 
-    __slots__ = ("_client_end", "_gateway", "_is_over", "_upstream_end", "deadline", "exchange")
+    __slots__ = (
+        *("_client_end", "_clock", "_is_over", "_on_end", "_upstream_end"),
+        *("bytes_in", "bytes_out", "deadline"),
+    )
+
+    is_idle = False
 
     def __init__(
         self,
-        gateway: "Gateway",
-        exchange: "Exchange",
         client: asyncio.Transport,
         upstream: asyncio.Transport,
+        *,
+        clock: CoarseClock,
+        on_end: Callable[["Tunnel"], None],
     ) -> None:
-        self.exchange = exchange
-        self._gateway = gateway
+        """`on_end` is called once, when both ends are told to close."""
+        self.bytes_in = 0
+        """Bytes from the client."""
+        self.bytes_out = 0
+        self._clock = clock
+        self._on_end = on_end
         self._is_over = False
         self._client_end = TunnelEnd(self, client, upstream)
         self._upstream_end = TunnelEnd(self, upstream, client)
@@ -37,9 +45,6 @@ class Tunnel:
         self.touch()
         client.set_protocol(self._client_end)
         upstream.set_protocol(self._upstream_end)
-        gateway.connection_opened(self)
-
-    is_idle = False
 
     def feed(self, *, from_client: bytes = b"", from_upstream: bytes = b"") -> None:
         """Pass on bytes that were read before the tunnel stood."""
@@ -49,13 +54,13 @@ class Tunnel:
             self._upstream_end.data_received(from_upstream)
 
     def touch(self) -> None:
-        self.deadline = self._gateway.clock.now + IDLE
+        self.deadline = self._clock.now + IDLE
 
     def count(self, end: "TunnelEnd", size: int) -> None:
         if end is self._client_end:
-            self.exchange.bytes_in += size
+            self.bytes_in += size
         else:
-            self.exchange.bytes_out += size
+            self.bytes_out += size
 
     def is_at_eof(self) -> bool:
         """Whether neither side will send any more."""
@@ -73,8 +78,7 @@ class Tunnel:
         self._upstream_end.transport.close()
         if not self._is_over:
             self._is_over = True
-            self._gateway.connection_closed(self)
-            self._gateway.finish(self.exchange)
+            self._on_end(self)
 
 
 class TunnelEnd(asyncio.Protocol):

@@ -9,21 +9,20 @@ import asyncio
 import base64
 import hashlib
 import select
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import Protocol, cast
 
-from cors_gateway.http1.body import LAST_CHUNK, ChunkedDecoder, frame_chunk
+from cors_gateway.http1.body import ChunkedDecoder
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import list_elements
 from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseSection
 from cors_gateway.proxy.backend_cors import report_difference
-from cors_gateway.proxy.clock import NEVER
+from cors_gateway.proxy.clock import NEVER, CoarseClock
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
 from cors_gateway.proxy.flow import Flow
-from cors_gateway.proxy.rewrite import ResponseRewriter
-
-if TYPE_CHECKING:
-    from cors_gateway.proxy.exchange import Exchange
-    from cors_gateway.proxy.pool import UpstreamPool, UpstreamServer
+from cors_gateway.proxy.response_head import ResponseRewriter
+from cors_gateway.proxy.roles import Delivery
+from cors_gateway.proxy.upstream_server import UpstreamServer
 
 MAX_INTERIM_RESPONSES = 16
 
@@ -35,21 +34,50 @@ _BODY = 2
 _CLOSED = 3
 
 
+class Owner(Protocol):
+    """Whom an upstream connection belongs to: the pool."""
+
+    @property
+    def clock(self) -> CoarseClock: ...
+
+    @property
+    def response_head_timeout(self) -> float: ...
+
+    @property
+    def idle_timeout(self) -> float: ...
+
+    def release(self, connection: "UpstreamConnection") -> None:
+        """Its exchange is over, and it can be used again."""
+
+    def ended(self, connection: "UpstreamConnection") -> None:
+        """Its exchange or its tunnel is over, and so is the connection."""
+
+    def forget(self, connection: "UpstreamConnection") -> None:
+        """It closed while it was idle."""
+
+
 class UpstreamConnection(asyncio.Protocol):
-    """Client side of HTTP/1.1 on one transport."""
+    """Client side of HTTP/1.1 on one transport. A `roles.Carrier` and `roles.Reusable`."""
 
     __slots__ = (
-        *("_buffer", "_clock", "_decoder", "_flow", "_frames_chunks", "_interim", "_is_suspect"),
+        *("_buffer", "_clock", "_decoder", "_flow", "_interim", "_is_suspect"),
         *("_phase", "_poll", "_pool", "_remaining", "_response", "_rewriter"),
-        *("deadline", "exchange", "promised_idle", "server", "transport", "was_used"),
+        *("deadline", "exchange", "promised_idle", "server", "server_name", "transport", "was_used", "write"),
     )
 
-    def __init__(self, pool: "UpstreamPool", server: "UpstreamServer") -> None:
+    transport: asyncio.Transport
+    write: Callable[[bytes], None]
+    _flow: Flow
+    _response: ResponseHead
+    """The head of the response that is read; set when it is there."""
+
+    def __init__(self, pool: Owner, server: UpstreamServer) -> None:
+        # `transport`, `write` and `_flow` come with the transport, before anything else happens.
         self._pool = pool
         self._clock = pool.clock
         self.server = server
-        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else happens
-        self.exchange: Exchange | None = None
+        self.server_name = server.name
+        self.exchange: Delivery | None = None
         self.deadline = NEVER
         self.was_used = False
         self.promised_idle: float | None = None
@@ -58,22 +86,20 @@ class UpstreamConnection(asyncio.Protocol):
         self._interim = 0
         self._remaining = 0
         self._decoder: ChunkedDecoder | None = None
-        self._frames_chunks = False
-        self._flow: Flow = None  # type: ignore[assignment]  # with the transport
         self._is_suspect = False
         """An interim response was framed like a final one: what follows the next response is not trusted."""
-        self._response: ResponseHead | None = None
         self._rewriter = ResponseRewriter()
         self._poll: select.poll | None = None
 
     def __repr__(self) -> str:
         phase = ("idle", "waiting", "body", "closed")[self._phase]
-        return f"<UpstreamConnection {self.server.name} {phase}>"
+        return f"<UpstreamConnection {self.server_name} {phase}>"
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        self.write = self.transport.write
         self._flow = Flow(self.transport, self._clock)
         self._clock.watched.add(self)
         sock = transport.get_extra_info("socket")
@@ -83,19 +109,23 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         phase = self._phase
+        exchange = self.exchange
         try:
-            if phase == _HEAD:
-                self._read_head(data)
+            if exchange is None:
+                if phase == _IDLE:  # unsolicited: never the beginning of somebody's response
+                    self._retire()
+            elif phase == _HEAD:
+                self._read_head(exchange, data)
             elif phase == _BODY:
                 self.deadline = self._clock.now + self._pool.idle_timeout
-                self._read_body(data)
-            elif phase == _IDLE:  # unsolicited: never the beginning of somebody's response
-                self._retire()
+                self._read_body(exchange, data)
         except ProtocolFault:
             self._fail(UpstreamFailure.INVALID_RESPONSE)
 
     def eof_received(self) -> bool:
         if self._phase == _BODY and self._decoder is None and self._remaining < 0:
+            if self.exchange is not None:
+                self.exchange.response.go_on(b"", is_last=True)
             self._end_of_response(in_step=False)
         return False
 
@@ -108,12 +138,13 @@ class UpstreamConnection(asyncio.Protocol):
             self._pool.forget(self)
         elif phase != _CLOSED and self.exchange is not None:
             exchange = self._detach()
+            self._pool.ended(self)
             was_silent = phase == _HEAD and not self._buffer and not self._interim
             exchange.upstream_lost(classify_loss(exc), may_retry=self.was_used and was_silent)
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
-            self.exchange.pause_client()
+            self.exchange.downstream.pause_body()
             self.deadline = self._flow.writing_paused(self._pool.idle_timeout)
 
     def resume_writing(self) -> None:
@@ -124,7 +155,7 @@ class UpstreamConnection(asyncio.Protocol):
                 self.request_sent()
             elif self._phase == _BODY and not self._flow.is_reading_paused:
                 self.deadline = self._clock.now + self._pool.idle_timeout
-            self.exchange.resume_client()
+            self.exchange.downstream.resume_body()
 
     # -- for the pool ----------------------------------------------------------------------------------------------
 
@@ -139,7 +170,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     # -- for the exchange ------------------------------------------------------------------------------------------
 
-    def begin(self, exchange: "Exchange") -> None:
+    def begin(self, exchange: Delivery) -> None:
         """Take up an exchange and send the request as far as it is there."""
         self.exchange = exchange
         self._phase = _HEAD
@@ -166,7 +197,11 @@ class UpstreamConnection(asyncio.Protocol):
     def abort(self) -> None:
         """The exchange is given up: the backend must see that the request or its response is broken off."""
         self._detach()
+        self._pool.ended(self)
         self.close()
+
+    def tunnel_ended(self) -> None:
+        self._pool.ended(self)
 
     def on_deadline(self) -> None:
         if self._phase == _IDLE:
@@ -183,11 +218,10 @@ class UpstreamConnection(asyncio.Protocol):
 
     # -- reading a response ----------------------------------------------------------------------------------------
 
-    def _read_head(self, data: bytes) -> None:
+    def _read_head(self, exchange: Delivery, data: bytes) -> None:
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
-        exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
         end = data.find(b"\r\n\r\n")
         if end < 0:
             if len(data) > MAX_HEAD or not _may_become_response(data):
@@ -198,18 +232,17 @@ class UpstreamConnection(asyncio.Protocol):
             raise ProtocolFault(502, "response head too large")
         head = data[:end]
         grant = exchange.grant
-        variant = exchange.variant()
+        form = exchange.downstream.response_form()
         rewriter = self._rewriter
         date_line = self._clock.date_line
-        if rewriter.is_same(head, grant, variant, date_line):
-            response = rewriter.section.head  # type: ignore[union-attr]  # there was a last one
-        else:
+        response = rewriter.known(head, grant, form, date_line)
+        if response is None:
             section = rewriter.read(head)
             response = section.head
             if response.status < 200:
-                self._read_interim(section, data[end + 4 :])
+                self._read_interim(exchange, section, data[end + 4 :])
                 return
-            is_new = rewriter.rewrite(head, section, grant, variant, date_line)
+            is_new = rewriter.rewrite(head, section, grant, form, date_line)
             if is_new and rewriter.stripped and exchange.head.origin:
                 report_difference(exchange.stats, response, grant, self._clock.now)
         rendered = rewriter.rewritten
@@ -220,7 +253,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.promised_idle = float(response.keep_alive)
 
         if response.has_no_body or exchange.is_head_request:
-            exchange.respond(response.status, rendered)
+            exchange.respond(response.status, rendered, b"", is_sized=True, is_last=True)
             self._end_of_response(in_step=len(data) == end + 4 and not _announces_body(response, exchange))
             return
         length = response.length
@@ -228,53 +261,45 @@ class UpstreamConnection(asyncio.Protocol):
             received = len(data) - end - 4
             if received >= length:
                 body = data[end + 4 : end + 4 + length]
-                exchange.respond(response.status, rendered + body)
+                exchange.respond(response.status, rendered, body, is_sized=True, is_last=True)
                 self._end_of_response(in_step=received == length)
                 return
             self._decoder = None
             self._remaining = length
         elif length == CHUNKED:
             self._decoder = ChunkedDecoder(is_request=False)
-            self._frames_chunks = exchange.is_http11
         else:
             self._decoder = None
             self._remaining = -1
-            self._frames_chunks = exchange.is_http11
         self._phase = _BODY
         self.deadline = self._clock.now + self._pool.idle_timeout
-        self._read_body(data[end + 4 :], rendered)
+        self._read_body(exchange, data[end + 4 :], rendered)
 
-    def _read_interim(self, section: ResponseSection, rest: bytes) -> None:
-        exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
+    def _read_interim(self, exchange: Delivery, section: ResponseSection, rest: bytes) -> None:
         response = section.head
         if response.status == 101:
-            self._switch_protocols(section, rest)
+            self._switch_protocols(exchange, section, rest)
             return
         self._interim += 1
         self._is_suspect = self._is_suspect or response.closes
         if self._interim > MAX_INTERIM_RESPONSES:
             raise ProtocolFault(502, "too many interim responses")
         if response.status != 100:  # the gateway answers Expect itself
-            exchange.respond_interim(section)
+            exchange.response.interim(section, exchange.grant)
         if rest:
-            self._read_head(rest)
+            self._read_head(exchange, rest)
 
-    def _read_body(self, data: bytes, head: bytes = b"") -> None:
+    def _read_body(self, exchange: Delivery, data: bytes, head: bytes = b"") -> None:
         """Pass on a piece of the body, together with the head if it was not sent yet: one write for both."""
-        exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
         decoder = self._decoder
         if decoder is not None:
             try:
                 pieces = decoder.feed(data)
             except ProtocolFault:
                 if head:  # the head was good: the client sees a truncated response
-                    exchange.respond(cast("ResponseHead", self._response).status, head)
+                    self._respond(exchange, head, b"", is_last=False)
                 raise
-            if self._frames_chunks:
-                pieces = [frame_chunk(piece) for piece in pieces]
-                if decoder.is_done:
-                    pieces.append(LAST_CHUNK)
-            out = head + b"".join(pieces)
+            data = b"".join(pieces)
             is_done = decoder.is_done
             in_step = not decoder.rest
         elif self._remaining >= 0:
@@ -283,39 +308,43 @@ class UpstreamConnection(asyncio.Protocol):
                 data = data[: self._remaining]
             self._remaining -= len(data)
             is_done = self._remaining == 0
-            out = head + data if head else data
         else:
-            out = head + (frame_chunk(data) if self._frames_chunks and data else data)
             is_done = in_step = False
         if head:
-            exchange.respond(cast("ResponseHead", self._response).status, out)
-        elif out:
-            exchange.respond_more(out)
+            self._respond(exchange, head, data, is_last=is_done)
+        elif data or is_done:
+            exchange.response.go_on(data, is_last=is_done)
         if is_done:
             self._end_of_response(in_step=in_step)
 
+    def _respond(self, exchange: Delivery, head: bytes, body: bytes, *, is_last: bool) -> None:
+        is_sized = self._decoder is None and self._remaining >= 0
+        status = self._response.status
+        exchange.respond(status, head, body, is_sized=is_sized, is_last=is_last)
+
     def _end_of_response(self, *, in_step: bool) -> None:
-        if self.exchange is None:  # the client left while its last bytes were written
+        exchange = self.exchange
+        if exchange is None:  # the client left while its last bytes were written
             return
-        if self._phase == _BODY and self._decoder is None and self._remaining < 0 and self._frames_chunks:
-            self.exchange.respond_more(LAST_CHUNK)
-        exchange = self._detach()
-        response: ResponseHead = self._response  # type: ignore[assignment]  # its head was read
+        self.exchange = None
+        self.deadline = NEVER
+        response = self._response
         is_sent = exchange.is_request_sent and not self._flow.is_writing_paused
         if in_step and is_sent and not (response.closes or self._is_suspect):
-            self._flow.resume_reading()
+            if self._flow.is_reading_paused:
+                self._flow.resume_reading()
             self._phase = _IDLE
             self.was_used = True
             self._pool.release(self)
         else:
+            self._pool.ended(self)
             self.close()
         exchange.response_done()
 
     # -- WebSocket -------------------------------------------------------------------------------------------------
 
-    def _switch_protocols(self, section: ResponseSection, rest: bytes) -> None:
+    def _switch_protocols(self, exchange: Delivery, section: ResponseSection, rest: bytes) -> None:
         """RFC 6455 4.1: a 101 counts only as the right answer to the handshake that was sent."""
-        exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
         key = exchange.websocket_key
         upgrade = section.head.upgrade
         if (
@@ -326,27 +355,28 @@ class UpstreamConnection(asyncio.Protocol):
             != [base64.b64encode(hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest())]
         ):
             raise ProtocolFault(502, "101 that does not answer a WebSocket handshake")
-        exchange = self._detach()
+        self._detach()
         self._phase = _CLOSED
         self._clock.watched.discard(self)
         exchange.start_tunnel(section, self.transport, rest)
 
     # -- endings ---------------------------------------------------------------------------------------------------
 
-    def _detach(self) -> "Exchange":
-        exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
+    def _detach(self) -> Delivery:
+        """Be done with the exchange. That the server has one less is told to the pool by whoever calls this."""
+        exchange = cast("Delivery", self.exchange)  # there is one in the phases in which this is called
         self.exchange = None
-        self.server.active -= 1
         self.deadline = NEVER
         return exchange
 
     def _fail(self, failure: UpstreamFailure) -> None:
         exchange = self._detach()
+        self._pool.ended(self)
         self.close()
         exchange.upstream_lost(failure, may_retry=False)
 
 
-def _announces_body(response: ResponseHead, exchange: "Exchange") -> bool:
+def _announces_body(response: ResponseHead, exchange: Delivery) -> bool:
     """Whether a response without a body says it has one (204 with a length): its bytes may still be on the way."""
     return (
         not exchange.is_head_request

@@ -11,6 +11,7 @@ from cors_gateway.config.problems import Problem
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.lifecycle import Phase
+from cors_gateway.server.process_status import ProcessStatus
 from cors_gateway.server.reload import ReloadCounts, ReloadResult
 from cors_gateway.snapshot import Snapshot
 
@@ -44,8 +45,8 @@ class Control(Protocol):
     async def request_reload(self) -> ReloadResult:
         """Read the configuration again; returns when that has succeeded or failed."""
 
-    async def status(self) -> dict[str, object]:
-        """Everything worth knowing, fit for JSON."""
+    async def status(self) -> ProcessStatus:
+        """Everything worth knowing."""
 
     async def metrics(self) -> Metrics:
         """The counters of the data path, summed over workers."""

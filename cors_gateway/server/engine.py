@@ -5,6 +5,7 @@ looks after (`supervisor.py`).
 from collections.abc import Sequence
 from typing import Protocol
 
+from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.listeners import Bound
@@ -36,8 +37,8 @@ class Engine(Protocol):
     def is_serving(self) -> bool:
         """Whether somebody would answer a request now."""
 
-    async def status(self) -> list[dict[str, object]]:
-        """For people: one entry for each worker."""
+    async def figures(self) -> list[WorkerFigures]:
+        """How busy it is: one entry for each worker."""
 
     async def metrics(self) -> Metrics:
         """The sum of all workers' counters."""

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 import aiohttp
 
 from cors_gateway.observe.event import emit
-from cors_gateway.proxy.pool import UpstreamPool, UpstreamServer
+from cors_gateway.proxy.pool import UpstreamPool
+from cors_gateway.proxy.upstream_server import UpstreamServer
 from cors_gateway.snapshot import HealthCheck
 
 HEALTHY = range(200, 400)

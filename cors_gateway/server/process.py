@@ -23,6 +23,7 @@ from cors_gateway.server.control import AdminSite, OpenAdmin
 from cors_gateway.server.engine import Engine
 from cors_gateway.server.lifecycle import Lifecycle, Phase
 from cors_gateway.server.listeners import Bound, Listeners
+from cors_gateway.server.process_status import ProcessStatus
 from cors_gateway.server.reload import ReloadCounts, Reloader, ReloadResult, Target
 from cors_gateway.server.signals import Signals
 from cors_gateway.server.stable_load import load_when_stable
@@ -98,26 +99,22 @@ class Process:
     async def refusals(self) -> list[RefusedOrigin]:
         return await self._engine.refusals()
 
-    async def status(self) -> dict[str, object]:
-        last = self.reloads.last
-        return {
-            "version": __version__,
-            "pid": os.getpid(),
-            "phase": self.phase.value,
-            "started": self._began,
-            "uptime": round(time.time() - self._began, 3),
-            "generation": self._generation,
-            "configuration": {
-                "path": str(self._path),
-                "fingerprint": self._snapshot.fingerprint,
-                "files": list(self._snapshot.files),
-            },
-            "listen": [one.address for one in self._bound],
-            "reloads": {"succeeded": self.reloads.succeeded, "failed": self.reloads.failed},
-            "last_reload": last.as_dict() if last is not None else None,
-            "warnings": [problem.as_dict() for problem in self.warnings],
-            "workers": await self._engine.status(),
-        }
+    async def status(self) -> ProcessStatus:
+        return ProcessStatus(
+            version=__version__,
+            pid=os.getpid(),
+            phase=self.phase,
+            started=self._began,
+            uptime=time.time() - self._began,
+            generation=self._generation,
+            path=str(self._path),
+            fingerprint=self._snapshot.fingerprint,
+            files=self._snapshot.files,
+            listen=tuple(one.address for one in self._bound),
+            reloads=self.reloads,
+            warnings=self.warnings,
+            workers=tuple(await self._engine.figures()),
+        )
 
     # -- from start to end -----------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from cors_gateway.observe.event import emit
+from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin, merge_refusals
 from cors_gateway.server.channel import ChannelClosedError
@@ -98,24 +99,18 @@ class Supervisor:
     def is_serving(self) -> bool:
         return any(worker.is_responsive for worker in self._workers.values())
 
-    async def status(self) -> list[dict[str, object]]:
+    async def figures(self) -> list[WorkerFigures]:
         """One entry for each worker, also if it is just being replaced."""
 
-        async def describe(number: int) -> dict[str, object]:
+        async def ask(number: int) -> WorkerFigures:
             worker = self._workers[number]
-            described: dict[str, object] = {
-                "worker": number,
-                "pid": worker.pid,
-                "serving": worker.is_responsive,
-            }
+            gateway = None
             if worker.is_responsive:
-                try:
-                    described |= await worker.status()
-                except (ChannelClosedError, TimeoutError):
-                    described["serving"] = False
-            return described
+                with contextlib.suppress(ChannelClosedError, TimeoutError):
+                    gateway = await worker.figures()
+            return WorkerFigures(worker.pid, number, gateway)
 
-        return list(await asyncio.gather(*map(describe, self._workers)))
+        return list(await asyncio.gather(*map(ask, self._workers)))
 
     async def metrics(self) -> Metrics:
         """The sum over all workers there have ever been. One that does not answer counts as last heard."""

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 from cors_gateway.observe.access_log import AccessLog
 from cors_gateway.observe.background_writer import BackgroundWriter
+from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.observe.tracing import TracedLog, Tracing
-from cors_gateway.proxy.activation import ActivationError, Active
+from cors_gateway.proxy.activation import ActivationError
+from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.server.health import HealthChecks
 from cors_gateway.server.listeners import BACKLOG, Bound
@@ -126,7 +128,7 @@ class Worker:
 
     async def finish(self) -> None:
         """Returns when the last request has ended; connections without one end after a moment."""
-        self._gateway.is_draining = True
+        self._gateway.begin_draining()
         await asyncio.sleep(SETTLE_SECONDS)
         self._gateway.drain()
         # Asked and not told: an event would cost something at the end of every request.
@@ -147,9 +149,9 @@ class Worker:
     def is_serving(self) -> bool:
         return bool(self._servers)
 
-    async def status(self) -> list[dict[str, object]]:
+    async def figures(self) -> list[WorkerFigures]:
         """What this process is busy with."""
-        return [{"pid": os.getpid(), **self._gateway.status()}]
+        return [WorkerFigures(os.getpid(), gateway=self._gateway.figures())]
 
     async def metrics(self) -> Metrics:
         """The counters of this process."""
@@ -169,7 +171,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         writer = None if form is Form.OFF else BackgroundWriter(STANDARD_OUTPUT, name="access log")
         self._log = None if writer is None else AccessLog(form, writer, loop)
-        self._gateway.access_log = self._log if self._tracing is None else TracedLog(self._tracing, self._log)
+        self._gateway.log_to(self._log if self._tracing is None else TracedLog(self._log))
 
     def _count_dropped_lines(self) -> None:
         if self._log is not None:

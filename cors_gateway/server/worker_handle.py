@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from cors_gateway.observe.figures import GatewayFigures, gateway_from_dict
 from cors_gateway.server.channel import Channel, ChannelClosedError
 from cors_gateway.server.listeners import Bound
 from cors_gateway.server.startup_error import StartupError
@@ -130,10 +131,9 @@ class WorkerHandle:
         await self._channel.ask("pulse", timeout=ANSWER_SECONDS)
         self._pulse_asked = None
 
-    async def status(self) -> dict[str, object]:
+    async def figures(self) -> GatewayFigures:
         """What it is busy with. Raises TimeoutError after SILENT_SECONDS: whoever asks wants to know now."""
-        status: dict[str, object] = (await self._channel.ask("status", timeout=SILENT_SECONDS))["status"][0]
-        return status
+        return gateway_from_dict((await self._channel.ask("figures", timeout=SILENT_SECONDS))["figures"])
 
     async def count(self) -> None:
         """Bring `counted` up to date. Raises TimeoutError after SILENT_SECONDS."""

@@ -16,6 +16,7 @@ from typing import Any
 import uvloop
 
 from cors_gateway.observe.event import emit
+from cors_gateway.observe.figures import as_dict
 from cors_gateway.observe.refusals import export_refusals
 from cors_gateway.observe.tracing import open_tracing
 from cors_gateway.server.channel import Channel, Question
@@ -105,8 +106,9 @@ class WorkerProcess:
                 await worker.stop_accepting()
             case "finish":
                 await worker.finish()
-            case "status":
-                return {"status": await worker.status()}
+            case "figures":
+                (figures,) = await worker.figures()
+                return {"figures": as_dict(figures)}
             case "metrics":
                 return {"metrics": export_metrics(await worker.metrics())}
             case "refusals":

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from cors_gateway.config.load import load
 from cors_gateway.config.problems import Problem, Severity
+from cors_gateway.observe.figures import GatewayFigures, ServerFigures, WorkerFigures
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.policy.difference import PolicyDifference, Statement
 from cors_gateway.server.changes import Changes, RouteChange
 from cors_gateway.server.lifecycle import Lifecycle, Phase
+from cors_gateway.server.process_status import ProcessStatus
 from cors_gateway.server.reload import Outcome, ReloadCounts, ReloadResult
 from cors_gateway.snapshot import Admin, Snapshot, TcpListener
 
@@ -51,20 +53,13 @@ def read_snapshot(directory: Path, text: str = CONFIGURATION) -> Snapshot:
     return snapshot
 
 
-def worker(pid: int, *, is_healthy: bool = True, connections: int = 3) -> dict[str, object]:
+def worker(pid: int, *, is_healthy: bool = True, connections: int = 3) -> WorkerFigures:
     """What one worker says of itself, if its second server is well or not."""
-    servers = [
-        {"server": f"http://127.0.0.1:900{number}", "healthy": well, "active": 1, "idle": 2}
-        for number, well in ((1, True), (2, is_healthy))
-    ]
-    return {
-        "pid": pid,
-        "generation": 1,
-        "connections": connections,
-        "active_requests": 2,
-        "tunnels": 1,
-        "upstreams": {"backend": servers},
-    }
+    servers = tuple(
+        ServerFigures("backend", f"http://127.0.0.1:900{number}", healthy, active=1, idle=2)
+        for number, healthy in ((1, True), (2, is_healthy))
+    )
+    return WorkerFigures(pid, gateway=GatewayFigures(1, connections, 2, 1, servers))
 
 
 def applied(*origins: str) -> ReloadResult:
@@ -94,7 +89,7 @@ class StandIn:
     warnings: tuple[Problem, ...] = ()
     counters: Metrics = field(default_factory=Metrics)
     remembered: list[RefusedOrigin] = field(default_factory=list)
-    workers: list[dict[str, object]] = field(default_factory=lambda: [worker(1)])
+    workers: list[WorkerFigures] = field(default_factory=lambda: [worker(1)])
     next_reload: ReloadResult = field(default_factory=applied)
 
     def __post_init__(self) -> None:
@@ -112,15 +107,22 @@ class StandIn:
         self.reloads.count(self.next_reload)
         return self.next_reload
 
-    async def status(self) -> dict[str, object]:
-        return {
-            "version": "1.2.3",
-            "uptime": 3725.0,
-            "generation": self.generation,
-            "configuration": {"path": "/etc/cors-gateway"},
-            "listen": ["127.0.0.1:8080"],
-            "workers": self.workers,
-        }
+    async def status(self) -> ProcessStatus:
+        return ProcessStatus(
+            version="1.2.3",
+            pid=1,
+            phase=self.phase,
+            started=100.0,
+            uptime=3725.0,
+            generation=self.generation,
+            path="/etc/cors-gateway",
+            fingerprint=self.snapshot.fingerprint,
+            files=self.snapshot.files,
+            listen=("127.0.0.1:8080",),
+            reloads=self.reloads,
+            warnings=self.warnings,
+            workers=tuple(self.workers),
+        )
 
     async def metrics(self) -> Metrics:
         return self.counters

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from cors_gateway.config.load import load
+from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.prometheus import CONTENT_TYPE
 from cors_gateway.server.lifecycle import Phase
 from tests.admin.conftest import Client
@@ -71,7 +72,7 @@ async def test_a_browser_without_scripts_is_sent_back_to_the_page(process: Stand
 
 
 async def test_the_status_is_summed_over_workers(process: StandIn, client: Client) -> None:
-    process.workers = [worker(1), worker(2, is_healthy=False, connections=4), {"worker": 3, "serving": False}]
+    process.workers = [worker(1), worker(2, is_healthy=False, connections=4), WorkerFigures(3, 3)]
     async with client.get("/status") as response:
         status = await response.json()
 
@@ -95,7 +96,7 @@ async def test_the_status_is_summed_over_workers(process: StandIn, client: Clien
             },
         ]
     }
-    assert [each.get("pid") for each in status["workers"]] == [1, 2, None]
+    assert [each.get("connections") for each in status["workers"]] == [3, 4, None]
 
 
 async def test_the_configuration_is_what_is_in_force_without_secrets(

@@ -7,6 +7,7 @@ import pytest
 
 from cors_gateway.admin.page.inventory import MAX_ROUTES
 from cors_gateway.admin.page.panels import MAX_REFUSALS
+from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.lifecycle import Phase
 from cors_gateway.snapshot import Snapshot
@@ -144,7 +145,7 @@ async def test_what_is_wrong_stands_on_top(
         case "server":
             process.workers = [worker(1), worker(2, is_healthy=False)]
         case "worker":
-            process.workers = [worker(1), {"worker": 2, "serving": False}]
+            process.workers = [worker(1), WorkerFigures(2, 2)]
 
     assert sentence in await _part(client, "verdict")
 

@@ -162,7 +162,7 @@ def test_processes_add_up_and_the_newest_tells_the_rest() -> None:
     [
         ("actual", REASON, "refused", True),
         ("preflight", "no_route", "refused", True),
-        ("not_cors", "no_route", "refused", False),
+        ("not_cors", "no_route", "none", False),
         ("actual", "allowed", "granted", False),
         ("actual", "same_origin", "none", False),
     ],

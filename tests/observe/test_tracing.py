@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.observe.spans import Spans
 from cors_gateway.observe.tracing import TracedLog, is_wanted, open_tracing
-from cors_gateway.proxy.intake import admit
-from cors_gateway.proxy.traced import traced
+from cors_gateway.proxy.dispatch import Dispatch
+from cors_gateway.proxy.traced_dispatch import with_tracing
 from tests.observe.conftest import Event
 from tests.proxy.stage import ORIGIN, Stage, listening, request, start, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend, bound_socket, reply
@@ -39,10 +39,11 @@ class Traced:
     """A gateway with tracing, its backend, and what came of it."""
 
     def __init__(
-        self, stage: Stage, backend: RawBackend, spans: Spans, exporter: InMemorySpanExporter, log: Log
+        self, stage: Stage, backend: RawBackend, untraced: Dispatch, exporter: InMemorySpanExporter, log: Log
     ) -> None:
         self.stage = stage
-        self._spans = spans
+        self.untraced = untraced
+        """How requests are dispatched without tracing."""
         self.backend = backend
         self.log = log
         self._exporter = exporter
@@ -58,10 +59,6 @@ class Traced:
         return server, client
 
     @property
-    def spans_in_progress(self) -> int:
-        return len(self._spans._open)
-
-    @property
     def count(self) -> int:
         """Finished spans."""
         return len(self._exporter.get_finished_spans())
@@ -74,9 +71,11 @@ async def tracing(directory: Path, **options: Any) -> AsyncIterator[Traced]:
     with bound_socket() as sock:
         backend = RawBackend(sock)
         async with listening(backend), start(directory, upstream(backend), **options) as stage:
-            stage.gateway.admit = traced(spans)
-            stage.gateway.access_log = TracedLog(spans, log)
-            yield Traced(stage, backend, spans, exporter, log)
+            service = stage.gateway.service
+            untraced = service.dispatch
+            service.dispatch = with_tracing(service.dispatch, spans)
+            stage.gateway.log_to(TracedLog(log))
+            yield Traced(stage, backend, untraced, exporter, log)
     await spans.close()
 
 
@@ -169,14 +168,14 @@ async def test_all_other_fields_go_on_as_they_would_without_tracing(tmp_path: Pa
     fields = f"X-One: 1\r\nTraceparent: {TRACEPARENT}\r\nX-Two: traceparent: x\r\ntraceparent-x: 3\r\n"
     async with tracing(tmp_path) as traced_gateway:
         await traced_gateway.stage.ask("POST /a%2Fb?c=d", fields=fields, body=b"body")
-        with_tracing = traced_gateway.request
-        traced_gateway.stage.gateway.admit = admit
+        traced = traced_gateway.request
+        traced_gateway.stage.gateway.service.dispatch = traced_gateway.untraced
         await traced_gateway.stage.ask("POST /a%2Fb?c=d", fields=fields, body=b"body")
         without = traced_gateway.request
     varying = {"traceparent", "x-request-id"}
 
-    assert with_tracing.identity == without.identity
-    assert [(name, value) for name, value in with_tracing.fields if name.lower() not in varying] == [
+    assert traced.identity == without.identity
+    assert [(name, value) for name, value in traced.fields if name.lower() not in varying] == [
         (name, value) for name, value in without.fields if name.lower() not in varying
     ]
 
@@ -300,11 +299,10 @@ async def test_what_the_gateway_answers_itself_has_no_spans(tmp_path: Path) -> N
     assert (statuses, count, logged) == ([204, 204, 405], 0, 3)
 
 
-async def test_nothing_is_kept_of_requests_that_are_over(tmp_path: Path) -> None:
+async def test_the_spans_of_all_requests_that_are_over_have_ended(tmp_path: Path) -> None:
     async with tracing(tmp_path) as traced_gateway:
         await traced_gateway.stage.ask_many(20)
 
-        assert traced_gateway.spans_in_progress == 0
         assert traced_gateway.count == 40
 
 

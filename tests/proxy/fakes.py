@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from cors_gateway.observe.metrics import UpstreamStats
+from cors_gateway.http1.request import RequestHead
+from cors_gateway.observe.metrics import RouteStats, UpstreamStats
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.failure import UpstreamFailure
@@ -86,6 +87,33 @@ class FakeConnector:
 NO_GRANT = Grant(b"", (), b"", rewrite=False)
 
 
+class FakeDownstream:
+    """Where responses go; takes down who was told to wait."""
+
+    def __init__(self) -> None:
+        self.response = FakeSink()
+        self.paused: list[str] = []
+
+    def response_form(self) -> int:
+        return 0
+
+    def pause_body(self) -> None:
+        self.paused.append("pause")
+
+    def resume_body(self) -> None:
+        self.paused.append("resume")
+
+
+class FakeSink:
+    """Takes the bytes of a response, and drops them."""
+
+    def go_on(self, body: bytes, *, is_last: bool) -> None:
+        pass
+
+    def interim(self, section: Any, grant: Grant) -> None:
+        pass
+
+
 @dataclass
 class FakeExchange:
     """A request, complete unless told otherwise, as a pool and a connection see it."""
@@ -93,19 +121,28 @@ class FakeExchange:
     is_over: bool = False
     is_request_sent: bool = True
     is_head_request = False
-    is_http11 = True
-    closes = False
+    websocket_key: bytes | None = None
     grant = NO_GRANT
+    head = RequestHead()
+    stats = RouteStats("r")
     upstream: str = ""
+    downstream: FakeDownstream = field(default_factory=FakeDownstream)
     is_answered: bool = False
     connection: Any = None
     failure: UpstreamFailure | None = None
     lost: list[tuple[UpstreamFailure, bool]] = field(default_factory=list)
-    paused: list[str] = field(default_factory=list)
+
+    @property
+    def response(self) -> FakeSink:
+        return self.downstream.response
+
+    @property
+    def paused(self) -> list[str]:
+        return self.downstream.paused
 
     def connected(self, connection: UpstreamConnection) -> None:
         self.connection = connection
-        self.upstream = connection.server.name
+        self.upstream = connection.server_name
 
     def failed(self, failure: UpstreamFailure) -> None:
         self.failure = failure
@@ -113,22 +150,11 @@ class FakeExchange:
     def upstream_lost(self, failure: UpstreamFailure, *, may_retry: bool) -> None:
         self.lost.append((failure, may_retry))
 
-    def variant(self) -> int:
-        return 0
-
-    def respond(self, *response: Any) -> None:
+    def respond(self, status: int, head: bytes, body: bytes, *, is_sized: bool, is_last: bool) -> None:
         pass
-
-    respond_more = respond_interim = respond
 
     def response_done(self) -> None:
         self.is_answered = True
-
-    def pause_client(self) -> None:
-        self.paused.append("pause")
-
-    def resume_client(self) -> None:
-        self.paused.append("resume")
 
 
 def pool_of(count: int, *, balance: Balance = Balance.ROUND_ROBIN, **options: Any) -> UpstreamPool:

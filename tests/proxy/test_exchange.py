@@ -8,10 +8,14 @@ import pytest
 
 from cors_gateway.http1.request import RequestReader
 from cors_gateway.http1.request_line import parse_request_line
-from cors_gateway.observe.metrics import RouteStats, UpstreamStats
+from cors_gateway.observe.metrics import RouteStats, Tally, UpstreamStats
+from cors_gateway.observe.record import CLIENT_CLOSED_REQUEST
 from cors_gateway.policy.grant import Grant
-from cors_gateway.proxy.exchange import CLIENT_CLOSED_REQUEST, Exchange
+from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.failure import UpstreamFailure
+from cors_gateway.proxy.forward import Forward
+from cors_gateway.proxy.response_head import CLOSES, IS_HTTP11
+from cors_gateway.proxy.response_writer import ResponseWriter
 from tests.proxy.fakes import FakeTransport
 
 GRANT = Grant(b"Access-Control-Allow-Origin: https://app.example.com\r\n", (b"Origin",), b"Vary: Origin\r\n")
@@ -28,17 +32,23 @@ class Client:
     """The client connection of an exchange."""
 
     transport: FakeTransport = field(default_factory=FakeTransport)
-    gateway: Any = field(default_factory=lambda: SimpleNamespace(is_draining=False))
-    clock: Any = field(default_factory=lambda: SimpleNamespace(date_line=b"Date: now\r\n"))
     done: list[str] = field(default_factory=list)
 
-    def exchange_done(self, exchange: Exchange) -> None:
+    def __post_init__(self) -> None:
+        clock: Any = SimpleNamespace(date_line=b"Date: now\r\n")
+        self.response = ResponseWriter(self.transport.write, clock)
+        self.response.form = IS_HTTP11
+
+    def response_form(self) -> int:
+        return self.response.form
+
+    def response_done(self) -> None:
         self.done.append("done")
 
-    def truncate(self, exchange: Exchange) -> None:
+    def truncate(self) -> None:
         self.done.append("truncated")
 
-    def upstream_is_ready(self) -> None:
+    def want_body(self) -> None:
         pass
 
 
@@ -46,7 +56,7 @@ class Client:
 class Pool:
     """Where an exchange gets its connections."""
 
-    upstream: Any
+    retries: int = 1
     stats: UpstreamStats = field(default_factory=lambda: UpstreamStats("u"))
     starts: list[str] = field(default_factory=list)
 
@@ -62,8 +72,11 @@ class Connection:
     """An upstream connection that takes all."""
 
     transport: FakeTransport = field(default_factory=FakeTransport)
-    server: Any = field(default_factory=lambda: SimpleNamespace(name="http://s:80"))
+    server_name: str = "http://s:80"
     is_aborted: bool = False
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
 
     def request_sent(self) -> None:
         pass
@@ -86,14 +99,25 @@ class Situation:
         return self.client.transport.written
 
 
+def an_exchange(client: Client, pool: Pool, method: bytes, framing: bytes) -> Exchange:
+    forward = Forward(
+        parse_request_line(b"%b / HTTP/1.1" % method),
+        RequestReader(max_bytes=1000, max_fields=10).read(b"Host: a" + framing),
+        stats=RouteStats("r"),
+        tally=Tally("actual", "allowed", "granted"),
+        grant=GRANT,
+        lender=pool,  # type: ignore[arg-type]
+        request=b"THE REQUEST\r\n\r\n",
+        request_id=b"id",
+        websocket_key=None,
+    )
+    return Exchange(forward, client, started=0.0)  # type: ignore[arg-type]
+
+
 def situation(method: bytes = b"GET", framing: bytes = NO_BODY, retries: int = 1) -> Situation:
-    client, pool = Client(), Pool(SimpleNamespace(retries=retries))
-    line = parse_request_line(b"%b / HTTP/1.1" % method)
-    section = RequestReader(max_bytes=1000, max_fields=10).read(b"Host: a" + framing)
-    route: Any = SimpleNamespace(stats=RouteStats("r"), pool=pool)
-    exchange = Exchange(client, line, section, route, GRANT, b"THE REQUEST\r\n\r\n")  # type: ignore[arg-type]
-    exchange.request_id = b"id"
-    exchange.start()
+    client, pool = Client(), Pool(retries)
+    exchange = an_exchange(client, pool, method, framing)
+    pool.start(exchange)
     connection = Connection()
     exchange.connected(connection)  # type: ignore[arg-type]
     return Situation(exchange, client, pool, connection)
@@ -149,7 +173,9 @@ def test_after_the_first_byte_of_a_response_there_is_neither_a_retry_nor_a_secon
     failure: UpstreamFailure, may_retry: bool
 ) -> None:
     s = situation()
-    s.exchange.respond(200, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+    s.exchange.respond(
+        200, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b"half", is_sized=True, is_last=False
+    )
     s.exchange.upstream_lost(failure, may_retry=may_retry)
 
     assert (s.pool.starts, s.client.done) == (["any"], ["truncated"])
@@ -179,24 +205,21 @@ def test_nobody_is_answered_when_the_client_has_left() -> None:
 
 
 def test_a_body_that_comes_before_the_connection_follows_the_head_in_order() -> None:
-    client, pool = Client(), Pool(SimpleNamespace(retries=1))
-    section = RequestReader(max_bytes=1000, max_fields=10).read(b"Host: a\r\nTransfer-Encoding: chunked")
-    route: Any = SimpleNamespace(stats=RouteStats("r"), pool=pool)
-    line = parse_request_line(b"POST / HTTP/1.1")
-    exchange = Exchange(client, line, section, route, GRANT, b"HEAD\r\n\r\n")  # type: ignore[arg-type]
+    exchange = an_exchange(Client(), Pool(), b"POST", CHUNKED)
     exchange.send(b"one")
     exchange.send(b"three")
     exchange.end_of_request()
     connection = Connection()
     exchange.connected(connection)  # type: ignore[arg-type]
 
-    assert connection.transport.written == b"HEAD\r\n\r\n3\r\none\r\n5\r\nthree\r\n0\r\n\r\n"
+    assert connection.transport.written == b"THE REQUEST\r\n\r\n3\r\none\r\n5\r\nthree\r\n0\r\n\r\n"
     assert exchange.bytes_in == 8
 
 
 def test_a_request_that_stops_half_way_is_cut_towards_the_backend_and_answered_to_the_client() -> None:
     s = situation(b"POST", SIZED)
     s.exchange.send(b"hel")
+    s.client.response.form |= CLOSES
     s.exchange.break_off(408, "request_timeout", "The request body did not arrive in time.")
 
     assert s.connection.is_aborted
@@ -206,7 +229,7 @@ def test_a_request_that_stops_half_way_is_cut_towards_the_backend_and_answered_t
 
 def test_a_request_that_stops_half_way_after_its_response_began_gets_no_second_one() -> None:
     s = situation(b"POST", SIZED)
-    s.exchange.respond(200, b"HTTP/1.1 200 OK\r\n\r\n")
+    s.exchange.respond(200, b"HTTP/1.1 200 OK\r\n\r\n", b"", is_sized=False, is_last=False)
     s.exchange.break_off(408, "request_timeout", "The request body did not arrive in time.")
 
     assert s.answered == b"HTTP/1.1 200 OK\r\n\r\n"

@@ -217,8 +217,8 @@ async def test_responses_during_a_drain_say_that_the_connection_ends(
     }
     async with serving(upstream(backend)) as stage:
         clients = [await stage.connect() for _ in range(2 * len(asked))]
-        await until(lambda: stage.gateway.status()["connections"] == len(clients))
-        stage.gateway.is_draining = True
+        await until(lambda: stage.gateway.figures().connections == len(clients))
+        stage.gateway.begin_draining()
         answers = []
         for line, fields in asked.items():  # nobody listens yet
             answers.append(await _closing(clients.pop(), line, fields))
@@ -250,7 +250,7 @@ async def test_pipelined_requests_behind_the_last_answer_of_a_drain_are_not_begu
     ):
         await client.send(request("GET /0"))
         await client.read_response()
-        stage.gateway.is_draining = True
+        stage.gateway.begin_draining()
         await client.send(b"".join(request(f"POST /{number}") for number in range(1, 5)))
         assert (await client.read_response("POST")).values("connection") == ["close"]
         with pytest.raises(NoResponseError):
@@ -280,6 +280,31 @@ async def test_an_upload_and_a_tunnel_count_as_busy_until_they_end(
             assert not stage.gateway.is_idle
             backend.connections[0].close()
         await until(lambda: stage.gateway.is_idle)
+
+
+async def test_a_tunnel_is_work_for_its_server_until_it_ends(
+    serving: Starter, backend: RawBackend, other: RawBackend
+) -> None:
+    """`least_requests` and whoever looks at the figures count it like any request in progress."""
+    backend.script = other.script = lambda seen: (
+        accept_websocket(seen) if seen.target == "/ws" else Answer([b"HTTP/1.1 204 No Content\r\n\r\n"])
+    )
+    options = upstream(backend, other, balance="least_requests")
+    async with listening(backend, other), serving(options) as stage:
+        async with await stage.connect() as tunnel:
+            await tunnel.send(request("GET /ws", HANDSHAKE))
+            assert (await tunnel.read_response()).status == 101
+            busy, free = sorted(stage.pool.servers, key=lambda server: -server.active)
+            assert (busy.active, free.active) == (1, 0)
+            assert sorted(server.active for server in stage.gateway.figures().servers) == [0, 1]
+            before = [len(each.requests) for each in (backend, other)]
+            for _ in range(4):
+                assert (await stage.ask()).status == 204
+            asked = [len(each.requests) - had for each, had in zip((backend, other), before, strict=True)]
+            assert sorted(asked) == [0, 4]
+            for connection in [*backend.connections, *other.connections]:
+                connection.close()
+        await until(lambda: busy.active == 0)
 
 
 async def test_closing_breaks_off_whatever_is_left(serving: Starter, backend: RawBackend) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from cors_gateway.proxy import client as client_module
+from cors_gateway.proxy import client_transport as client_module
 from tests.proxy.stage import LIMIT, Starter, connect, listening, request, upstream
 from tests.wire.gateway_process import GatewayProcess, free_port, running_gateway
 from tests.wire.raw_backend import Answer, RawBackend, bound_socket

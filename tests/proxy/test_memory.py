@@ -169,6 +169,39 @@ def test_connections_do_not_mix_up_the_routes_of_their_preflights(benches: Bench
     assert route_of(bench.ask(asks["a"], connection=2)) == "a"
 
 
+@pytest.mark.parametrize("origin", [LISTED, OTHER])
+def test_the_same_fields_on_another_route_are_that_routes(
+    benches: Benches, tmp_path_factory: pytest.TempPathFactory, origin: str
+) -> None:
+    policies = {"app": APP, "other": APP | {"allow_origins": [OTHER]}}
+    routes = [{**TWINS[0], "strip_prefix": True}, {**TWINS[1], "cors": "other"}]
+    served = snapshot(tmp_path_factory.mktemp("routes"), policies, routes)
+    bench = benches(served)
+    for path in ("/a/x", "/b/x", "/a/x", "/a/y", "/b/y"):
+        data = written(f"GET {path}", {"Origin": origin})
+        before = bench.counted()
+        expected = benches(served)
+        assert bench.ask(data)[:3] == expected.ask(data)[:3]
+        assert bench.counted() - before == expected.counted()
+        warm(bench, data)
+
+
+def test_a_preflight_is_routed_by_the_method_it_asks_for_alone(
+    benches: Benches, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """That the readings of its path would select different routes for OPTIONS says nothing about it."""
+    routes = [
+        {"name": "a", "path": "/a/", "cors": "app"},
+        {"name": "options", "path": "/a/b/", "methods": ["OPTIONS"], "cors": "app"},
+    ]
+    bench = benches(snapshot(tmp_path_factory.mktemp("options"), {"app": APP}, routes))
+    path = "/a%2Fb/x"
+    for _ in range(WARM):
+        assert bench.ask(written(f"OPTIONS {path}", {})).answer.startswith(b"HTTP/1.1 400 ")
+        bench.leave()
+        assert route_of(bench.ask(written("OPTIONS /a/b%2Fx", ASKED))) == "a"
+
+
 def test_connections_do_not_mix_up_their_decisions(benches: Benches, twins: Snapshot) -> None:
     bench = benches(twins)
     asks = [written("GET /a/x", fields) for fields in ({"Origin": LISTED}, {"Origin": OTHER}, {})]

@@ -6,8 +6,9 @@ from collections import Counter
 import pytest
 
 from cors_gateway.proxy.failure import UpstreamFailure
-from cors_gateway.proxy.pool import EJECT_AFTER, FIRST_EJECTION, LONGEST_EJECTION, UpstreamPool
+from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.proxy.upstream import UpstreamConnection
+from cors_gateway.proxy.upstream_server import EJECT_AFTER, FIRST_EJECTION, LONGEST_EJECTION
 from cors_gateway.snapshot import Balance, UpstreamKeepAlive
 from tests.proxy.fakes import FakeConnector, FakeExchange, pool_of, settle
 

@@ -145,7 +145,7 @@ async def test_a_client_that_stopped_reading_its_last_bytes_is_given_up(
     async with listening(backend), serving(upstream(backend), server={"timeouts": timeouts}) as stage:
         with await stage.connect_slowly() as sock:
             await asyncio.get_running_loop().sock_sendall(sock, request() * 8)
-            await until(lambda: stage.gateway.status()["connections"] == 0)
+            await until(lambda: stage.gateway.figures().connections == 0)
 
 
 async def test_a_backend_is_not_blamed_for_a_client_that_reads_slowly(

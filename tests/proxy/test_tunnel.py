@@ -10,32 +10,14 @@ from cors_gateway.proxy.tunnel import IDLE, Tunnel
 from tests.proxy.fakes import FakeTransport
 
 
-class Gateway:
-    """Who has the tunnel in its books."""
-
-    def __init__(self) -> None:
-        self.clock: Any = SimpleNamespace(now=100.0)
-        self.open: list[Tunnel] = []
-        self.finished: list[Any] = []
-
-    def connection_opened(self, tunnel: Tunnel) -> None:
-        self.open.append(tunnel)
-
-    def connection_closed(self, tunnel: Tunnel) -> None:
-        self.open.remove(tunnel)
-
-    def finish(self, exchange: Any) -> None:
-        self.finished.append(exchange)
-
-
 class Joined:
     """A tunnel with everything around it."""
 
     def __init__(self) -> None:
-        self.gateway = Gateway()
-        self.exchange: Any = SimpleNamespace(bytes_in=0, bytes_out=0)
+        self.clock: Any = SimpleNamespace(now=100.0)
+        self.ended: list[Tunnel] = []
         self.client, self.upstream = FakeTransport(), FakeTransport()
-        self.tunnel = Tunnel(self.gateway, self.exchange, self.client, self.upstream)  # type: ignore[arg-type]
+        self.tunnel = Tunnel(self.client, self.upstream, clock=self.clock, on_end=self.ended.append)
         self.ends = {"client": self.client, "upstream": self.upstream}
 
     def other(self, end: str) -> FakeTransport:
@@ -43,10 +25,9 @@ class Joined:
 
     @property
     def is_over(self) -> bool:
-        """Both ends are closed, and it is off the books, counted once."""
+        """Both ends are closed, and its owner was told once."""
         assert bool(self.client.ended) is bool(self.upstream.ended)
-        assert (self.gateway.open == []) is bool(self.client.ended)
-        assert len(self.gateway.finished) == bool(self.client.ended)
+        assert self.ended == [self.tunnel] * bool(self.client.ended)
         return bool(self.client.ended)
 
 
@@ -66,7 +47,7 @@ def test_bytes_come_out_at_the_other_end_unchanged_and_counted(joined: Joined, e
 
     assert joined.other(end).written == b"\x81\x00GET / HTTP/1.1\r\n\r\n"
     expected = (20, 0) if end == "client" else (0, 20)
-    assert (joined.exchange.bytes_in, joined.exchange.bytes_out) == expected
+    assert (joined.tunnel.bytes_in, joined.tunnel.bytes_out) == expected
 
 
 def test_what_came_before_the_tunnel_stood_goes_first(joined: Joined) -> None:
@@ -115,7 +96,7 @@ def test_a_lost_end_ends_the_other(joined: Joined, end: str, error: Exception | 
 
 def test_a_tunnel_in_which_nothing_moves_ends_after_an_hour(joined: Joined) -> None:
     assert joined.tunnel.deadline == 100.0 + IDLE
-    joined.gateway.clock.now = 200.0
+    joined.clock.now = 200.0
     joined.upstream.protocol.data_received(b"x")
     assert joined.tunnel.deadline == 200.0 + IDLE
     joined.tunnel.on_deadline()

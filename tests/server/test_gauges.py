@@ -1,8 +1,9 @@
 """What is true of a process now, from what it says of itself."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
+from cors_gateway.observe.figures import GatewayFigures, ServerFigures, WorkerFigures
 from cors_gateway.observe.prometheus import Gauges, ServerHealth
 from cors_gateway.server.gauges import read_gauges
 from cors_gateway.server.reload import Outcome, ReloadCounts, ReloadResult
@@ -15,23 +16,21 @@ if TYPE_CHECKING:
 class Described:
     """As much of a process as gauges look at."""
 
-    workers: list[dict[str, Any]]
+    workers: list[WorkerFigures]
     reloads: ReloadCounts = field(default_factory=lambda: ReloadCounts(last_good=100.0))
     generation: int = 3
 
-    async def status(self) -> dict[str, object]:
-        return {"workers": self.workers}
+    async def status(self) -> "Described":
+        return self
 
 
-def worker(connections: int, active: int, **upstreams: dict[str, bool]) -> dict[str, Any]:
-    return {
-        "connections": connections,
-        "active_requests": active,
-        "upstreams": {
-            name: [{"server": server, "healthy": healthy} for server, healthy in servers.items()]
-            for name, servers in upstreams.items()
-        },
-    }
+def worker(connections: int, active: int, **upstreams: dict[str, bool]) -> WorkerFigures:
+    servers = tuple(
+        ServerFigures(name, server, healthy, 0, 0)
+        for name, servers in upstreams.items()
+        for server, healthy in servers.items()
+    )
+    return WorkerFigures(1, gateway=GatewayFigures(1, connections, active, 0, servers))
 
 
 async def gauges(process: Described) -> Gauges:
@@ -46,7 +45,7 @@ async def test_workers_add_up() -> None:
 
 
 async def test_a_worker_that_is_being_replaced_counts_as_missing() -> None:
-    shown = await gauges(Described([worker(5, 2), {"worker": 2, "pid": 7, "serving": False}]))
+    shown = await gauges(Described([worker(5, 2), WorkerFigures(7, 2)]))
 
     assert (shown.open_connections, shown.workers_serving, shown.workers_configured) == (5, 1, 2)
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -21,20 +20,30 @@ SNAPSHOT = Snapshot(Server(()), None, {}, ())
 
 ENDS_AT_ONCE = (sys.executable, "-c", "raise SystemExit(5)")
 
-ALWAYS_SERVES = """
+IDLE = """
+FIGURES = {"generation": 1, "connections": 0, "active_requests": 0, "tunnels": 0, "upstreams": {}}
+"""
+"""What a stand-in says of its data path."""
+
+ALWAYS_SERVES = (
+    IDLE
+    + """
 import asyncio, socket, sys
 from cors_gateway.server.channel import Channel
 
 async def answer(question):
-    return {"status": [{}]}
+    return {"figures": FIGURES}
 
 async def main():
     await Channel(socket.socket(fileno=int(sys.argv[1])), answer).closed.wait()
 
 asyncio.run(main())
 """
+)
 
-SERVES_ONCE = """
+SERVES_ONCE = (
+    IDLE
+    + """
 import asyncio, pathlib, socket, sys
 from cors_gateway.server.channel import Channel
 
@@ -44,13 +53,14 @@ if flag.exists():
 flag.touch()
 
 async def answer(question):
-    return {"status": [{"argument": sys.argv[3]}]}
+    return {"figures": FIGURES}
 
 async def main():
     await Channel(socket.socket(fileno=int(sys.argv[2])), answer).closed.wait()
 
 asyncio.run(main())
 """
+)
 
 
 @asynccontextmanager
@@ -82,7 +92,7 @@ async def _until(is_so: Callable[[], bool]) -> None:
 
 async def _kill(supervisor: Supervisor) -> None:
     """The first worker."""
-    os.kill(cast("int", (await supervisor.status())[0]["pid"]), signal.SIGKILL)
+    os.kill((await supervisor.figures())[0].pid, signal.SIGKILL)
 
 
 async def test_a_worker_comes_back_as_soon_as_it_can(tmp_path: Path) -> None:
@@ -126,11 +136,11 @@ async def test_a_keeper_that_fails_goes_on_keeping(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("cors_gateway.server.supervisor.WorkerHandle", Unlucky)
     async with _supervisor(1, (sys.executable, "-c", ALWAYS_SERVES)) as supervisor:
         await supervisor.start([])
-        (first,) = await supervisor.status()
+        (first,) = await supervisor.figures()
         await asyncio.sleep(0.1)
         await _kill(supervisor)
         async with asyncio.timeout(DEADLINE):
-            while (await supervisor.status())[0]["pid"] == first["pid"]:  # noqa: ASYNC110
+            while (await supervisor.figures())[0].pid == first.pid:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert next(failures, None) is None
 
@@ -140,40 +150,42 @@ async def test_the_others_go_on_while_one_cannot_be_replaced(tmp_path: Path) -> 
         await supervisor.start([])
         await _kill(supervisor)
         await asyncio.sleep(1)
-        gone, other = await supervisor.status()
+        gone, other = await supervisor.figures()
 
-        assert (gone["serving"], other["serving"]) == (False, True)
+        assert (gone.gateway is None, other.gateway is None) == (True, False)
         assert supervisor.is_serving
 
 
 async def test_a_worker_that_stands_still_does_not_count_until_it_goes_on() -> None:
     async with _supervisor(1, (sys.executable, "-c", ALWAYS_SERVES)) as supervisor:
         await supervisor.start([])
-        (status,) = await supervisor.status()
-        pid = cast("int", status["pid"])
+        pid = (await supervisor.figures())[0].pid
         os.kill(pid, signal.SIGSTOP)
         await _until(lambda: not supervisor.is_serving)
-        assert (await supervisor.status())[0]["serving"] is False
+        assert (await supervisor.figures())[0].gateway is None
         os.kill(pid, signal.SIGCONT)
 
         await _until(lambda: supervisor.is_serving)
-        assert (await supervisor.status())[0]["pid"] == pid
+        assert (await supervisor.figures())[0].pid == pid
 
 
-NEVER_SHOWS_LIFE = """
+NEVER_SHOWS_LIFE = (
+    IDLE
+    + """
 import asyncio, socket, sys
 from cors_gateway.server.channel import Channel
 
 async def answer(question):
     if question.do == "pulse":
         await asyncio.sleep(1000)
-    return {"status": [{}]}
+    return {"figures": FIGURES}
 
 async def main():
     await Channel(socket.socket(fileno=int(sys.argv[1])), answer).closed.wait()
 
 asyncio.run(main())
 """
+)
 
 
 async def test_a_worker_that_is_stuck_is_ended_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,13 +193,15 @@ async def test_a_worker_that_is_stuck_is_ended_and_replaced(monkeypatch: pytest.
     monkeypatch.setattr("cors_gateway.server.worker_handle.ANSWER_SECONDS", 0.05)
     async with _supervisor(1, (sys.executable, "-c", NEVER_SHOWS_LIFE)) as supervisor:
         await supervisor.start([])
-        (first,) = await supervisor.status()
+        (first,) = await supervisor.figures()
         async with asyncio.timeout(DEADLINE):
-            while (await supervisor.status())[0]["pid"] == first["pid"]:  # noqa: ASYNC110
+            while (await supervisor.figures())[0].pid == first.pid:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
 
-WRITES_DOWN_WHAT_IT_IS_ASKED = """
+WRITES_DOWN_WHAT_IT_IS_ASKED = (
+    IDLE
+    + """
 import asyncio, pathlib, socket, sys
 from cors_gateway.server.channel import Channel
 from cors_gateway.server.startup_error import StartupError
@@ -199,13 +213,14 @@ async def answer(question):
         file.write(question.do + "\\n")
     if question.do == "prepare" and sys.argv[3] == "2":
         raise StartupError("a certificate is missing here")
-    return {"status": [{}]}
+    return {"figures": FIGURES}
 
 async def main():
     await Channel(socket.socket(fileno=int(sys.argv[2])), answer).closed.wait()
 
 asyncio.run(main())
 """
+)
 
 
 async def test_if_one_worker_cannot_prepare_none_commits(tmp_path: Path) -> None:

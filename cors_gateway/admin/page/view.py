@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 
@@ -72,18 +71,17 @@ class View:
 async def look(app: web.Application) -> View:
     """Ask the process everything at once."""
     control, history = app[CONTROL], app[HISTORY]
-    status: dict[str, Any]
     status, metrics, refusals = await asyncio.gather(control.status(), control.metrics(), control.refusals())
     snapshot = control.snapshot
-    load = sum_up(status["workers"])
+    load = sum_up(status.workers)
     return View(
         now=time.time(),
         phase=control.phase,
-        version=status["version"],
-        uptime=status["uptime"],
+        version=status.version,
+        uptime=round(status.uptime, 3),
         generation=control.generation,
-        path=status["configuration"]["path"],
-        listen=tuple(status["listen"]),
+        path=status.path,
+        listen=status.listen,
         snapshot=snapshot,
         load=load,
         counts=count(metrics.routes.values()),

@@ -14,7 +14,7 @@ from cors_gateway.policy.vary import merge_vary
 
 CONNECTION_CLOSE = b"Connection: close\r\n"
 
-# What a response head depends on besides itself and its grant, as bits of one number.
+# The form of a response head: what it depends on besides itself and its grant, as bits of one number.
 CLOSES = 1
 """The client connection ends with the response."""
 IS_HTTP11 = 2
@@ -43,7 +43,7 @@ class ResponseRewriter:
 
     __slots__ = (
         *("received", "rewritten", "section", "stripped"),
-        *("_date_line", "_ending", "_framing", "_grant", "_is_passed_on", "_variant", "_vary_line"),
+        *("_date_line", "_ending", "_framing", "_grant", "_is_passed_on", "_form", "_vary_line"),
     )
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class ResponseRewriter:
         self.stripped = 0
         """How many Access-Control fields of the backend were removed from it."""
         self._grant: Grant | None = None
-        self._variant = -1
+        self._form = -1
         self._date_line: bytes | None = None
         self._is_passed_on: list[bool] = []
         self._vary_line = b""
@@ -64,14 +64,17 @@ class ResponseRewriter:
         self._ending = b""
         """What follows the lines that are passed on: Vary, the grant, date and framing, the empty line."""
 
-    def is_same(self, received: bytes, grant: Grant, variant: int, date_line: bytes) -> bool:
-        """Whether `rewritten` is what these become, as the last ones did."""
-        return (
+    def known(self, received: bytes, grant: Grant, form: int, date_line: bytes) -> ResponseHead | None:
+        """What a head says, if `rewritten` is what it becomes, as the last one did."""
+        if (
             received == self.received
             and grant is self._grant
-            and variant == self._variant
+            and form == self._form
             and (self._date_line is None or self._date_line is date_line)
-        )
+            and self.section is not None
+        ):
+            return self.section.head
+        return None
 
     def read(self, received: bytes) -> ResponseSection:
         """What a head is, read as a variation of the last. Raises ProtocolFault."""
@@ -80,29 +83,29 @@ class ResponseRewriter:
         return _READER.read(received, self.section)
 
     def rewrite(
-        self, received: bytes, section: ResponseSection, grant: Grant, variant: int, date_line: bytes
+        self, received: bytes, section: ResponseSection, grant: Grant, form: int, date_line: bytes
     ) -> bool:
         """Set `rewritten`. Gives whether `section` says something else than the last, or to another grant."""
         head = section.head
         layout = section.layout
         before, last = self.section, self._grant
         is_other_head = before is None or head is not before.head
-        is_other_form = before is None or is_other_head or layout is not before.layout
+        is_other_layout = before is None or is_other_head or layout is not before.layout
         is_other_rule = grant is not last and (last is None or not _has_same_rules(grant, last))
-        if is_other_form or is_other_rule:
+        if is_other_layout or is_other_rule:
             self._is_passed_on = _passed_on(section, grant)
             self._vary_line = _vary_line(head, grant)
             self.stripped = sum(field.is_cors for field in head.policy_fields) if grant.rewrite else 0
         is_other_time = not (self._date_line is None or self._date_line is date_line)
-        if is_other_form or is_other_time or variant != self._variant:
+        if is_other_layout or is_other_time or form != self._form:
             self._date_line = None if layout.has_date else date_line
-            self._framing = _framing(head, self._date_line, variant)
+            self._framing = _framing(head, self._date_line, form)
             self._ending = b""
         is_new = is_other_head or grant is not last
         if is_new or not self._ending:
             self._ending = self._vary_line + _grant_lines(head, grant) + self._framing
         self._grant = grant
-        self._variant = variant
+        self._form = form
         self.received = received
         self.section = section
         lines = compress(section.lines, self._is_passed_on)
@@ -160,20 +163,20 @@ def _grant_lines(head: ResponseHead, grant: Grant) -> bytes:
     )
 
 
-def _framing(head: ResponseHead, date_line: bytes | None, variant: int) -> bytes:
+def _framing(head: ResponseHead, date_line: bytes | None, form: int) -> bytes:
     """The end of a head: a date to add, framing of the body, the empty line."""
     parts = [] if date_line is None else [date_line]
-    is_http11 = variant & IS_HTTP11
-    if head.has_no_body or variant & IS_HEAD_REQUEST:
+    is_http11 = form & IS_HTTP11
+    if head.has_no_body or form & IS_HEAD_REQUEST:
         if head.content_length is not None and head.status not in {101, 204}:
             parts.append(b"Content-Length: %d\r\n" % head.content_length)
-        elif head.length == CHUNKED_BODY and variant & IS_HEAD_REQUEST and is_http11:
+        elif head.length == CHUNKED_BODY and form & IS_HEAD_REQUEST and is_http11:
             parts.append(b"Transfer-Encoding: chunked\r\n")
     elif head.content_length is not None:
         parts.append(b"Content-Length: %d\r\n" % head.content_length)
     elif is_http11:
         parts.append(b"Transfer-Encoding: chunked\r\n")
-    if variant & CLOSES:
+    if form & CLOSES:
         parts.append(CONNECTION_CLOSE)
     parts.append(b"\r\n")
     return b"".join(parts)

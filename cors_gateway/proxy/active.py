@@ -1,0 +1,174 @@
+"""A snapshot in service: its routes with all that a request needs, and what is learnt from requests.
+
+What is learnt (hosts, request lines, preflights) is remembered here and forgotten with the snapshot, bounded in number
+and length: clients choose the keys. How a snapshot is made ready is in `activation.py`.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from cors_gateway.http1.memo import Memo
+from cors_gateway.http1.request import RequestHead, RequestReader
+from cors_gateway.http1.request_line import RequestLine, parse_request_line
+from cors_gateway.observe.metrics import RouteStats, Tally
+from cors_gateway.policy.compiled import CompiledPolicy
+from cors_gateway.policy.reason import Kind, Reason
+from cors_gateway.proxy.pool import UpstreamPool
+from cors_gateway.routing import HostRoutes, RouteTable
+from cors_gateway.snapshot import Route, Snapshot, Upstream
+
+if TYPE_CHECKING:
+    from cors_gateway.proxy.preflight_memory import PreflightAnswer
+
+MAX_REMEMBERED_HOSTS = 256
+MAX_HOST = 255
+"""Bytes of a host that is remembered."""
+MAX_REMEMBERED_LINES = 4096
+"""Request lines of one host."""
+MAX_REMEMBERED_PREFLIGHTS = 2048
+"""Preflights, besides one for each listed origin."""
+MAX_REMEMBERED_ORIGINS = 16384
+"""As many listed origins make the memories larger."""
+
+NOT_FORWARDED = frozenset({b"TRACE", b"TRACK"})
+
+
+class Tallies(dict[tuple[Kind, Reason], Tally]):
+    """The counters of a route by what CORS came to, each made when it is first asked for."""
+
+    __slots__ = ("_stats",)
+
+    def __init__(self, stats: RouteStats) -> None:
+        super().__init__()
+        self._stats = stats
+
+    def __missing__(self, outcome: tuple[Kind, Reason]) -> Tally:
+        tally = self[outcome] = self._stats.tally(*outcome)
+        return tally
+
+
+class ActiveRoute:
+    """A route with everything a request needs: its compiled policy, its pool, its counters."""
+
+    __slots__ = (
+        *("host_field", "policy", "pool", "prefix", "route", "stats", "strip_origin", "strip_segments"),
+        "tallies",
+    )
+
+    def __init__(self, route: Route, policy: CompiledPolicy, pool: UpstreamPool, stats: RouteStats) -> None:
+        self.route = route
+        self.policy = policy
+        self.pool = pool
+        self.stats = stats
+        self.tallies = Tallies(stats)
+        self.strip_origin = policy.policy.strip_origin
+        self.strip_segments = route.path.count("/") if route.strip_prefix and route.path != "/" else 0
+        self.prefix = route.path.encode("ascii") if self.strip_segments else b""
+        self.host_field = _host_field(pool.upstream)
+
+
+class RoutedLine:
+    """A request line with the route it selects, and the line as it goes upstream."""
+
+    __slots__ = ("is_plain", "line", "request_line", "route")
+
+    def __init__(self, line: RequestLine, route: ActiveRoute | None) -> None:
+        self.line = line
+        self.route = route
+        target = line.target
+        if route is not None and route.strip_segments:
+            target = without_prefix(target, route.strip_segments)
+        self.request_line = b"%b %b HTTP/1.1\r\n" % (line.method, target)
+        self.is_plain = (
+            route is not None
+            and line.is_plain
+            and line.method != b"OPTIONS"
+            and line.method not in NOT_FORWARDED
+        )
+        """HTTP/1.1 in origin form, a method that is simply forwarded, and a route: the common case, tested once."""
+
+
+class ActiveHost:
+    """The routes that serve one value of Host, and the request lines seen for it."""
+
+    __slots__ = ("lines", "routes")
+
+    def __init__(self, routes: HostRoutes[ActiveRoute]) -> None:
+        self.routes = routes
+        self.lines: Memo[bytes, RoutedLine] = Memo(size=MAX_REMEMBERED_LINES, longest=512)
+
+    def read_line(self, line: bytes) -> RoutedLine:
+        """Read and route a request line that `lines` does not hold. Raises ProtocolFault."""
+        parsed = parse_request_line(line)
+        routed = RoutedLine(parsed, self.routes.select_one(parsed.readings, parsed.method))
+        self.lines.offer(line, routed)
+        return routed
+
+
+class Active:
+    """A snapshot in service."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        routes: RouteTable[ActiveRoute],
+        by_name: Mapping[str, ActiveRoute],
+        pools: Mapping[str, UpstreamPool],
+    ) -> None:
+        self.snapshot = snapshot
+        self.pools = pools
+        self.routes_by_name = by_name
+        self.generation = 0
+        limits = snapshot.server.limits
+        origins = _listed_origins(snapshot)
+        self.reader = RequestReader(
+            max_bytes=limits.request_head, max_fields=limits.header_fields, origins=origins
+        )
+        self.limits = limits
+        self.timeouts = snapshot.server.timeouts
+        self.trusted = snapshot.server.trusted_proxies
+        self.preflights: Memo[tuple[RequestHead, CompiledPolicy], PreflightAnswer] = Memo(
+            size=MAX_REMEMBERED_PREFLIGHTS + origins, longest=2
+        )
+        """Answers by what the fields of a preflight say, and the policy of the route that it asks about."""
+        self._routes = routes
+        self._hosts: Memo[bytes, ActiveHost] = Memo(size=MAX_REMEMBERED_HOSTS, longest=MAX_HOST)
+
+    def host(self, host: bytes) -> ActiveHost:
+        """The routes for a value of Host (empty if there was none)."""
+        found = self._hosts.get(host)
+        if found is None:
+            found = ActiveHost(self._routes.for_host(host))
+            self._hosts.offer(host, found)
+        return found
+
+
+def without_prefix(target: bytes, segments: int) -> bytes:
+    """A target in origin form without the first segments of its path; the rest stays byte for byte.
+
+    Counted in segments, because a client may spell the prefix with escapes.
+    """
+    path, question, query = target.partition(b"?")
+    parts = path.split(b"/", segments + 1)
+    rest = parts[segments + 1] if len(parts) > segments + 1 else b""
+    return b"/" + rest + question + query
+
+
+def _listed_origins(snapshot: Snapshot) -> int:
+    """How many origins are listed, as far as the memories shall grow for them."""
+    listed = {id(route.policy): len(route.policy.allow_origins) for route in snapshot.routes}
+    return min(sum(listed.values()), MAX_REMEMBERED_ORIGINS)
+
+
+def _host_field(upstream: Upstream) -> bytes | None:
+    """The Host to send, or None for the one that came."""
+    if upstream.host == "preserve":
+        return None
+    if upstream.host != "upstream":
+        return upstream.host.encode("ascii")
+    server = upstream.servers[0]
+    if server.unix_path is not None:
+        return b"localhost"
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    is_default = server.port == (443 if server.tls else 80)
+    return (host if is_default else f"{host}:{server.port}").encode("ascii")

@@ -1,0 +1,272 @@
+"""From a request head to what becomes of it: forwarded, answered here, or answered again from memory.
+
+The order of the checks is the contract: grammar, version, authority, what is never forwarded, preflight, route,
+policy, limits. What comes out is a value; nothing here knows a connection. What a repeated request needs is remembered
+in `last_request.py`.
+"""
+
+from collections.abc import Callable
+from typing import final
+
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.forwarded import Peer, passed_here_before, via_line
+from cors_gateway.http1.grammar import is_token, without_default_port
+from cors_gateway.http1.request import NO_BODY, HeaderSection, check_version
+from cors_gateway.http1.request_line import RequestLine, parse_request_line
+from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
+from cors_gateway.policy.preflight import PreflightDecision
+from cors_gateway.policy.reason import Kind, Reason
+from cors_gateway.proxy.active import NOT_FORWARDED, Active, ActiveRoute, RoutedLine
+from cors_gateway.proxy.answers import OPTIONS_OF_GATEWAY, OwnAnswer, grant_lines, problem
+from cors_gateway.proxy.forward import Forward
+from cors_gateway.proxy.last_request import Bound, LastRequest, bind_in_full, hops_left
+from cors_gateway.proxy.preflight_memory import PreflightAnswer, remembered
+
+MAX_FORWARDED_ID = 128
+
+_PREFLIGHT_DETAILS = {
+    Reason.ORIGIN_NOT_ALLOWED: "The origin is not allowed on this route.",
+    Reason.ORIGIN_MALFORMED: "The Origin field is not a serialised origin.",
+    Reason.METHOD_NOT_ALLOWED: "The method is not allowed across origins on this route.",
+    Reason.HEADER_NOT_ALLOWED: "A request header is not allowed across origins on this route.",
+    Reason.REQUEST_MALFORMED: "The preflight is malformed.",
+    Reason.CORS_DISABLED: "This route allows no cross-origin access.",
+}
+
+
+@final
+class Answer:
+    """A request that is answered here, and what is counted and logged about it."""
+
+    __slots__ = ("answer", "line", "section", "stats", "tally", "wants_body")
+
+    def __init__(
+        self,
+        answer: OwnAnswer,
+        *,
+        line: RequestLine,
+        section: HeaderSection,
+        stats: RouteStats,
+        tally: Tally,
+        wants_body: bool = True,
+    ) -> None:
+        self.answer = answer
+        self.line = line
+        self.section = section
+        self.stats = stats
+        self.tally = tally
+        """Counted already."""
+        self.wants_body = wants_body
+        """False: the body is larger than accepted, and not to be waited for."""
+
+
+@final
+class Repeat:
+    """A preflight whose answer is remembered: the same bytes need not be dispatched again under this snapshot."""
+
+    __slots__ = ("active", "preflight", "route", "tally")
+
+    def __init__(self, active: Active, route: ActiveRoute, preflight: PreflightAnswer) -> None:
+        self.active = active
+        self.route = route
+        self.preflight = preflight
+        self.tally = route.tallies[Kind.PREFLIGHT, preflight.reason]
+        """Not counted yet."""
+
+
+Dispatch = Callable[[LastRequest, bytes, Peer], Forward | Answer | Repeat]
+"""Decides what becomes of a request with this request line, which is the connection's last one, from this peer.
+
+Raises ProtocolFault if it must be refused and the connection closed.
+"""
+
+
+class Dispatcher:
+    """Dispatches requests to what is in service."""
+
+    __slots__ = ("_metrics", "_next_request_id", "_own_via", "_pseudonym")
+
+    def __init__(self, pseudonym: bytes, metrics: Metrics, next_request_id: Callable[[], bytes]) -> None:
+        """`pseudonym` names this gateway in Via."""
+        self._pseudonym = pseudonym
+        self._own_via = via_line((), True, pseudonym)
+        self._metrics = metrics
+        self._next_request_id = next_request_id
+
+    def dispatch(self, last: LastRequest, line: bytes, peer: Peer) -> Forward | Answer | Repeat:
+        """As `Dispatch` says."""
+        head = last.head
+        if head.asks_preflight and line.startswith(b"OPTIONS "):
+            return self._preflight(last, parse_request_line(line), peer)
+        routed = last.host.lines.get(line) or last.host.read_line(line)
+        route = routed.route
+        if route is not None and routed.is_plain and head.is_plain:
+            bound = last.bound
+            if bound is None or route is not bound.route:
+                bound = last.bind(route, peer, self._own_via)
+            fields = last.fields
+            if not fields:
+                fields = last.fields = bound.fields(last.section)
+            return self._forward(last, routed, bound, fields, peer)
+        return self._dispatch_in_full(last, routed, peer)
+
+    # -- preflights ------------------------------------------------------------------------------------------------
+
+    def _preflight(self, last: LastRequest, line: RequestLine, peer: Peer) -> Forward | Answer | Repeat:
+        """Routed by the method that it asks for (Fetch, CORS-preflight fetch): the policy is that request's.
+
+        One that belongs to a trace is not answered from memory, because its log line names the trace.
+        """
+        head = last.head
+        is_plain = head.is_plain and line.is_plain
+        if not is_plain:
+            answer = self._answer_unrouted(last, line)
+            if answer is not None:
+                return answer
+        asked = head.method_asked[0]
+        route = last.host.routes.select_one(line.readings, asked)
+        if route is None:
+            return self._no_route(last, line, Kind.PREFLIGHT)
+        may_repeat = is_plain and not last.section.layout.find(last.section.fields, b"traceparent")
+        if may_repeat:
+            preflight = last.active.preflights.get((head, route.policy))
+            if preflight is not None:
+                return Repeat(last.active, route, preflight)
+        decision = route.policy.preflight(
+            head.origin, head.method_asked, head.headers_asked, head.private_network
+        )
+        if decision.forward:
+            return self._forward_in_full(last, RoutedLine(line, route), route, peer)
+        own = _answer_preflight(decision)
+        if is_plain and not head.closes and head.framing == NO_BODY and len(head.origin) == 1:
+            preflight = remembered(head, decision.reason, own)
+            last.active.preflights.offer((head, route.policy), preflight)
+        tally = route.tallies[Kind.PREFLIGHT, decision.reason]
+        tally.count += 1
+        return Answer(own, line=line, section=last.section, stats=route.stats, tally=tally)
+
+    # -- everything else -------------------------------------------------------------------------------------------
+
+    def _dispatch_in_full(self, last: LastRequest, routed: RoutedLine, peer: Peer) -> Forward | Answer:
+        """As `dispatch`, for a request that is not plain, in the line or the fields: every rule is looked at."""
+        line = routed.line
+        answer = self._answer_unrouted(last, line)
+        if answer is not None:
+            return answer
+        if routed.route is None:
+            return self._no_route(last, line, Kind.ACTUAL if last.head.origin else Kind.NOT_CORS)
+        return self._forward_in_full(last, routed, routed.route, peer)
+
+    def _answer_unrouted(self, last: LastRequest, line: RequestLine) -> Answer | None:
+        """What is answered whatever route would serve it. Raises ProtocolFault for what must be refused."""
+        head = last.head
+        check_version(head, line.is_http11)
+        if line.authority is not None and without_default_port(line.authority) != without_default_port(
+            head.host or b""
+        ):
+            raise ProtocolFault(421, "the target's authority is not the Host")
+        if line.method in NOT_FORWARDED:
+            return self._undecided(last, line, problem(405, "method_not_served", "TRACE is not served."))
+        if line.target == b"*":
+            return self._undecided(last, line, OPTIONS_OF_GATEWAY)
+        if head.via and passed_here_before(head.via, self._pseudonym):
+            detail = "The request came through this gateway before."
+            return self._undecided(last, line, problem(508, "loop_detected", detail))
+        return None
+
+    def _forward_in_full(
+        self, last: LastRequest, routed: RoutedLine, route: ActiveRoute, peer: Peer
+    ) -> Forward | Answer:
+        line = routed.line
+        if last.head.max_forwards and line.method == b"OPTIONS" and hops_left(last.head) == 0:
+            return self._undecided(last, line, OPTIONS_OF_GATEWAY)
+        bound = bind_in_full(last, route, line, peer, self._pseudonym)
+        return self._forward(last, routed, bound, bound.fields(last.section), peer)
+
+    def _forward(
+        self, last: LastRequest, routed: RoutedLine, bound: Bound, fields: bytes, peer: Peer
+    ) -> Forward | Answer:
+        decision, head, tally = bound.decision, last.head, bound.tally
+        tally.count += 1
+        if decision.rejected:
+            return _refuse_origin(last, routed.line, bound)
+        if head.framing != NO_BODY and 0 < last.active.limits.request_body < head.content_length:
+            return _refuse_body(last, routed.line, bound)
+        request_id = _received_id(last.section) if peer.is_trusted else None
+        if request_id is None:
+            request_id = self._next_request_id()
+        route = bound.route
+        return Forward(
+            # In order, because names would cost as much as all the rest of the call.
+            routed.line,
+            last.section,
+            route.stats,
+            tally,
+            decision.grant,
+            route.pool,
+            b"%b%b\r\nX-Request-Id: %b\r\n\r\n" % (routed.request_line, fields, request_id),
+            request_id,
+            bound.websocket_key,
+        )
+
+    def _no_route(self, last: LastRequest, line: RequestLine, kind: Kind) -> Answer:
+        stats = self._metrics.unrouted
+        tally = stats.tally(kind, Reason.NO_ROUTE)
+        tally.count += 1
+        answer = problem(404, Reason.NO_ROUTE, "No route serves this host, path and method.")
+        return Answer(answer, line=line, section=last.section, stats=stats, tally=tally)
+
+    def _undecided(self, last: LastRequest, line: RequestLine, answer: OwnAnswer) -> Answer:
+        """An answer before anybody asked what CORS comes to."""
+        metrics = self._metrics
+        return Answer(
+            answer, line=line, section=last.section, stats=metrics.unrouted, tally=metrics.undecided
+        )
+
+
+def _answer_preflight(decision: PreflightDecision) -> OwnAnswer:
+    if 200 <= decision.status < 300:
+        return OwnAnswer(decision.status, decision.lines)
+    detail = _PREFLIGHT_DETAILS.get(decision.reason, "The preflight was refused.")
+    return problem(decision.status, decision.reason, detail, lines=decision.lines)
+
+
+def _refuse_origin(last: LastRequest, line: RequestLine, bound: Bound) -> Answer:
+    detail = "Requests from this origin are refused on this route."
+    reason = bound.decision.reason
+    return _of_route(last, line, bound, 403, reason, detail)
+
+
+def _refuse_body(last: LastRequest, line: RequestLine, bound: Bound) -> Answer:
+    """A request body beyond `limits.request_body`, known from its Content-Length."""
+    detail = "The request body is larger than this gateway accepts."
+    return _of_route(last, line, bound, 413, "request_body_too_large", detail, wants_body=False)
+
+
+def _of_route(
+    last: LastRequest,
+    line: RequestLine,
+    bound: Bound,
+    status: int,
+    reason: str,
+    detail: str,
+    *,
+    wants_body: bool = True,
+) -> Answer:
+    """A refusal that script may read as far as the policy grants it."""
+    return Answer(
+        problem(status, reason, detail, lines=grant_lines(bound.decision.grant)),
+        line=line,
+        section=last.section,
+        stats=bound.route.stats,
+        tally=bound.tally,
+        wants_body=wants_body,
+    )
+
+
+def _received_id(section: HeaderSection) -> bytes | None:
+    """The request id that a trusted proxy gave, if it can be passed on as it is."""
+    value = section.value_of(b"x-request-id")
+    if value is not None and len(value) <= MAX_FORWARDED_ID and is_token(value):
+        return value
+    return None

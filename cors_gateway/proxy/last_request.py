@@ -1,0 +1,131 @@
+"""What a connection knows of the request it read last, so that one that resembles it costs little more than its line.
+
+A client repeats its fields, as browsers do, or all but a cookie and a referrer: what the fields say, what was decided
+about them for a route, and what the backend gets besides them, holds until one of those that mean something changes.
+While a request is dispatched, it is the last one. What is done with it is in `dispatch.py`.
+"""
+
+from itertools import compress
+
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.forwarded import Peer, via_line
+from cors_gateway.http1.request import HeaderSection, RequestHead, is_websocket
+from cors_gateway.http1.request_line import RequestLine
+from cors_gateway.policy.grant import ActualDecision
+from cors_gateway.proxy.active import Active, ActiveRoute
+from cors_gateway.proxy.response_head import framing_line
+
+MAX_REMEMBERED_BLOCK = 8192
+"""Bytes of a header section that is remembered."""
+
+
+class Bound:
+    """What header fields come to on one route: the decision, and what the backend gets besides the lines received."""
+
+    __slots__ = ("_added", "_host_line", "_is_kept", "decision", "route", "tally", "websocket_key")
+
+    def __init__(
+        self,
+        route: ActiveRoute,
+        section: HeaderSection,
+        decision: ActualDecision,
+        added: list[bytes],
+        websocket_key: bytes | None = None,
+    ) -> None:
+        """`added` are complete lines."""
+        self.route = route
+        self.decision = decision
+        self.tally = route.tallies[decision.kind, decision.reason]
+        self.websocket_key = websocket_key
+        head = section.head
+        host = head.host or b"" if route.host_field is None else route.host_field
+        self._host_line = b"Host: " + host
+        self._added = b"".join([*added, framing_line(head)]).removesuffix(b"\r\n")
+        self._is_kept = section.kept_without(b"origin") if route.strip_origin else section.layout.is_kept
+
+    def fields(self, section: HeaderSection) -> bytes:
+        """The header section for the backend, but for X-Request-Id, without its last CRLF.
+
+        `section` says what the one said that this was made for, on the same lines.
+        """
+        return b"\r\n".join((self._host_line, *compress(section.lines, self._is_kept), self._added))
+
+
+class LastRequest:
+    """The header section that a connection read last, under one snapshot, and what it came to where it went."""
+
+    __slots__ = ("active", "block", "bound", "fields", "head", "host", "section")
+
+    def __init__(self, active: Active, block: bytes, section: HeaderSection) -> None:
+        self.active = active
+        self.block = block
+        """The head from the end of its request line on: a request that goes on with these bytes has the same fields."""
+        self.section = section
+        self.head = section.head
+        self.host = active.host(section.head.host or b"")
+        self.bound: Bound | None = None
+        """What the fields come to on the route that the last plain request took."""
+        self.fields = b""
+        """`bound.fields`; empty until somebody asks."""
+
+    def bind(self, route: ActiveRoute, peer: Peer, own_via: bytes) -> Bound:
+        """Decide about a plain request for a route; remembered until something changes."""
+        head = self.head
+        added = [*peer.lines(head.forwarding, head.host or b"", route.prefix), own_via]
+        decision = route.policy.actual(head.origin, head.sec_fetch_site)
+        self.bound = bound = Bound(route, self.section, decision, added)
+        self.fields = b""
+        return bound
+
+
+def read_request(active: Active, last: LastRequest | None, block: bytes) -> LastRequest:
+    """Read a header section that is not, byte for byte, that of the last request, or not under the same snapshot.
+
+    `block` goes from the CRLF of the request line to that of the empty line. If it says the same as the last one, what
+    was decided and bound still holds. Raises ProtocolFault.
+    """
+    if last is None or last.active is not active:
+        return LastRequest(active, block, active.reader.read(block[2:-4]))
+    before = last.section
+    section = active.reader.read(block[2:-4], before)
+    last.block = block
+    last.section = section
+    last.fields = b""
+    head = section.head
+    if head is not before.head or section.layout is not before.layout:
+        if head.host != before.head.host:
+            last.host = active.host(head.host or b"")
+        last.head = head
+        last.bound = None
+    return last
+
+
+def bind_in_full(
+    last: LastRequest, route: ActiveRoute, line: RequestLine, peer: Peer, pseudonym: bytes
+) -> Bound:
+    """As `LastRequest.bind`, for a request whose version, Via, Max-Forwards or Upgrade matter. Not remembered.
+
+    Raises ProtocolFault.
+    """
+    head = last.head
+    added = [
+        *peer.lines(head.forwarding, head.host or b"", route.prefix),
+        via_line(head.via, line.is_http11, pseudonym),
+    ]
+    if head.max_forwards:
+        hops = hops_left(head) - 1 if line.method == b"OPTIONS" else None
+        value = head.max_forwards[0] if hops is None else b"%d" % hops
+        added.append(b"Max-Forwards: " + value + b"\r\n")
+    if head.upgrade and is_websocket(line.method, head, line.is_http11):
+        added.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
+        decision = route.policy.websocket(head.origin, head.sec_fetch_site)
+        return Bound(route, last.section, decision, added, head.websocket_key[0])
+    return Bound(route, last.section, route.policy.actual(head.origin, head.sec_fetch_site), added)
+
+
+def hops_left(head: RequestHead) -> int:
+    """Max-Forwards as a number (RFC 9110 7.6.2). Raises ProtocolFault if it is none."""
+    value = head.max_forwards[0]
+    if len(head.max_forwards) > 1 or not value.isdigit() or len(value) > 9:
+        raise ProtocolFault(400, "malformed Max-Forwards")
+    return int(value)

@@ -1,0 +1,64 @@
+"""What client connections share: the snapshot in service, who is connected, and whether the process drains.
+
+The one place with mutable state that outlives a request, besides pools and counters. Called from one event loop.
+"""
+
+from typing import Protocol
+
+from cors_gateway.observe.metrics import Metrics
+from cors_gateway.proxy.accounting import AccessLogSink, Accounting, LoggedAccounting
+from cors_gateway.proxy.active import Active
+from cors_gateway.proxy.clock import CoarseClock, HasDeadline
+from cors_gateway.proxy.dispatch import Dispatch
+
+
+class Connected(HasDeadline, Protocol):
+    """A client connection, or the tunnel that took its place."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a request of which no byte has come, and nothing is left to send."""
+
+    def abort(self) -> None:
+        """Close at once; what is not sent yet is lost."""
+
+
+class Service:
+    """What is in service, and for whom."""
+
+    __slots__ = ("_metrics", "accounting", "active", "clock", "connections", "dispatch", "is_draining")
+
+    def __init__(self, active: Active, *, clock: CoarseClock, metrics: Metrics, dispatch: Dispatch) -> None:
+        self.active = active
+        self.clock = clock
+        self.dispatch = dispatch
+        self.accounting = Accounting(metrics)
+        self.is_draining = False
+        """From now on every response ends its connection."""
+        self.connections: set[Connected] = set()
+        self._metrics = metrics
+
+    def log_to(self, log: AccessLogSink | None) -> None:
+        """Have requests logged there from now on, or nowhere."""
+        metrics = self._metrics
+        self.accounting = Accounting(metrics) if log is None else LoggedAccounting(metrics, log)
+
+    def admit(self, connection: Connected) -> bool:
+        """Take in a new connection; False if there are as many as may be, and it has to be told so."""
+        limit = self.active.limits.connections
+        is_admitted = not limit or len(self.connections) < limit
+        self.enter(connection)
+        self._metrics.connections_total += 1
+        if not is_admitted:
+            self._metrics.connections_refused += 1
+        return is_admitted
+
+    def enter(self, connection: Connected) -> None:
+        """A connection is open from now on."""
+        self.connections.add(connection)
+        self.clock.watched.add(connection)
+
+    def leave(self, connection: Connected) -> None:
+        """A connection is closed, or became a tunnel."""
+        self.connections.discard(connection)
+        self.clock.watched.discard(connection)

@@ -1,0 +1,55 @@
+"""One server of an upstream: what is known of its health, and the connections to it that wait for work.
+
+Which server gets a request is decided in `pool.py`.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from cors_gateway.proxy.connect import Connector
+from cors_gateway.snapshot import ServerAddress, Upstream
+
+if TYPE_CHECKING:
+    from cors_gateway.proxy.roles import Reusable
+
+EJECT_AFTER = 2
+"""Failures to connect in a row after which a server is left out, if there is another."""
+FIRST_EJECTION = 1.0
+LONGEST_EJECTION = 30.0
+
+
+class UpstreamServer:
+    """One server of an upstream."""
+
+    __slots__ = (
+        *("active", "address", "connector", "ejected_until", "failures", "idle", "is_healthy"),
+        "name",
+    )
+
+    def __init__(self, address: ServerAddress, upstream: Upstream, loop: asyncio.AbstractEventLoop) -> None:
+        self.address = address
+        self.name = str(address)
+        self.connector = Connector(address, upstream, loop)
+        self.idle: list[Reusable] = []
+        """Connections that wait, the one used last at the end."""
+        self.active = 0
+        """Exchanges and tunnels in progress. Written by the pool alone."""
+        self.is_healthy = True
+        """As the active health check last found."""
+        self.failures = 0
+        self.ejected_until = 0.0
+
+    def is_available(self, now: float) -> bool:
+        return self.is_healthy and now >= self.ejected_until
+
+    def connected(self) -> None:
+        self.failures = 0
+        self.ejected_until = 0.0
+
+    def failed_to_connect(self, now: float) -> None:
+        if now < self.ejected_until:
+            return  # many attempts that met one outage are one failure
+        self.failures += 1
+        if self.failures >= EJECT_AFTER:
+            length = FIRST_EJECTION * 2.0 ** min(self.failures - EJECT_AFTER, 8)
+            self.ejected_until = now + min(length, LONGEST_EJECTION)
