@@ -1,7 +1,8 @@
 """Opening connections to one server: names, addresses, TCP or Unix socket, TLS.
 
 Names are resolved again every few seconds, so that a recreated container is found; the last known addresses go on
-being used while the resolver fails or hangs. Several addresses are raced with a head start (RFC 8305).
+being used while the resolver fails or hangs. Several addresses are raced with a head start, their families in turn
+(RFC 8305).
 """
 
 import asyncio
@@ -12,7 +13,9 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from aiohappyeyeballs import AddrInfoType, start_connection
 
 from cors_gateway.snapshot import ServerAddress, Upstream, UpstreamTls
 
@@ -24,7 +27,6 @@ HEAD_START = 0.25
 """Seconds that one address has before the next is tried as well (RFC 8305 5)."""
 
 P = TypeVar("P", bound=asyncio.Protocol)
-Address = tuple[int, tuple[Any, ...]]
 
 
 class Connector:
@@ -38,14 +40,14 @@ class Connector:
         name = upstream.tls.server_name or server.host
         self.server_name = name.strip("[]").removesuffix(".") if server.tls else None
         """The name or address to verify; None without TLS."""
-        self._addresses: list[Address] = []
+        self._addresses: list[AddrInfoType] = []
         self._resolved_at = float("-inf")
         self._asking: asyncio.Task[None] | None = None
         """The question to the resolver that is on its way; `_asked_at` says since when."""
         self._asked_at = 0.0
 
     async def connect(self, factory: Callable[[], P]) -> P:
-        """A connected protocol. Raises TimeoutError, OSError or ssl.SSLError (see `failure.classify`)."""
+        """A connected protocol. Raises TimeoutError, OSError or ssl.SSLError (see `failure.classify_connecting`)."""
         try:
             async with asyncio.timeout(self._timeout):
                 sock = await self._open_socket()
@@ -65,12 +67,16 @@ class Connector:
             raise
 
     async def _open_socket(self) -> socket.socket:
-        if self._server.unix_path is not None:
-            return await self._connect_socket((socket.AF_UNIX, (self._server.unix_path,)))
-        addresses = await self._resolve()
-        return await self._race(addresses)
+        path = self._server.unix_path
+        addresses = [_unix_address(path)] if path is not None else await self._resolve()
+        try:
+            return await start_connection(
+                addresses, happy_eyeballs_delay=HEAD_START, loop=self._loop, socket_factory=_make_socket
+            )
+        except RuntimeError as error:  # uvloop says so where asyncio raises OSError
+            raise OSError(str(error)) from error
 
-    async def _resolve(self) -> list[Address]:
+    async def _resolve(self) -> list[AddrInfoType]:
         """The addresses of the server, asking the resolver once for all who wait."""
         now = time.monotonic()
         if self._addresses and now - self._resolved_at < RESOLVED_FOR:
@@ -88,59 +94,13 @@ class Connector:
 
     async def _ask_resolver(self) -> None:
         found = await self._loop.getaddrinfo(self._server.host, self._server.port, type=socket.SOCK_STREAM)
-        self._addresses = _interleaved([(family, address) for family, _, _, _, address in found])
+        self._addresses = [(*address[:3], "", address[4]) for address in found]
         self._resolved_at = time.monotonic()
 
     def _answered(self, asking: "asyncio.Task[None]") -> None:
         self._asking = None
         if not asking.cancelled():
             asking.exception()  # looked at: whoever has addresses does not
-
-    async def _race(self, addresses: list[Address]) -> socket.socket:
-        if len(addresses) == 1:
-            return await self._connect_socket(addresses[0])
-        running: set[asyncio.Task[socket.socket]] = set()
-        error: OSError = OSError("no address")
-        waiting = list(addresses)
-        try:
-            while waiting or running:
-                if waiting:
-                    running.add(self._loop.create_task(self._connect_socket(waiting.pop(0))))
-                done, running = await asyncio.wait(
-                    running,
-                    timeout=HEAD_START if waiting else None,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                winner: socket.socket | None = None
-                for task in done:
-                    if (failed := task.exception()) is not None:
-                        error = failed if isinstance(failed, OSError) else error
-                    elif winner is None:
-                        winner = task.result()
-                    else:
-                        task.result().close()
-                if winner is not None:
-                    return winner
-        finally:
-            for task in running:
-                task.add_done_callback(_close_late_winner)
-                task.cancel()
-        raise error
-
-    async def _connect_socket(self, address: Address) -> socket.socket:
-        family, target = address
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            if family == socket.AF_UNIX:
-                await self._loop.sock_connect(sock, target[0])
-            else:
-                set_tcp_options(sock)
-                await self._loop.sock_connect(sock, target)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
 
 
 def set_tcp_options(sock: socket.socket) -> None:
@@ -181,16 +141,13 @@ def _client_context(upstream: Upstream) -> ssl.SSLContext:
     return context
 
 
-def _interleaved(addresses: list[Address]) -> list[Address]:
-    """The address families in turn, the resolver's favourite first (RFC 8305 4)."""
-    families = list(dict.fromkeys(family for family, _ in addresses))
-    queues = [[address for address in addresses if address[0] == family] for family in families]
-    ordered: list[Address] = []
-    while any(queues):
-        ordered += [queue.pop(0) for queue in queues if queue]
-    return ordered
+def _unix_address(path: str) -> AddrInfoType:
+    return socket.AF_UNIX, socket.SOCK_STREAM, 0, "", path  # type: ignore[return-value]  # a path is no tuple
 
 
-def _close_late_winner(task: "asyncio.Task[socket.socket]") -> None:
-    if not task.cancelled() and task.exception() is None:
-        task.result().close()
+def _make_socket(address: AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    sock = socket.socket(family, kind, protocol)
+    if family != socket.AF_UNIX:
+        set_tcp_options(sock)
+    return sock

@@ -271,20 +271,6 @@ async def test_if_no_address_answers_it_is_the_last_failure_that_is_told(
         await reach(connector)
 
 
-@pytest.mark.parametrize(
-    ("found", "order"),
-    [
-        (["::1", "::2", "10.0.0.1", "10.0.0.2"], ["::1", "10.0.0.1", "::2", "10.0.0.2"]),
-        (["10.0.0.1", "::1", "::2", "::3"], ["10.0.0.1", "::1", "::2", "::3"]),
-        (["10.0.0.1"], ["10.0.0.1"]),
-    ],
-)
-def test_the_families_take_turns_and_the_resolver_says_who_begins(found: list[str], order: list[str]) -> None:
-    addresses = [(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, 80)) for host in found]
-
-    assert [host for _, (host, _) in connect._interleaved(addresses)] == order
-
-
 # -- deadlines
 
 
