@@ -17,6 +17,7 @@ from cors_gateway.explain.judgement import (
 )
 from cors_gateway.explain.remedy import find_remedy
 from cors_gateway.explain.served import Served, served_routes
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.request_line import parse_request_line
 from cors_gateway.policy.fetch import is_forbidden_method
@@ -57,7 +58,8 @@ class Explainer:
     def _find(self, request: Request) -> Served | None:
         """The route and its policy. Raises ProtocolFault for what the data path would refuse before it looks for one."""
         method = b"GET" if is_forbidden_method(request.method) else request.method.encode()
-        line = parse_request_line(b"%b %b HTTP/1.1" % (method, request.target.path.encode()))
+        limit = self.snapshot.server.limits.request_head
+        line = parse_request_line(b"%b %b HTTP/1.1" % (method, request.target.path.encode()), limit)
         routes = self._table.for_host(request.target.host.encode())
         served = _select(routes, line.readings, method)
         policy = Policy() if served is None else served[0].policy
@@ -71,5 +73,5 @@ def _select(routes: HostRoutes[Served], readings: tuple[bytes, ...], method: byt
     found = routes.select(readings[0], method)
     for reading in readings[1:]:
         if routes.select(reading, method) is not found:
-            raise ProtocolFault(400, "ambiguous path: its readings select different routes")
+            raise ProtocolFault(Cause.PATH_AMBIGUOUS)
     return found

@@ -7,6 +7,7 @@ choose the keys.
 
 import asyncio
 
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.memo import Memo
 from cors_gateway.http1.request import RequestHead, RequestReader
@@ -102,15 +103,16 @@ class RoutedLine:
 class ActiveHost:
     """The routes that serve one value of Host, and the request lines seen for it."""
 
-    __slots__ = ("lines", "routes")
+    __slots__ = ("_max_line", "lines", "routes")
 
-    def __init__(self, routes: HostRoutes[ActiveRoute]) -> None:
+    def __init__(self, routes: HostRoutes[ActiveRoute], max_line: int) -> None:
         self.routes = routes
+        self._max_line = max_line
         self.lines: Memo[bytes, RoutedLine] = Memo(size=4096, longest=512)
 
     def read_line(self, line: bytes) -> RoutedLine:
         """Read a request line that `lines` does not hold. Raises ProtocolFault."""
-        routed = self.route(parse_request_line(line))
+        routed = self.route(parse_request_line(line, self._max_line))
         self.lines.offer(line, routed)
         return routed
 
@@ -131,7 +133,7 @@ class ActiveHost:
         route = self.routes.select(readings[0], method)
         for reading in readings[1:]:
             if self.routes.select(reading, method) is not route:
-                raise ProtocolFault(400, "ambiguous path: its readings select different routes")
+                raise ProtocolFault(Cause.PATH_AMBIGUOUS)
         return route
 
 
@@ -214,7 +216,7 @@ class Active:
         """The routes for a value of Host (empty if there was none)."""
         found = self._hosts.get(host)
         if found is None:
-            found = ActiveHost(self._routes.for_host(host))
+            found = ActiveHost(self._routes.for_host(host), self.limits.request_head)
             if len(self._hosts) >= MAX_REMEMBERED_HOSTS:
                 self._hosts.clear()
             self._hosts[host] = found

@@ -1,8 +1,7 @@
 """One connection from a client: reads requests one after the other, sends their responses in order.
 
-A state machine over the callbacks of one transport; no task, timer or closure per request. What a request means is
-decided in `intake.py`, what may happen to it in `exchange.py`. Here: when bytes are a head, a body or early, when the
-connection goes on, and how it ends so that the client still reads the last answer.
+A state machine over the callbacks of one transport; no task, timer or closure per request. What a request means is told
+in `intake.py`, what may happen to it in `exchange.py`. Here: when bytes are a head, a body or early, and how it ends.
 """
 
 import asyncio
@@ -10,10 +9,11 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, cast
 
+from cors_gateway.http1.beginning import after_empty_lines, check_beginning, first_of
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer
 from cors_gateway.http1.request import NO_BODY
-from cors_gateway.http1.request_line import check_beginning, skip_empty_lines
 from cors_gateway.proxy.answers import last_answer
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.exchange import Exchange
@@ -46,7 +46,7 @@ class ClientConnection(asyncio.Protocol):
 
     __slots__ = (
         *("_body", "_buffer", "_discarded", "_exchange", "_flow", "_is_at_eof", "_is_tls", "_phase"),
-        *("_preflight", "clock", "context", "deadline", "gateway", "peer", "transport"),
+        *("_fresh", "_preflight", "clock", "context", "deadline", "gateway", "peer", "transport"),
     )
 
     def __init__(self, gateway: "Gateway", *, is_tls: bool) -> None:
@@ -61,7 +61,7 @@ class ClientConnection(asyncio.Protocol):
         self._buffer = b""
         self._exchange: Exchange | None = None
         self._body: SizedBody | ChunkedDecoder | None = None
-        self._discarded = 0
+        self._discarded = self._fresh = 0
         self._preflight: PreflightAnswer | None = None
         self._flow: Flow = None  # type: ignore[assignment]
         self._is_at_eof = False
@@ -173,9 +173,9 @@ class ClientConnection(asyncio.Protocol):
                 rest = data[line_end + len(context.ending) :]
             else:
                 end = data.find(b"\r\n\r\n")
-                if not line_end:
-                    return skip_empty_lines(data)
-                if end < 0:
+                if not line_end and (start := after_empty_lines(data)) > 0:
+                    return data[start:]
+                if end < 0 or not line_end:
                     self._await_head(data)
                     return b""
                 ending = data[line_end : end + 4]
@@ -183,8 +183,8 @@ class ClientConnection(asyncio.Protocol):
             began = time.monotonic()
             outcome = gateway.admit(self, data[:line_end], ending)
         except ProtocolFault as fault:
-            self._buffer = data
-            self._last_answer(fault.status, "request_malformed", fault.detail)
+            self._buffer, fault = data, first_of(fault, data, gateway.active.limits.request_head)
+            self._last_answer(fault.status, fault.reason, fault.detail)
             return b""
         if isinstance(outcome, Exchange):
             outcome.started = began
@@ -233,16 +233,16 @@ class ClientConnection(asyncio.Protocol):
 
     def _await_head(self, data: bytes) -> None:
         """Keep the beginning of a head, unless it can no longer become a good one."""
-        check_beginning(data, self.gateway.active.reader.max_bytes)
+        check_beginning(data, self.gateway.active.limits.request_head, self._fresh)
         self._phase = _PARTIAL
         self._buffer = data
         self.deadline = self.clock.now + self.gateway.active.timeouts.request_head
 
     def _continue_head(self, data: bytes) -> None:
-        deadline, data = self.deadline, self._buffer + data
-        self._buffer = b""
-        self._phase = _HEAD
+        deadline, self._fresh, data = self.deadline, len(data), self._buffer + data
+        self._buffer, self._phase = b"", _HEAD
         self._take_requests(data)
+        self._fresh = 0  # what comes otherwise is all new
         if self._phase == _PARTIAL and len(self._buffer) == len(data):
             self.deadline = deadline  # still the same head: its time is absolute
 
@@ -263,12 +263,13 @@ class ClientConnection(asyncio.Protocol):
         body = cast("SizedBody | ChunkedDecoder", self._body)
         limit = self.gateway.active.limits.request_body
         try:
-            for piece in body.feed(data):
-                if limit and exchange.bytes_in + len(piece) > limit:
-                    raise ProtocolFault(413, "request body larger than accepted")
+            piece = body.feed(data)
+            if limit and exchange.bytes_in + len(piece) > limit:
+                raise ProtocolFault(Cause.BODY_TOO_LARGE, limit=limit)
+            if piece:
                 exchange.send(piece)
         except ProtocolFault as fault:
-            self._break_off(fault.status, "request_malformed", fault.detail)
+            self._break_off(fault.status, fault.reason, fault.detail)
             return
         if body.is_done and self._exchange is exchange:
             self._phase = _WAIT

@@ -7,6 +7,7 @@ about them for a route, and what the backend gets besides them, holds until one 
 from itertools import compress
 from typing import TYPE_CHECKING
 
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import via_line
 from cors_gateway.http1.request import HeaderSection, RequestHead, is_websocket
@@ -123,5 +124,5 @@ def hops_left(head: RequestHead) -> int:
     """Max-Forwards as a number (RFC 9110 7.6.2). Raises ProtocolFault if it is none."""
     value = head.max_forwards[0]
     if len(head.max_forwards) > 1 or not value.isdigit() or len(value) > 9:
-        raise ProtocolFault(400, "malformed Max-Forwards")
+        raise ProtocolFault(Cause.MAX_FORWARDS)
     return int(value)

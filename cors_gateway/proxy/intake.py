@@ -6,6 +6,7 @@ policy, limits. What a repeated request needs is remembered per connection (`con
 
 from typing import TYPE_CHECKING
 
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import passed_here_before
 from cors_gateway.http1.grammar import is_token, without_default_port
@@ -91,7 +92,7 @@ def _admit_preflight(
     head = context.head
     is_traced = context.section.value_of(b"traceparent") is not None
     if head.is_plain and not is_traced and not client.gateway.is_draining:
-        path = plain_path(line)
+        path = plain_path(line, context.active.limits.request_head)
         route = context.host.routes.select(path, head.method_asked[0]) if path is not None else None
         if route is not None:
             answer = context.active.answers.get((head, route.policy))
@@ -99,7 +100,9 @@ def _admit_preflight(
                 if answer.route is not route:
                     answer.bind(route)
                 return answer
-    return _admit_special(client, context, context.host.route(parse_request_line(line)))
+    return _admit_special(
+        client, context, context.host.route(parse_request_line(line, context.active.limits.request_head))
+    )
 
 
 def _admit_special(client: "ClientConnection", context: Context, routed: RoutedLine) -> Exchange | Answer:
@@ -109,7 +112,7 @@ def _admit_special(client: "ClientConnection", context: Context, routed: RoutedL
     if line.authority is not None and without_default_port(line.authority) != without_default_port(
         head.host or b""
     ):
-        raise ProtocolFault(421, "the target's authority is not the Host")
+        raise ProtocolFault(Cause.AUTHORITY)
     if line.method in NOT_FORWARDED:
         return _refusal(
             client, context, routed, 405, "method_not_served", "TRACE is not served.", ALLOWED_METHODS

@@ -12,9 +12,11 @@ import select
 from typing import TYPE_CHECKING, cast
 
 from cors_gateway.http1.body import LAST_CHUNK, ChunkedDecoder, frame_chunk
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import list_elements
-from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseSection
+from cors_gateway.http1.response import CHUNKED, ResponseHead, ResponseSection
+from cors_gateway.http1.status_line import MAX_HEAD, check_response_beginning
 from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
@@ -190,12 +192,11 @@ class UpstreamConnection(asyncio.Protocol):
         exchange: Exchange = self.exchange  # type: ignore[assignment]  # there is one in this phase
         end = data.find(b"\r\n\r\n")
         if end < 0:
-            if len(data) > MAX_HEAD or not _may_become_response(data):
-                raise ProtocolFault(502, "response head too large or not HTTP")
+            check_response_beginning(data)
             self._buffer = data
             return
         if end > MAX_HEAD:
-            raise ProtocolFault(502, "response head too large")
+            raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=MAX_HEAD)
         head = data[:end]
         grant = exchange.grant
         variant = exchange.variant()
@@ -253,7 +254,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._interim += 1
         self._is_suspect = self._is_suspect or response.closes
         if self._interim > MAX_INTERIM_RESPONSES:
-            raise ProtocolFault(502, "too many interim responses")
+            raise ProtocolFault(Cause.TOO_MANY_INTERIM, limit=MAX_INTERIM_RESPONSES)
         if response.status != 100:  # the gateway answers Expect itself
             exchange.respond_interim(section)
         if rest:
@@ -265,17 +266,15 @@ class UpstreamConnection(asyncio.Protocol):
         decoder = self._decoder
         if decoder is not None:
             try:
-                pieces = decoder.feed(data)
+                piece = decoder.feed(data)
             except ProtocolFault:
                 if head:  # the head was good: the client sees a truncated response
                     exchange.respond(cast("ResponseHead", self._response).status, head)
                 raise
-            if self._frames_chunks:
-                pieces = [frame_chunk(piece) for piece in pieces]
-                if decoder.is_done:
-                    pieces.append(LAST_CHUNK)
-            out = head + b"".join(pieces)
             is_done = decoder.is_done
+            if self._frames_chunks:
+                piece = (frame_chunk(piece) if piece else b"") + (LAST_CHUNK if is_done else b"")
+            out = head + piece
             in_step = not decoder.rest
         elif self._remaining >= 0:
             in_step = len(data) <= self._remaining
@@ -325,7 +324,7 @@ class UpstreamConnection(asyncio.Protocol):
             or section.values_of(b"sec-websocket-accept")
             != [base64.b64encode(hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest())]
         ):
-            raise ProtocolFault(502, "101 that does not answer a WebSocket handshake")
+            raise ProtocolFault(Cause.SWITCH_NOT_ASKED)
         exchange = self._detach()
         self._phase = _CLOSED
         self._clock.watched.discard(self)
@@ -353,7 +352,3 @@ def _announces_body(response: ResponseHead, exchange: "Exchange") -> bool:
         and response.status == 204
         and (response.length > 0 or response.length == CHUNKED)
     )
-
-
-def _may_become_response(data: bytes) -> bool:
-    return data[:7] == b"HTTP/1."[: len(data)] and b"\n" not in data.replace(b"\r\n", b"")

@@ -16,6 +16,7 @@ REQUEST_NAMES = (
 RESPONSE_NAMES = (
     *("Date", "ETag", "Content-Length", "Connection", "Vary", "Access-Control-Allow-Origin", "Set-Cookie"),
     *("Transfer-Encoding", "Keep-Alive", "Timing-Allow-Origin", "X-Drop", "Upgrade", "etag"),
+    *("WWW-Authenticate", "Persistent-Auth"),
 )
 VALUES = (
     *(
@@ -34,6 +35,7 @@ VALUES = (
         "a\nb",
     ),
     *("close", "keep-alive", "X-Drop", "close, X-Drop", "chunked", "https://a.example", "timeout=5, max=9"),
+    *("NTLM x", "Bearer x", "Bearer y", "Negotiate", "true"),
 )
 
 
