@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class HostRoutes(Generic[T]):
             return self.select(readings[0], method)
         found: list[T | None] = [self.select(reading, method) for reading in readings]
         if any(route is not found[0] for route in found):
-            raise ProtocolFault(400, "ambiguous path: its readings select different routes")
+            raise ProtocolFault(Cause.PATH_AMBIGUOUS)
         return found[0] if found else None
 
     def select(self, path: bytes, method: bytes) -> T | None:

@@ -53,6 +53,7 @@ class Explainer:
     def _find(self, request: Request) -> Served | None:
         """The route and its policy. Raises ProtocolFault for what the data path would refuse before it looks for one."""
         method = b"GET" if is_forbidden_method(request.method) else request.method.encode()
-        line = parse_request_line(b"%b %b HTTP/1.1" % (method, request.target.path.encode()))
+        limit = self.snapshot.server.limits.request_head
+        line = parse_request_line(b"%b %b HTTP/1.1" % (method, request.target.path.encode()), limit)
         routes = self._table.for_host(request.target.host.encode())
         return routes.select_one(line.readings, method)

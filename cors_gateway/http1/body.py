@@ -2,12 +2,17 @@
 
 Decoding only: the gateway frames what it sends itself (`frame_chunk`). Chunk extensions and trailers are read,
 checked, bounded and dropped.
+
+Both readers are fed alike. `feed(received)` gives the data in all of `received` as one piece, whatever number of chunks
+it came in. `feed(received, start, stop)` reads no further than `stop`, without copying what follows: a connection that
+bounds its work per turn goes on from `stop` in a later one. The cost is linear in bytes; one-byte chunks cost most.
 """
 
 import re
 
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.grammar import split_field_line
+from cors_gateway.http1.grammar import MAX_FIELD_TOLD, split_field_line
 from cors_gateway.http1.request_fields import is_protected
 
 LAST_CHUNK = b"0\r\n\r\n"
@@ -15,8 +20,9 @@ LAST_CHUNK = b"0\r\n\r\n"
 MAX_CHUNK_LINE = 1024
 MAX_TRAILER_BYTES = 8192
 MAX_TRAILER_FIELDS = 32
-# Bytes that are not data, against clients that send one byte a chunk with a kilobyte of extension.
+# Bytes of chunk lines beyond a plain size, against clients that send one byte a chunk with a kilobyte of extension.
 FREE_OVERHEAD = 16 * 1024
+PLAIN_CHUNK_LINE = 8
 # A chunk of 4 GiB or more is read differently by whoever counts in 32 bits.
 MAX_CHUNK = 2**32 - 1
 
@@ -25,6 +31,8 @@ _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*
 _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,16})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*\Z"
 )
+_PLAIN_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,7})\r\n")
+"""The size line of nearly every chunk. At most 2^28 - 1, and never more than is free."""
 
 _SIZE = 0
 _DATA = 1
@@ -46,17 +54,20 @@ class SizedBody:
     def __init__(self, size: int) -> None:
         self._remaining = size
         self.rest = b""
+        """Once `is_done`: what followed the body."""
 
     @property
     def is_done(self) -> bool:
         return not self._remaining
 
-    def feed(self, received: bytes) -> list[bytes]:
-        """The part of `received` that belongs to the body."""
-        piece = received[: self._remaining]
+    def feed(self, received: bytes, start: int = 0, stop: int | None = None) -> bytes:
+        """The part of `received[start:stop]` that belongs to the body."""
+        end = start + self._remaining
+        piece = received[start : end if stop is None or end < stop else stop]
         self._remaining -= len(piece)
-        self.rest = received[len(piece) :]
-        return [piece] if piece else []
+        if not self._remaining:
+            self.rest = received[start + len(piece) :]
+        return piece
 
 
 class ChunkedDecoder:
@@ -64,18 +75,10 @@ class ChunkedDecoder:
 
     From a client every deviation is refused. From a backend white space after a size and a bare LF as line end are
     taken (RFC 9112 2.2, 7.1.1): both are met in the field, and what goes on is framed anew.
-
-    After the end `is_done` is true and `rest` holds what followed the body.
     """
 
     __slots__ = (
-        "_data",
-        "_is_request",
-        "_overhead",
-        "_partial",
-        "_remaining",
-        "_state",
-        "_trailer_fields",
+        *("_data", "_is_request", "_overhead", "_partial", "_remaining", "_state", "_trailer_fields"),
         "rest",
     )
 
@@ -88,77 +91,114 @@ class ChunkedDecoder:
         self._overhead = 0
         self._trailer_fields = 0
         self.rest = b""
+        """Once `is_done`: what followed the body, beyond `stop` as well."""
 
     @property
     def is_done(self) -> bool:
         return self._state == _DONE
 
-    def feed(self, received: bytes) -> list[bytes]:
-        """The pieces of data in `received`, in order. Raises ProtocolFault(400 or 431) on bad syntax or a limit."""
+    def feed(self, received: bytes, start: int = 0, stop: int | None = None) -> bytes:
+        """The data in `received[start:stop]`, in one piece. Raises ProtocolFault(400 or 431) on bad syntax or a limit.
+
+        What is refused, and why, does not depend on how the bytes were cut.
+        """
+        if stop is None or stop > len(received):
+            stop = len(received)
         if self._partial:
-            received = self._partial + received
+            data = self._partial + received[start:stop]
+            moved = start - len(self._partial)
             self._partial = b""
+            position, end = 0, len(data)
+        else:
+            data, moved, position, end = received, 0, start, stop
         pieces: list[bytes] = []
-        position = 0
-        while self._state != _DONE:
-            if self._state == _DATA:
-                piece = received[position : position + self._remaining]
-                if piece:
-                    pieces.append(piece)
-                    position += len(piece)
-                    self._remaining -= len(piece)
-                    self._data += len(piece)
-                if self._remaining:
-                    return pieces
-                self._state = _DATA_END
-            line_end = self._find_line_end(received, position)
-            if line_end < 0:
-                self._partial = received[position:]
-                return pieces
-            line = received[position:line_end]
-            position = line_end + 1
-            if line[-1:] == b"\r":
-                line = line[:-1]
-            elif self._is_request:
-                raise ProtocolFault(400, "bare LF in a chunked body")
-            self._read_line(line)
-        self.rest = received[position:]
-        return pieces
+        position = self._decode(data, position, end, pieces)
+        if self._state == _DONE:
+            self.rest = received[position + moved :]
+        elif position < end:
+            self._partial = data[position:end]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _find_line_end(self, received: bytes, position: int) -> int:
-        limit = MAX_TRAILER_BYTES if self._state == _TRAILER else MAX_CHUNK_LINE
-        end = received.find(b"\n", position, position + limit + 2)
-        if end >= 0:
-            return end
-        available = len(received) - position
-        if available > limit + 1:
-            raise ProtocolFault(431 if self._state == _TRAILER else 400, "chunk header or trailer too long")
-        # What cannot become a line end any more is refused at once instead of being waited for.
-        if self._state == _DATA_END and available and received[position : position + 1] != b"\r":
-            raise ProtocolFault(400, "chunk data longer than its size")
-        if b"\r" in received[position:-1]:
-            raise ProtocolFault(400, "bare CR in a chunked body")
-        return -1
+    def _decode(self, data: bytes, position: int, end: int, pieces: list[bytes]) -> int:
+        """Put the data between two places into `pieces`; gives the place of the first line that is not complete."""
+        while position < end:
+            state = self._state
+            if state == _SIZE:
+                plain = _PLAIN_CHUNK.match(data, position, end)
+                if plain is not None and (size := int(plain[1], 16)):
+                    self._remaining = size
+                    position = plain.end()
+                    self._state = state = _DATA
+            if state == _DATA:
+                stop = position + self._remaining
+                if stop > end:
+                    pieces.append(data[position:end])
+                    self._data += end - position
+                    self._remaining = stop - end
+                    return end
+                pieces.append(data[position:stop])
+                self._data += stop - position
+                position = stop
+                if data.startswith(b"\r\n", position, end):
+                    position += 2
+                    self._state = _SIZE
+                else:
+                    self._state = _DATA_END
+                continue
+            after = (
+                self._end_data(data, position, end) if state == _DATA_END else self._line(data, position, end)
+            )
+            if after < 0 or self._state == _DONE:
+                return max(after, position)
+            position = after
+        return position
 
-    def _read_line(self, line: bytes) -> None:
-        if self._state == _DATA_END:
-            if line:
-                raise ProtocolFault(400, "chunk data longer than its size")
-            self._state = _SIZE
-        elif self._state == _SIZE:
+    def _end_data(self, data: bytes, position: int, end: int) -> int:
+        """The place after the line end that closes a chunk, -1 if it is not there yet."""
+        ending = data[position : min(position + 2, end)]
+        if ending[:1] == b"\n":
+            if self._is_request:
+                raise ProtocolFault(Cause.BARE_LF)
+            ending = b"\n"
+        elif ending == b"\r":
+            return -1
+        elif ending != b"\r\n":
+            raise ProtocolFault(Cause.CHUNK_DATA)
+        self._state = _SIZE
+        return position + len(ending)
+
+    def _line(self, data: bytes, position: int, end: int) -> int:
+        """Read the line of a size or of a trailer; gives the place after it, -1 if it is not complete."""
+        is_trailer = self._state == _TRAILER
+        limit = MAX_TRAILER_BYTES if is_trailer else MAX_CHUNK_LINE
+        at = data.find(b"\n", position, min(position + limit + 2, end))
+        last = at if at >= 0 else min(position + limit + 2, end)
+        carriage = data.find(b"\r", position, last)
+        if 0 <= carriage < last - 1:
+            raise ProtocolFault(Cause.BARE_CR)
+        if at < 0:
+            if end - position > limit + 1:
+                cause = Cause.TRAILERS_TOO_LARGE if is_trailer else Cause.CHUNK_LINE_TOO_LONG
+                raise ProtocolFault(cause, limit=limit)
+            return -1
+        if carriage < 0 and self._is_request:
+            raise ProtocolFault(Cause.BARE_LF)
+        line = data[position : at if carriage < 0 else carriage]
+        if not is_trailer:
             self._read_size(line)
         elif line:
             self._read_trailer(line)
         else:
             self._state = _DONE
+        return at + 1
 
     def _read_size(self, line: bytes) -> None:
         match = _CHUNK_LINE.match(line if self._is_request else line.rstrip(b" \t"))
         if match is None or (size := int(match[1], 16)) > MAX_CHUNK:
-            raise ProtocolFault(400, "malformed chunk size")
-        self._overhead += len(line)
-        if self._overhead > FREE_OVERHEAD + self._data // 8 and len(line) > 8:
-            raise ProtocolFault(400, "chunk extensions outweigh the data")
+            raise ProtocolFault(Cause.CHUNK_SIZE)
+        self._overhead += max(0, len(line) - PLAIN_CHUNK_LINE)
+        if self._overhead > FREE_OVERHEAD + self._data // 8:
+            raise ProtocolFault(Cause.CHUNK_EXTENSIONS, limit=FREE_OVERHEAD)
         self._remaining = size
         if size:
             self._state = _DATA
@@ -169,9 +209,11 @@ class ChunkedDecoder:
     def _read_trailer(self, line: bytes) -> None:
         self._trailer_fields += 1
         self._overhead += len(line) + 2
-        if self._trailer_fields > MAX_TRAILER_FIELDS or self._overhead > MAX_TRAILER_BYTES:
-            raise ProtocolFault(431, "trailer section too large")
+        if self._trailer_fields > MAX_TRAILER_FIELDS:
+            raise ProtocolFault(Cause.TRAILERS_TOO_LARGE, limit=MAX_TRAILER_FIELDS)
+        if self._overhead > MAX_TRAILER_BYTES:
+            raise ProtocolFault(Cause.TRAILERS_TOO_LARGE, limit=MAX_TRAILER_BYTES)
         name, _ = split_field_line(line)
         # RFC 9110 6.5.1: fields for framing, routing and authentication have no business in trailers.
         if self._is_request and is_protected(name.lower()):
-            raise ProtocolFault(400, "trailer field that belongs in the header section")
+            raise ProtocolFault(Cause.TRAILER_PROTECTED, field=name.lower()[:MAX_FIELD_TOLD])

@@ -1,8 +1,10 @@
 """The one exception of this package: a message that must not be forwarded.
 
-Whoever detects the fault knows best what to answer, so the fault carries the status for a client and a short word for
-logs. Nothing of the offending bytes is kept: they are never echoed.
+Whoever detects the fault knows best what it is, so the fault carries its cause, and where in the message it is. Nothing
+of the offending bytes is kept, but for the name of a field where that is a token: it is for logs, and never echoed.
 """
+
+from cors_gateway.http1.cause import Cause
 
 
 class ProtocolFault(Exception):
@@ -11,7 +13,37 @@ class ProtocolFault(Exception):
     `status` is the answer if a client sent it; for a message from an upstream the caller answers 502 whatever it says.
     """
 
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
+    def __init__(self, cause: Cause, *, field: bytes = b"", limit: int = 0) -> None:
+        """`field` is a lower-case token, `limit` the bound that was exceeded, in what the cause speaks of."""
+        super().__init__(cause.sentence)
+        self.cause = cause
+        self.field = field
+        self.limit = limit
+        self.line = 0
+        """Of a head, counted from 1, which is the start line; 0 is not known, or not of one line."""
+
+    @property
+    def status(self) -> int:
+        return self.cause.status
+
+    @property
+    def reason(self) -> str:
+        """What becomes of the request for it, in a word."""
+        return "request_body_too_large" if self.cause is Cause.BODY_TOO_LARGE else "request_malformed"
+
+    @property
+    def detail(self) -> str:
+        """A sentence that may be shown to whoever sent the message."""
+        return self.cause.sentence
+
+    @property
+    def where(self) -> str:
+        """Which field, line and limit, as far as known: `field x_host, line 3`. For logs only."""
+        parts = []
+        if self.field:
+            parts.append(f"field {self.field.decode('ascii', 'replace')}")
+        if self.line:
+            parts.append(f"line {self.line}")
+        if self.limit:
+            parts.append(f"limit {self.limit}")
+        return ", ".join(parts)

@@ -22,12 +22,14 @@ _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?\Z")
 class Peer:
     """The other end of a client connection: its address as text, and whether it is a trusted proxy."""
 
-    __slots__ = ("_host", "_lines", "_prefix", "address", "is_tls", "is_trusted")
+    __slots__ = ("_host", "_lines", "_prefix", "address", "is_tls", "is_trusted", "trusted")
 
-    def __init__(self, address: str, trusted: Networks, *, is_tls: bool) -> None:
+    def __init__(self, address: str, trusted: Networks, *, is_tls: bool, trusts_unix: bool = False) -> None:
+        """`address` is empty for the peer of a Unix socket, which is trusted if `trusts_unix`."""
         self.address = address
+        self.trusted = trusted
         self.is_tls = is_tls
-        self.is_trusted = is_within(address, trusted)
+        self.is_trusted = is_within(address, trusted) if address else trusts_unix
         self._host = b""
         self._prefix = b""
         self._lines: list[bytes] = []
@@ -69,11 +71,13 @@ def client_address(peer: Peer, fields: Sequence[ReadField], trusted: Networks) -
 def forwarding_lines(peer: Peer, fields: Sequence[ReadField], host: bytes, prefix: bytes) -> list[bytes]:
     """The lines, each with its CRLF, that tell the backend about the client, the host it asked for and the scheme.
 
+    X-Real-IP is the client's address as `client_address` gives it; where a trusted proxy sent only that one, its own.
     `prefix` is the path prefix that was removed (`strip_prefix`), or empty.
     """
     address = peer.address.encode("ascii", "replace") or b"unknown"
     own = {
         b"X-Forwarded-For": address,
+        b"X-Real-IP": client_address(peer, fields, peer.trusted).encode("ascii", "replace"),
         b"X-Forwarded-Proto": b"https" if peer.is_tls else b"http",
         b"X-Forwarded-Host": host,
         b"X-Forwarded-Prefix": prefix,
@@ -81,10 +85,13 @@ def forwarding_lines(peer: Peer, fields: Sequence[ReadField], host: bytes, prefi
     if not peer.is_trusted:
         return [b"%b: %b\r\n" % (name, value) for name, value in own.items() if value]
     names = {field.name for field in fields}
-    lines = [field.line + b"\r\n" for field in fields if field.name not in _CONTINUED]
-    own[b"X-Forwarded-For"] = b", ".join([*_values(fields, b"x-forwarded-for"), address])
+    replaced = _CONTINUED | {b"x-real-ip"} if b"x-forwarded-for" in names else _CONTINUED
+    lines = [field.line + b"\r\n" for field in fields if field.name not in replaced]
+    hops = _values(fields, b"x-forwarded-for")
+    # The peer of a Unix socket has no address to add: `unknown` would hide the hops before it.
+    own[b"X-Forwarded-For"] = b", ".join([*hops, address] if peer.address or not hops else hops)
     for name, value in own.items():
-        if value and (name.lower() not in names or name.lower() in _CONTINUED):
+        if value and (name.lower() not in names or name.lower() in replaced):
             lines.append(b"%b: %b\r\n" % (name, value))
     if b"forwarded" in names:
         element = b"for=" + _forwarded_node(address) + b";proto=" + own[b"X-Forwarded-Proto"]

@@ -7,10 +7,13 @@ Never `str.lower`, `str.strip`, `isdigit` or `int` on undecoded text: they take 
 import re
 from collections.abc import Iterator
 
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 
 MAX_CONTENT_LENGTH = 2**63 - 1
 MAX_CONNECTION_OPTIONS = 32
+MAX_FIELD_TOLD = 64
+"""Bytes of a field name that a fault tells."""
 
 _TOKEN_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # RFC 9110 5.5: VCHAR, obs-text, SP and HTAB; everything else (CTL, DEL, NUL, CR, LF) refuses the message.
@@ -41,16 +44,16 @@ def split_field_line(line: bytes) -> tuple[bytes, bytes]:
     """
     name, colon, value = line.partition(b":")
     if not colon or not name or name.translate(None, _TOKEN_BYTES):
-        raise ProtocolFault(400, "malformed header field name")
+        raise ProtocolFault(_cause_in_name(line, name, colon))
     if value.translate(None, _VALUE_BYTES):
-        raise ProtocolFault(400, "control character in a header field value")
+        raise ProtocolFault(_cause_in_bytes(value), field=name.lower()[:MAX_FIELD_TOLD])
     return name, value.strip(b" \t")
 
 
 def parse_content_length(value: bytes) -> int:
     """A Content-Length as a number of bytes (RFC 9110 8.6). Raises ProtocolFault(400)."""
     if not _DIGITS.match(value) or (length := int(value)) > MAX_CONTENT_LENGTH:
-        raise ProtocolFault(400, "malformed Content-Length")
+        raise ProtocolFault(Cause.CONTENT_LENGTH)
     return length
 
 
@@ -64,11 +67,16 @@ def list_elements(value: bytes) -> Iterator[bytes]:
 def connection_options(value: bytes) -> frozenset[bytes]:
     """The lower-case options of one Connection field. Raises ProtocolFault(400) if it is not a list of tokens."""
     options = frozenset(element.lower() for element in list_elements(value))
-    if len(options) > MAX_CONNECTION_OPTIONS:
-        raise ProtocolFault(400, "too many connection options")
+    check_options(options)
     if not all(map(is_token, options)):
-        raise ProtocolFault(400, "malformed Connection")
+        raise ProtocolFault(Cause.CONNECTION)
     return options
+
+
+def check_options(options: frozenset[bytes]) -> None:
+    """The bound of `connection_options` over all Connection fields of a message. Raises ProtocolFault(400)."""
+    if len(options) > MAX_CONNECTION_OPTIONS:
+        raise ProtocolFault(Cause.TOO_MANY_OPTIONS, limit=MAX_CONNECTION_OPTIONS)
 
 
 def is_valid_host(value: bytes) -> bool:
@@ -88,3 +96,22 @@ def without_default_port(authority: bytes) -> bytes:
         if authority.endswith(port):
             return authority[: -len(port)]
     return authority
+
+
+def _cause_in_name(line: bytes, name: bytes, colon: bytes) -> Cause:
+    """What is wrong with the name of a line, or with a line that has none."""
+    if line[:1] in {b" ", b"\t"}:  # RFC 9112 5.2
+        return Cause.FOLDED_LINE
+    if name.translate(None, _VALUE_BYTES):
+        return _cause_in_bytes(name)
+    if not colon:
+        return Cause.NO_COLON
+    if not name:
+        return Cause.EMPTY_NAME
+    return Cause.BLANK_IN_NAME if b" " in name or b"\t" in name else Cause.NAME
+
+
+def _cause_in_bytes(text: bytes) -> Cause:
+    """Which of the bytes that may not stand in a value comes first."""
+    first = text.translate(None, _VALUE_BYTES)[:1]
+    return {b"\r": Cause.BARE_CR, b"\n": Cause.BARE_LF}.get(first, Cause.CONTROL_BYTE)

@@ -12,11 +12,12 @@ from typing import cast
 
 from cors_gateway.http1 import request_fields as kind
 from cors_gateway.http1.body import ChunkedDecoder, SizedBody
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.fields import read_as_variation
-from cors_gateway.http1.grammar import is_token
+from cors_gateway.http1.grammar import check_options, is_token
 from cors_gateway.http1.memo import Memo
-from cors_gateway.http1.request_fields import ReadField, RequestField, read_field
+from cors_gateway.http1.request_fields import FieldNames, ReadField, RequestField, Underscores, read_field
 
 MAX_REMEMBERED = 4096
 """Bytes of a section whose meaning is remembered."""
@@ -57,6 +58,10 @@ class RequestHead:
     """Names of fields that Connection declares to be for this hop."""
     closes = False
     expects_continue = False
+    connection_logins: tuple[bytes, ...] = ()
+    """Schemes of Authorization that log in the connection, not the request: never share it (see `login.py`)."""
+    dropped: tuple[bytes, ...] = ()
+    """Names of fields that do not go on because of an underscore, for whoever counts."""
     forwarding: tuple[ReadField, ...] = ()
     upgrade: tuple[bytes, ...] = ()
     origin: tuple[bytes, ...] = ()
@@ -128,12 +133,25 @@ class HeaderSection:
 class RequestReader:
     """Reads header sections under the limits of one listener; remembers lines across requests, and what they say."""
 
-    __slots__ = ("_heads", "_lines", "_max_bytes", "_max_fields")
+    __slots__ = ("_heads", "_lines", "_max_bytes", "_max_fields", "_names")
 
-    def __init__(self, *, max_bytes: int, max_fields: int, origins: int = 0) -> None:
-        """`origins` is how many sites are expected to ask: each has an Origin and a Referer of its own."""
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        max_fields: int,
+        origins: int = 0,
+        underscores: Underscores = Underscores.DROP,
+        listed: frozenset[bytes] = frozenset(),
+    ) -> None:
+        """`max_bytes` bounds the section, and so each of its lines; 0 is no limit, for `max_fields` too.
+
+        `origins` is how many sites are expected to ask: each has an Origin and a Referer of its own. `listed` are the
+        lower-case names that go on in spite of an underscore, because a policy grants them.
+        """
         self._max_bytes = max_bytes
         self._max_fields = max_fields
+        self._names = FieldNames(underscores, listed)
         self._lines: Memo[bytes, RequestField] = Memo(size=4096 + 2 * origins, longest=1024)
         self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(size=1024 + origins, longest=64)
 
@@ -149,31 +167,45 @@ class RequestReader:
         Raises ProtocolFault with the status to answer: 400, 417, 431 or 501.
         """
         if self._max_bytes and len(block) > self._max_bytes:
-            raise ProtocolFault(431, "header section too large")
+            raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=self._max_bytes)
         lines = block.split(b"\r\n") if block else []
-        if before is not None:
-            fields = read_as_variation(before.fields, before.lines, lines, self._lines, self._read_line)
-            if fields is before.fields:
-                return HeaderSection(lines, fields, before.layout, before.head)
-            if fields is not None:
-                head = self._head(tuple(compress(fields, before.layout.is_read)), len(block))
-                if head.nominated == before.head.nominated:
-                    return HeaderSection(lines, fields, before.layout, head)
-        if self._max_fields and len(lines) > self._max_fields:
-            raise ProtocolFault(431, "too many header fields")
-        read = self._read_line
-        known = self._lines.get
-        fields = [known(line) or read(line) for line in lines]
-        layout = Layout(fields)
-        head = self._head(tuple(compress(fields, layout.is_read)), len(block))
+        try:
+            if before is not None:
+                fields = read_as_variation(before.fields, before.lines, lines, self._lines, self._read_line)
+                if fields is before.fields:
+                    return HeaderSection(lines, fields, before.layout, before.head)
+                if fields is not None:
+                    head = self._head(tuple(compress(fields, before.layout.is_read)), len(block))
+                    if head.nominated == before.head.nominated:
+                        return HeaderSection(lines, fields, before.layout, head)
+            if self._max_fields and len(lines) > self._max_fields:
+                raise ProtocolFault(Cause.TOO_MANY_FIELDS, limit=self._max_fields)
+            read = self._read_line
+            known = self._lines.get
+            fields = [known(line) or read(line) for line in lines]
+            layout = Layout(fields)
+            head = self._head(tuple(compress(fields, layout.is_read)), len(block))
+        except ProtocolFault as fault:
+            self._locate(fault, lines)
+            raise
         if head.nominated:
             layout.is_kept = [field.is_kept and field.name not in head.nominated for field in fields]
         return HeaderSection([field.line for field in fields], fields, layout, head)
 
     def _read_line(self, line: bytes) -> RequestField:
-        field = read_field(line)
+        field = read_field(line, self._names)
         self._lines.offer(line, field)
         return field
+
+    def _locate(self, fault: ProtocolFault, lines: list[bytes]) -> None:
+        """Tell a fault in which line it is, if it is one line's."""
+        for at, line in enumerate(lines, start=2):
+            try:
+                read_field(line, self._names)
+            except ProtocolFault as found:
+                if found.cause is fault.cause:
+                    fault.line = at
+                return
 
     def _head(self, read: tuple[RequestField, ...], size: int) -> RequestHead:
         """What the fields that mean something say together; remembered like the lines they were read from."""
@@ -189,9 +221,9 @@ class RequestReader:
 def check_version(head: RequestHead, is_http11: bool) -> None:
     """The rules that need the version: Host is required in 1.1, Transfer-Encoding is faulty in 1.0."""
     if head.host is None and is_http11:
-        raise ProtocolFault(400, "missing Host")
+        raise ProtocolFault(Cause.HOST_MISSING)
     if head.framing == CHUNKED and not is_http11:
-        raise ProtocolFault(400, "Transfer-Encoding in an HTTP/1.0 request")
+        raise ProtocolFault(Cause.TRANSFER_ENCODING_HTTP10)
 
 
 def is_websocket(method: bytes, head: RequestHead, is_http11: bool) -> bool:
@@ -205,11 +237,11 @@ def is_websocket(method: bytes, head: RequestHead, is_http11: bool) -> bool:
     if len(head.upgrade) != 1 or head.upgrade[0].lower() != b"websocket":
         return False
     if method != b"GET" or head.framing != NO_BODY:
-        raise ProtocolFault(400, "WebSocket handshake with another method than GET, or with a body")
+        raise ProtocolFault(Cause.WEBSOCKET_METHOD)
     if head.websocket_version != (b"13",):
-        raise ProtocolFault(426 if head.websocket_version else 400, "WebSocket version is not 13")
+        raise ProtocolFault(Cause.WEBSOCKET_VERSION if head.websocket_version else Cause.WEBSOCKET_NO_VERSION)
     if len(head.websocket_key) != 1 or not _is_websocket_key(head.websocket_key[0]):
-        raise ProtocolFault(400, "malformed Sec-WebSocket-Key")
+        raise ProtocolFault(Cause.WEBSOCKET_KEY)
     return True
 
 
@@ -224,22 +256,22 @@ def _interpret(head: RequestHead, read: Sequence[ReadField]) -> None:
         name = field.collected_as
         if name is not None:
             before = getattr(head, name)
-            setattr(head, name, (*before, field.value) if before else field.values)
+            setattr(head, name, (*before, *field.values) if before else field.values)
             continue
         if what == kind.HOST:
             if head.host is not None:
-                raise ProtocolFault(400, "repeated Host")
+                raise ProtocolFault(Cause.HOST_REPEATED)
             head.host = field.value
         elif what == kind.CONNECTION:
             head.connection |= field.options
         elif what == kind.CONTENT_LENGTH:
             if has_length:
-                raise ProtocolFault(400, "repeated Content-Length")
+                raise ProtocolFault(Cause.CONTENT_LENGTH_REPEATED)
             has_length = True
             head.content_length = field.number
         elif what == kind.TRANSFER_ENCODING:
             if transfer_encoding is not None:
-                raise ProtocolFault(400, "repeated Transfer-Encoding")
+                raise ProtocolFault(Cause.TRANSFER_ENCODING_REPEATED)
             transfer_encoding = field.value
         elif what == kind.EXPECT:
             head.expects_continue = True
@@ -256,6 +288,7 @@ def _interpret(head: RequestHead, read: Sequence[ReadField]) -> None:
 
 def _settle(head: RequestHead) -> None:
     if head.connection:
+        check_options(head.connection)
         head.nominated = head.connection - _CONNECTION_ALONE
         head.closes = b"close" in head.connection
     head.asks_preflight = bool(head.origin and head.method_asked)
@@ -264,12 +297,12 @@ def _settle(head: RequestHead) -> None:
 def _check_transfer_encoding(value: bytes, has_length: bool) -> None:
     """RFC 9112 6.3, refusing what it merely allows to repair. Raises ProtocolFault 400 or 501."""
     if has_length:
-        raise ProtocolFault(400, "both Content-Length and Transfer-Encoding")
+        raise ProtocolFault(Cause.TWO_FRAMINGS)
     if value.lower() != b"chunked":
         codings = [coding.strip(b" \t").lower() for coding in value.split(b",")]
         if codings[-1] == b"chunked" and codings.count(b"chunked") == 1 and all(map(is_token, codings)):
-            raise ProtocolFault(501, "unsupported transfer coding")
-        raise ProtocolFault(400, "malformed Transfer-Encoding")
+            raise ProtocolFault(Cause.TRANSFER_CODING)
+        raise ProtocolFault(Cause.TRANSFER_ENCODING)
 
 
 def _is_websocket_key(value: bytes) -> bool:

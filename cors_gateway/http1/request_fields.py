@@ -4,17 +4,20 @@ A line is classified once and remembered by whoever reads it (`request.py`): a l
 the strict grammar is paid for once per distinct line.
 """
 
+from enum import StrEnum
+
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.fields import Field
 from cors_gateway.http1.grammar import (
+    MAX_FIELD_TOLD,
     connection_options,
     is_valid_host,
     parse_content_length,
     split_field_line,
 )
+from cors_gateway.http1.login import logs_in_connection, scheme_of
 from cors_gateway.http1.memo import Memo
-
-MAX_FIELD_LINE = 8192
 
 # What to do with a field.
 KEEP = 0
@@ -29,6 +32,7 @@ EXPECT = 7
 FORWARDING = 8
 VIA = 9
 MAX_FORWARDS = 10
+UNDERSCORED = 11
 # Looked at, and forwarded in its place.
 LOOKED_AT_AND_KEPT = 16
 ORIGIN = 16
@@ -38,6 +42,8 @@ REQUEST_PRIVATE_NETWORK = 19
 SEC_FETCH_SITE = 20
 WEBSOCKET_KEY = 21
 WEBSOCKET_VERSION = 22
+AUTHORIZATION = 23
+CONNECTION_LOGIN = 24
 
 _KINDS = {
     b"host": HOST,
@@ -69,29 +75,36 @@ _KINDS = {
     # Some frameworks route by these instead of the target, past the route whose policy was applied.
     b"x-original-url": DROP,
     b"x-rewrite-url": DROP,
-    # Who the client is and what it asked for is told by the gateway (forwarded.py), not by the client.
-    b"forwarded": FORWARDING,
-    b"x-forwarded-for": FORWARDING,
-    b"x-forwarded-host": FORWARDING,
-    b"x-forwarded-proto": FORWARDING,
-    b"x-forwarded-port": FORWARDING,
-    b"x-forwarded-prefix": FORWARDING,
-    b"x-forwarded-server": FORWARDING,
-    b"x-real-ip": FORWARDING,
-    b"x-client-ip": FORWARDING,
-    b"true-client-ip": FORWARDING,
-    b"cf-connecting-ip": FORWARDING,
+    # CGI programs take it for the environment variable HTTP_PROXY ("httpoxy").
+    b"proxy": DROP,
+    b"authorization": AUTHORIZATION,
 }
+
+_FORWARDING_PREFIX = b"x-forwarded-"
+# Who the client is and what it asked for is told by the gateway (forwarded.py), not by the client: the family of
+# X-Forwarded-*, and what load balancers and content networks write for the same end.
+_FORWARDING = frozenset(
+    {b"forwarded", b"x-real-ip", b"x-client-ip", b"client-ip", b"true-client-ip", b"x-cluster-client-ip"}
+    | {b"x-original-forwarded-for", b"x-original-host", b"x-remote-ip", b"x-remote-addr", b"x-proxyuser-ip"}
+    | {b"cf-connecting-ip", b"cf-connecting-ipv6", b"cf-pseudo-ipv4", b"fastly-client-ip"}
+    | {b"x-azure-clientip", b"x-azure-socketip", b"x-envoy-external-address", b"x-appengine-user-ip"}
+    | {b"proxy-client-ip", b"wl-proxy-client-ip", b"x-scheme", b"x-url-scheme", b"front-end-https"}
+)
 
 # End-to-end fields that decisions rest on: a client may neither have them removed by naming them in Connection
 # nor smuggle them in as `X_Y` to a backend that reads both spellings as one.
 _PROTECTED = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"connection", b"origin", b"authorization", b"cookie"}
-    | {b"content-type", b"forwarded", b"via", b"x-real-ip", b"x-request-id", b"upgrade"}
+    | {b"content-type", b"via", b"x-request-id", b"upgrade"}
 )
-_PROTECTED_PREFIXES = (b"access-control-", b"x-forwarded-", b"sec-")
+_PROTECTED_PREFIXES = (b"access-control-", _FORWARDING_PREFIX, b"sec-")
+# CGI and PHP make `_` of every character of a name that is neither letter nor digit.
+_FOLDED = bytes.maketrans(b"!#$%&'*+.^_`|~", b"-" * 14)
+_NEVER_CARRIED = b"\n"
+"""No line begins so: a section where this one is another is read in full."""
 _NO_OPTIONS: frozenset[bytes] = frozenset()
-# Fields of which every value is kept, in order, for whoever decides: repeating one must not hide another.
+# Fields of which every value is kept, in order, for whoever decides: repeating one must not hide another. Of an
+# underscored one it is the name instead, of credentials the scheme.
 _COLLECTED = {
     ORIGIN: "origin",
     SEC_FETCH_SITE: "sec_fetch_site",
@@ -103,10 +116,19 @@ _COLLECTED = {
     MAX_FORWARDS: "max_forwards",
     WEBSOCKET_KEY: "websocket_key",
     WEBSOCKET_VERSION: "websocket_version",
+    CONNECTION_LOGIN: "connection_logins",
+    UNDERSCORED: "dropped",
 }
-_NAMES: Memo[bytes, tuple[bytes, int]] = Memo(size=1024, longest=64)
 # `upgrade`, `close`, `keep-alive` and `te` are what Connection is there for.
 _NOMINABLE = frozenset({b"upgrade"})
+
+
+class Underscores(StrEnum):
+    """What becomes of fields with an underscore in their name that no policy lists."""
+
+    DROP = "drop"
+    PASS = "pass"  # noqa: S105  # no password
+    REJECT = "reject"
 
 
 class RequestField(Field):
@@ -139,49 +161,102 @@ class ReadField(RequestField):
         """Of Content-Length."""
         if kind == HOST:
             if not is_valid_host(value):
-                raise ProtocolFault(400, "malformed Host")
+                raise ProtocolFault(Cause.HOST)
         elif kind == CONNECTION:
             self.options = connection_options(value)
             check_nominations(self.options)
         elif kind == CONTENT_LENGTH:
             self.number = parse_content_length(value)
+        elif kind == UNDERSCORED:
+            self.values = (name,)
+        elif kind == CONNECTION_LOGIN:
+            self.values = (scheme_of(value).lower(),)
         elif kind == EXPECT and value.lower() != b"100-continue":
-            raise ProtocolFault(417, "unknown expectation")
+            raise ProtocolFault(Cause.EXPECTATION)
 
 
-def read_field(line: bytes) -> RequestField:
+class FieldNames:
+    """What the names of fields mean under one listener's options; remembers their spellings."""
+
+    __slots__ = ("_listed", "_underscores", "known")
+
+    def __init__(
+        self, underscores: Underscores = Underscores.DROP, listed: frozenset[bytes] = frozenset()
+    ) -> None:
+        """`listed` are lower-case names that go on in spite of an underscore."""
+        self._underscores = underscores
+        self._listed = listed
+        self.known: Memo[bytes, tuple[bytes, int]] = Memo(size=1024, longest=64)
+        """What `read` gave for names that came more than once."""
+
+    def read(self, name: bytes) -> tuple[bytes, int]:
+        """A name in lower case and its kind. Raises ProtocolFault(400) for one that does not go on at any price."""
+        lower = name.lower()
+        meaning = (lower, self._kind_of(lower))
+        self.known.offer(name, meaning)
+        return meaning
+
+    def _kind_of(self, name: bytes) -> int:
+        kind = _KINDS.get(name, KEEP)
+        if kind != KEEP:
+            return kind
+        if imitates_protected(name):
+            raise ProtocolFault(Cause.IMITATED_NAME, field=name[:MAX_FIELD_TOLD])
+        if is_forwarding(name):
+            return FORWARDING
+        if b"_" not in name or self._underscores is Underscores.PASS or name in self._listed:
+            return KEEP
+        if self._underscores is Underscores.REJECT:
+            raise ProtocolFault(Cause.UNDERSCORE, field=name[:MAX_FIELD_TOLD])
+        return UNDERSCORED
+
+
+_DEFAULT_NAMES = FieldNames()
+
+
+def read_field(line: bytes, names: FieldNames = _DEFAULT_NAMES) -> RequestField:
     """Classify one field line and read its value.
 
-    Raises ProtocolFault: 400 malformed, 417 an expectation nobody knows, 431 too long.
+    Raises ProtocolFault: 400 malformed, 417 an expectation nobody knows.
     """
-    if len(line) > MAX_FIELD_LINE:
-        raise ProtocolFault(431, "header field too large")
     name, value = split_field_line(line)
-    known = _NAMES.get(name)
-    if known is None:
-        known = _read_name(name)
-    lower, kind = known
+    lower, kind = names.known.get(name) or names.read(name)
+    if kind == AUTHORIZATION:
+        return _read_authorization(lower, name, value)
     return (ReadField if kind > DROP else RequestField)(kind, lower, name, value)
 
 
-def _read_name(name: bytes) -> tuple[bytes, int]:
-    lower = name.lower()
-    kind = _KINDS.get(lower, KEEP)
-    if kind == KEEP and b"_" in name:
-        if is_protected(lower.replace(b"_", b"-")):
-            raise ProtocolFault(400, "header field name that imitates a protected one")
-        kind = DROP
-    _NAMES.offer(name, (lower, kind))
-    return lower, kind
+def is_forwarding(name: bytes) -> bool:
+    """Whether the field with this lower-case name tells who the client is or what it asked for."""
+    return name.startswith(_FORWARDING_PREFIX) or name in _FORWARDING
 
 
 def is_protected(name: bytes) -> bool:
     """Whether decisions rest on the field with this lower-case name."""
-    return name in _PROTECTED or name.startswith(_PROTECTED_PREFIXES)
+    return name in _PROTECTED or name in _FORWARDING or name.startswith(_PROTECTED_PREFIXES)
+
+
+def imitates_protected(name: bytes) -> bool:
+    """Whether a backend may take this lower-case name for another one, which is protected: `x_forwarded.for`."""
+    folded = name.translate(_FOLDED)
+    return folded != name and (is_protected(folded) or _KINDS.get(folded) == DROP)
 
 
 def check_nominations(options: frozenset[bytes]) -> None:
     """Refuse a Connection field that would have a protected field removed. Raises ProtocolFault(400)."""
     for option in options:
         if is_protected(option) and option not in _NOMINABLE:
-            raise ProtocolFault(400, "Connection names a field that must not be removed")
+            raise ProtocolFault(Cause.PROTECTED_NOMINATED, field=option[:MAX_FIELD_TOLD])
+
+
+def _read_authorization(name: bytes, spelling: bytes, value: bytes) -> RequestField:
+    """Credentials are carried as long as their scheme is the same, so that another kind is not overlooked."""
+    if logs_in_connection(value):
+        field: RequestField = ReadField(CONNECTION_LOGIN, name, spelling, value)
+        field.carried_prefix = _NEVER_CARRIED
+    else:
+        field = RequestField(KEEP, name, spelling, value)
+        scheme = scheme_of(value)
+        is_carried = value[len(scheme) : len(scheme) + 1] == b" "
+        field.carried_prefix = b"%b: %b " % (spelling, scheme) if is_carried else _NEVER_CARRIED
+    return field

@@ -8,20 +8,21 @@ set apart, for whoever writes the client's head to drop, merge or keep. Everythi
 import re
 from collections.abc import Sequence
 from itertools import compress
-from typing import NamedTuple, cast
+from typing import cast
 
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.fields import Field, read_as_variation
 from cors_gateway.http1.grammar import (
+    check_options,
     connection_options,
-    has_only_value_bytes,
     parse_content_length,
     split_field_line,
 )
+from cors_gateway.http1.login import offers_connection_login
 from cors_gateway.http1.memo import Memo
+from cors_gateway.http1.status_line import StatusLine, read_status_line
 
-MAX_HEAD = 64 * 1024
-MAX_LINE = 16 * 1024
 MAX_FIELDS = 200
 MAX_REMEMBERED = 4096
 """Bytes of a head whose meaning is remembered."""
@@ -36,13 +37,15 @@ _TRANSFER_ENCODING = 3
 _CONNECTION = 4
 _UPGRADE = 5
 _KEEP_ALIVE = 6
+# Looked at, and for the client, too.
+_LOGIN = 15
 # Only that it is there matters.
 _DATE = 16
 # Looked at, and kept or not as the policy says.
 _CORS = 17
 _VARY = 18
 _MANAGED = 19
-_END_TO_END = frozenset({_KEEP, _DATE, _CORS, _VARY, _MANAGED})
+_END_TO_END = frozenset({_KEEP, _LOGIN, _DATE, _CORS, _VARY, _MANAGED})
 _CARRIED = frozenset({_KEEP, _DROP, _DATE})
 
 _KINDS = {
@@ -57,6 +60,8 @@ _KINDS = {
     b"proxy-authentication-info": _DROP,
     b"te": _DROP,
     b"trailer": _DROP,
+    b"www-authenticate": _LOGIN,
+    b"persistent-auth": _LOGIN,
     b"date": _DATE,
     b"vary": _VARY,
     b"timing-allow-origin": _MANAGED,
@@ -66,7 +71,6 @@ _KINDS = {
 _WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
 _NAMES: Memo[bytes, tuple[bytes, int]] = Memo(size=1024, longest=64)
 _OPTIONS: Memo[bytes, frozenset[bytes]] = Memo(size=256, longest=128)
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (.*))?\Z", re.DOTALL)
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?:^|[,; \t])timeout=([0-9]{1,5})(?:$|[,; \t])", re.IGNORECASE)
 # A backend cannot have these removed by naming them in Connection.
 _CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
@@ -113,8 +117,11 @@ class ResponseHead:
     keep_alive: int | None = None
     """Seconds the backend promises to keep the idle connection (`Keep-Alive: timeout=`)."""
     upgrade: bytes | None = None
+    """Hop by hop, except that a 426 without it says nothing (RFC 9110 15.5.22): whoever relays one writes it anew."""
     has_no_body = False
     """The response ends with its head whatever its fields say (RFC 9112 6.3, rule 1); so does any answer to HEAD."""
+    is_connection_login = False
+    """The backend logs in the connection, not the request (RFC 4559 6): never share it."""
     policy_fields: tuple[ReadResponseField, ...] = ()
     """The fields of the CORS family, Vary, and those that a policy may manage."""
 
@@ -169,7 +176,7 @@ class ResponseReader:
 
     def __init__(self) -> None:
         self._lines: Memo[bytes, ResponseField] = Memo(size=4096, longest=1024)
-        self._status_lines: Memo[bytes, _StatusLine] = Memo(size=256, longest=128)
+        self._status_lines: Memo[bytes, StatusLine] = Memo(size=256, longest=128)
         self._heads: Memo[tuple[object, ...], ResponseHead] = Memo(size=1024, longest=64)
 
     def read(self, head: bytes, before: ResponseSection | None = None) -> ResponseSection:
@@ -180,21 +187,25 @@ class ResponseReader:
         """
         lines = head.split(b"\r\n")
         received = lines.pop(0)
-        if before is not None and received == before.status_line:
-            fields = read_as_variation(before.fields, before.lines, lines, self._lines, self._read_line)
-            if fields is before.fields:
-                return ResponseSection(received, lines, fields, before.layout, before.head)
-            if fields is not None:
-                said = self._head(received, tuple(compress(fields, before.layout.is_read)), len(head))
-                if said.nominated == before.head.nominated:
-                    return ResponseSection(received, lines, fields, before.layout, said)
-        if len(lines) > MAX_FIELDS:
-            raise ProtocolFault(502, "too many header fields")
-        read = self._read_line
-        known = self._lines.get
-        fields = [known(line) or read(line) for line in lines]
-        layout = ResponseLayout(fields)
-        said = self._head(received, tuple(compress(fields, layout.is_read)), len(head))
+        try:
+            if before is not None and received == before.status_line:
+                fields = read_as_variation(before.fields, before.lines, lines, self._lines, self._read_line)
+                if fields is before.fields:
+                    return ResponseSection(received, lines, fields, before.layout, before.head)
+                if fields is not None:
+                    said = self._head(received, tuple(compress(fields, before.layout.is_read)), len(head))
+                    if said.nominated == before.head.nominated:
+                        return ResponseSection(received, lines, fields, before.layout, said)
+            if len(lines) > MAX_FIELDS:
+                raise ProtocolFault(Cause.TOO_MANY_FIELDS, limit=MAX_FIELDS)
+            read = self._read_line
+            known = self._lines.get
+            fields = [known(line) or read(line) for line in lines]
+            layout = ResponseLayout(fields)
+            said = self._head(received, tuple(compress(fields, layout.is_read)), len(head))
+        except ProtocolFault as fault:
+            _locate(fault, received, lines)
+            raise
         if said.nominated:
             layout.is_end_to_end = [
                 field.is_end_to_end and field.name not in said.nominated for field in fields
@@ -205,7 +216,7 @@ class ResponseReader:
         """What the status line and the fields that mean something say together."""
         status_line = self._status_lines.get(received)
         if status_line is None:
-            status_line = _read_status_line(received)
+            status_line = read_status_line(received)
             self._status_lines.offer(received, status_line)
         key = (status_line, read)
         head = self._heads.get(key)
@@ -222,9 +233,18 @@ class ResponseReader:
         return field
 
 
+def _locate(fault: ProtocolFault, received: bytes, lines: list[bytes]) -> None:
+    """Tell a fault in which line it is, if it is one line's."""
+    for at, line in enumerate((received, *lines), start=1):
+        try:
+            _read_field(line) if at > 1 else read_status_line(line)
+        except ProtocolFault as found:
+            if found.cause is fault.cause:
+                fault.line = at
+            return
+
+
 def _read_field(line: bytes) -> ResponseField:
-    if len(line) > MAX_LINE:
-        raise ProtocolFault(502, "header field too large")
     name, value = split_field_line(line)
     known = _NAMES.get(name)
     if known is None:
@@ -236,30 +256,7 @@ def _read_field(line: bytes) -> ResponseField:
     return (ResponseField if kind in _CARRIED else ReadResponseField)(kind, lower, name, value)
 
 
-class _StatusLine(NamedTuple):
-    status: int
-    start_line: bytes
-    is_http11: bool
-    closes: bool
-
-
-def _read_status_line(line: bytes) -> _StatusLine:
-    if len(line) > MAX_LINE:
-        raise ProtocolFault(502, "status line too long")
-    match = _STATUS_LINE.match(line)
-    if match is None:
-        raise ProtocolFault(502, "malformed status line")
-    reason = match[3] or b""
-    if not has_only_value_bytes(reason):
-        raise ProtocolFault(502, "control character in the reason phrase")
-    is_http11 = match[1] == b"1"
-    status = int(match[2])
-    # RFC 9110 15: no class of status from 600 on is defined; whoever sends one is not relied on for a second response.
-    closes = not is_http11 or status >= 600
-    return _StatusLine(status, b"HTTP/1.1 %d %b" % (status, reason), is_http11, closes)
-
-
-def _interpret(response: ResponseHead, read: Sequence[ReadResponseField], status_line: _StatusLine) -> None:
+def _interpret(response: ResponseHead, read: Sequence[ReadResponseField], status_line: StatusLine) -> None:
     response.closes = status_line.closes
     response.has_no_body = status_line.status in _WITHOUT_BODY
     is_http11 = status_line.is_http11
@@ -281,12 +278,22 @@ def _interpret(response: ResponseHead, read: Sequence[ReadResponseField], status
             if match := _KEEP_ALIVE_TIMEOUT.search(field.value):
                 response.keep_alive = int(match[1])
         elif what == _UPGRADE:
-            response.upgrade = field.value
+            response.upgrade = b", ".join(filter(None, (response.upgrade, field.value)))
+        elif what == _LOGIN:
+            response.is_connection_login |= _is_connection_login(field)
     if nominated:
+        check_options(nominated)
         _apply_connection(response, nominated, is_http11)
     response.policy_fields = tuple(field for field in policy_fields if field.name not in response.nominated)
     if lengths or codings:
         _frame(response, lengths, codings, is_http11)
+
+
+def _is_connection_login(field: ReadResponseField) -> bool:
+    """Whether WWW-Authenticate or Persistent-Auth says that the backend takes the connection for the user."""
+    if field.name == b"persistent-auth":
+        return field.value.lower() == b"true"
+    return offers_connection_login(field.value)
 
 
 def _frame(response: ResponseHead, lengths: set[bytes], codings: list[bytes], is_http11: bool) -> None:
@@ -295,14 +302,16 @@ def _frame(response: ResponseHead, lengths: set[bytes], codings: list[bytes], is
         response.closes = True
     elif codings:
         if lengths:
-            raise ProtocolFault(502, "both Content-Length and Transfer-Encoding")
-        if len(codings) > 1 or codings[0].lower() != b"chunked":
-            raise ProtocolFault(502, "unsupported transfer coding")
+            raise ProtocolFault(Cause.TWO_FRAMINGS)
+        if len(codings) > 1:
+            raise ProtocolFault(Cause.TRANSFER_ENCODING_REPEATED)
+        if codings[0].lower() != b"chunked":
+            raise ProtocolFault(Cause.TRANSFER_CODING)
         if not is_http11:
-            raise ProtocolFault(502, "Transfer-Encoding in an HTTP/1.0 response")
+            raise ProtocolFault(Cause.TRANSFER_ENCODING_HTTP10)
         response.length = CHUNKED
     elif len(lengths) > 1:
-        raise ProtocolFault(502, "differing Content-Length fields")
+        raise ProtocolFault(Cause.CONTENT_LENGTH_REPEATED)
     else:
         response.length = response.content_length = parse_content_length(lengths.pop())
 

@@ -91,15 +91,17 @@ class RoutedLine:
 class ActiveHost:
     """The routes that serve one value of Host, and the request lines seen for it."""
 
-    __slots__ = ("lines", "routes")
+    __slots__ = ("_max_line", "lines", "routes")
 
-    def __init__(self, routes: HostRoutes[ActiveRoute]) -> None:
+    def __init__(self, routes: HostRoutes[ActiveRoute], max_line: int) -> None:
+        """`max_line` bounds a request line in bytes; 0 is no limit."""
         self.routes = routes
+        self._max_line = max_line
         self.lines: Memo[bytes, RoutedLine] = Memo(size=MAX_REMEMBERED_LINES, longest=512)
 
     def read_line(self, line: bytes) -> RoutedLine:
         """Read and route a request line that `lines` does not hold. Raises ProtocolFault."""
-        parsed = parse_request_line(line)
+        parsed = parse_request_line(line, self._max_line)
         routed = RoutedLine(parsed, self.routes.select_one(parsed.readings, parsed.method))
         self.lines.offer(line, routed)
         return routed
@@ -138,7 +140,7 @@ class Active:
         """The routes for a value of Host (empty if there was none)."""
         found = self._hosts.get(host)
         if found is None:
-            found = ActiveHost(self._routes.for_host(host))
+            found = ActiveHost(self._routes.for_host(host), self.limits.request_head)
             self._hosts.offer(host, found)
         return found
 

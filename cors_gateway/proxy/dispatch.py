@@ -8,6 +8,7 @@ in `last_request.py`.
 from collections.abc import Callable
 from typing import final
 
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer, passed_here_before, via_line
 from cors_gateway.http1.grammar import is_token, without_default_port
@@ -97,7 +98,8 @@ class Dispatcher:
         """As `Dispatch` says."""
         head = last.head
         if head.asks_preflight and line.startswith(b"OPTIONS "):
-            return self._preflight(last, parse_request_line(line), peer)
+            line_read = parse_request_line(line, last.active.limits.request_head)
+            return self._preflight(last, line_read, peer)
         routed = last.host.lines.get(line) or last.host.read_line(line)
         route = routed.route
         if route is not None and routed.is_plain and head.is_plain:
@@ -164,7 +166,7 @@ class Dispatcher:
         if line.authority is not None and without_default_port(line.authority) != without_default_port(
             head.host or b""
         ):
-            raise ProtocolFault(421, "the target's authority is not the Host")
+            raise ProtocolFault(Cause.AUTHORITY)
         if line.method in NOT_FORWARDED:
             return self._undecided(last, line, problem(405, "method_not_served", "TRACE is not served."))
         if line.target == b"*":

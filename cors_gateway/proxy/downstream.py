@@ -10,10 +10,11 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from cors_gateway.http1.beginning import after_empty_lines, check_beginning, first_of
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer
 from cors_gateway.http1.request import NO_BODY
-from cors_gateway.http1.request_line import check_beginning, skip_empty_lines
 from cors_gateway.http1.response import ResponseSection
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.answers import problem, render, without_content
@@ -47,7 +48,7 @@ MAX_REPEATED = 4096
 class ClientConnection(ClientTransport):
     """Server side of HTTP/1.1 on one transport. A `roles.Downstream` of one exchange after the other."""
 
-    __slots__ = ("_body", "_exchange", "_last", "_peer", "_repeat", "_repeated")
+    __slots__ = ("_body", "_exchange", "_fresh", "_last", "_peer", "_repeat", "_repeated")
 
     _peer: Peer
 
@@ -55,6 +56,7 @@ class ClientConnection(ClientTransport):
         super().__init__(service, is_tls=is_tls)
         self._exchange: Exchange | None = None
         self._body: SizedBody | ChunkedDecoder | None = None
+        self._fresh = 0  # bytes of a beginning that were not looked at yet; 0 is all
         self._last: LastRequest | None = None
         self._repeat: Repeat | None = None
         self._repeated = b""
@@ -160,9 +162,9 @@ class ClientConnection(ClientTransport):
                         self._last = last = read_request(service.active, None, last.block)
                 else:
                     end = data.find(b"\r\n\r\n")
-                    if not line_end:
-                        return skip_empty_lines(data)
-                    if end < 0:
+                    if not line_end and (start := after_empty_lines(data)) > 0:
+                        return data[start:]
+                    if end < 0 or not line_end:
                         self._await_head(data)
                         return b""
                     rest = data[end + 4 :]
@@ -172,7 +174,8 @@ class ClientConnection(ClientTransport):
                 outcome = service.dispatch(last, data[:line_end], self._peer)
             except ProtocolFault as fault:
                 self._buffer = data
-                self._last_answer(fault.status, "request_malformed", fault.detail)
+                fault = first_of(fault, data, service.active.limits.request_head)
+                self._last_answer(fault.status, fault.reason, fault.detail)
                 return b""
             if type(outcome) is not Repeat:
                 line = outcome.line
@@ -240,16 +243,17 @@ class ClientConnection(ClientTransport):
 
     def _await_head(self, data: bytes) -> None:
         """Keep the beginning of a head, unless it can no longer become a good one."""
-        check_beginning(data, self._service.active.reader.max_bytes)
+        check_beginning(data, self._service.active.limits.request_head, self._fresh)
         self._phase = PARTIAL
         self._buffer = data
         self.deadline = self.clock.now + self._service.active.timeouts.request_head
 
     def _continue_head(self, data: bytes) -> None:
-        deadline, data = self.deadline, self._buffer + data
+        deadline, self._fresh, data = self.deadline, len(data), self._buffer + data
         self._buffer = b""
         self._phase = HEAD
         self._take_requests(data)
+        self._fresh = 0
         if self._phase == PARTIAL and len(self._buffer) == len(data):
             self.deadline = deadline  # still the same head: its time is absolute
 
@@ -266,12 +270,13 @@ class ClientConnection(ClientTransport):
             return
         limit = self._service.active.limits.request_body
         try:
-            for piece in body.feed(data):
-                if limit and exchange.bytes_in + len(piece) > limit:
-                    raise ProtocolFault(413, "request body larger than accepted")
+            piece = body.feed(data)
+            if limit and exchange.bytes_in + len(piece) > limit:
+                raise ProtocolFault(Cause.BODY_TOO_LARGE, limit=limit)
+            if piece:
                 exchange.send(piece)
         except ProtocolFault as fault:
-            self._break_off(fault.status, "request_malformed", fault.detail)
+            self._break_off(fault.status, fault.reason, fault.detail)
             return
         if body.is_done and self._exchange is exchange:
             self._phase = WAIT

@@ -7,6 +7,7 @@ While a request is dispatched, it is the last one. What is done with it is in `d
 
 from itertools import compress
 
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer, via_line
 from cors_gateway.http1.request import HeaderSection, RequestHead, is_websocket
@@ -127,5 +128,5 @@ def hops_left(head: RequestHead) -> int:
     """Max-Forwards as a number (RFC 9110 7.6.2). Raises ProtocolFault if it is none."""
     value = head.max_forwards[0]
     if len(head.max_forwards) > 1 or not value.isdigit() or len(value) > 9:
-        raise ProtocolFault(400, "malformed Max-Forwards")
+        raise ProtocolFault(Cause.MAX_FORWARDS)
     return int(value)

@@ -176,6 +176,8 @@ def _framing(head: ResponseHead, date_line: bytes | None, form: int) -> bytes:
         parts.append(b"Content-Length: %d\r\n" % head.content_length)
     elif is_http11:
         parts.append(b"Transfer-Encoding: chunked\r\n")
+    if head.status == 426 and head.upgrade is not None:  # RFC 9110 15.5.22: what to upgrade to is the answer
+        parts.append(b"Connection: upgrade\r\nUpgrade: %b\r\n" % head.upgrade)
     if form & CLOSES:
         parts.append(CONNECTION_CLOSE)
     parts.append(b"\r\n")

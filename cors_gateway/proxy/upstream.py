@@ -13,9 +13,11 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from cors_gateway.http1.body import ChunkedDecoder
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import list_elements
-from cors_gateway.http1.response import CHUNKED, MAX_HEAD, ResponseHead, ResponseSection
+from cors_gateway.http1.response import CHUNKED, ResponseHead, ResponseSection
+from cors_gateway.http1.status_line import MAX_HEAD, check_response_beginning
 from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER, CoarseClock
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
@@ -224,12 +226,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._buffer = b""
         end = data.find(b"\r\n\r\n")
         if end < 0:
-            if len(data) > MAX_HEAD or not _may_become_response(data):
-                raise ProtocolFault(502, "response head too large or not HTTP")
+            check_response_beginning(data)
             self._buffer = data
             return
         if end > MAX_HEAD:
-            raise ProtocolFault(502, "response head too large")
+            raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=MAX_HEAD)
         head = data[:end]
         grant = exchange.grant
         form = exchange.downstream.response_form()
@@ -283,7 +284,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._interim += 1
         self._is_suspect = self._is_suspect or response.closes
         if self._interim > MAX_INTERIM_RESPONSES:
-            raise ProtocolFault(502, "too many interim responses")
+            raise ProtocolFault(Cause.TOO_MANY_INTERIM, limit=MAX_INTERIM_RESPONSES)
         if response.status != 100:  # the gateway answers Expect itself
             exchange.response.interim(section, exchange.grant)
         if rest:
@@ -294,12 +295,11 @@ class UpstreamConnection(asyncio.Protocol):
         decoder = self._decoder
         if decoder is not None:
             try:
-                pieces = decoder.feed(data)
+                data = decoder.feed(data)
             except ProtocolFault:
                 if head:  # the head was good: the client sees a truncated response
                     self._respond(exchange, head, b"", is_last=False)
                 raise
-            data = b"".join(pieces)
             is_done = decoder.is_done
             in_step = not decoder.rest
         elif self._remaining >= 0:
@@ -354,7 +354,7 @@ class UpstreamConnection(asyncio.Protocol):
             or section.values_of(b"sec-websocket-accept")
             != [base64.b64encode(hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest())]
         ):
-            raise ProtocolFault(502, "101 that does not answer a WebSocket handshake")
+            raise ProtocolFault(Cause.SWITCH_NOT_ASKED)
         self._detach()
         self._phase = _CLOSED
         self._clock.watched.discard(self)
@@ -383,7 +383,3 @@ def _announces_body(response: ResponseHead, exchange: Delivery) -> bool:
         and response.status == 204
         and (response.length > 0 or response.length == CHUNKED)
     )
-
-
-def _may_become_response(data: bytes) -> bool:
-    return data[:7] == b"HTTP/1."[: len(data)] and b"\n" not in data.replace(b"\r\n", b"")

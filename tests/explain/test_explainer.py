@@ -72,7 +72,7 @@ ALLOWED, REFUSED, UNKNOWN = Verdict.ALLOWED, Verdict.REFUSED, Verdict.UNKNOWN
         ((f"{API}/api/../closed/x", APP), False, REFUSED, Reason.CORS_DISABLED),
         ((f"{API}/api/..%2fclosed/x", APP), False, REFUSED, None),
         ((f"{API}/api/%zz", APP, "PUT"), False, REFUSED, None),
-        ((f"{API}/{'x' * 9000}", APP), False, REFUSED, None),
+        ((f"{API}/{'x' * 40000}", APP), False, REFUSED, None),
         (("wss://api.example.com/api/x", "https://other.example"), False, ALLOWED, Reason.ORIGIN_NOT_ALLOWED),
         (("wss://api.example.com/api/x", APP), False, ALLOWED, Reason.ALLOWED),
         (("wss://api.example.com/admin/x", "https://other.example"), False, REFUSED, Reason.ORIGIN_NOT_ALLOWED),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cors_gateway.http1.body import LAST_CHUNK, ChunkedDecoder, SizedBody, frame_chunk
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 
 
@@ -19,15 +20,15 @@ def decode(data: bytes, *cuts: int, is_request: bool = True) -> tuple[bytes, boo
     for start, end in itertools.pairwise(places):
         if decoder.is_done:
             return out, True, decoder.rest + data[start:]
-        out += b"".join(decoder.feed(data[start:end]))
+        out += decoder.feed(data[start:end])
     return out, decoder.is_done, decoder.rest
 
 
 def test_a_sized_body_ends_where_its_size_says() -> None:
     body = SizedBody(5)
-    assert body.feed(b"he") == [b"he"]
+    assert body.feed(b"he") == b"he"
     assert not body.is_done
-    assert body.feed(b"lloGET /") == [b"llo"]
+    assert body.feed(b"lloGET /") == b"llo"
     assert body.is_done
     assert body.rest == b"GET /"
 
@@ -112,9 +113,79 @@ def test_extensions_may_not_outweigh_the_data() -> None:
         decode((b"1;" + b"a" * 60 + b"\r\nx\r\n") * 3000)
 
 
-def test_small_chunks_without_extensions_are_fine() -> None:
-    body, is_done, _ = decode(b"1\r\nx\r\n" * 30000 + LAST_CHUNK)
-    assert (len(body), is_done) == (30000, True)
+def test_small_chunks_are_fine_and_leave_room_for_an_extension() -> None:
+    body, is_done, _ = decode(b"1\r\nx\r\n" * 30000 + b"1;last\r\nx\r\n" + LAST_CHUNK)
+    assert (len(body), is_done) == (30001, True)
+
+
+def test_leading_zeros_count_like_extensions() -> None:
+    with pytest.raises(ProtocolFault) as caught:
+        decode((b"0" * 15 + b"1\r\nx\r\n") * 3000)
+    assert caught.value.cause is Cause.CHUNK_EXTENSIONS
+
+
+def test_many_chunks_come_as_one_piece() -> None:
+    decoder = ChunkedDecoder(is_request=True)
+    assert decoder.feed(b"1\r\na\r\n2\r\nbc\r\n3\r\nd") == b"abcd"
+    assert decoder.feed(b"ef\r\n0\r\n\r\nNEXT") == b"ef"
+    assert decoder.rest == b"NEXT"
+
+
+@given(st.lists(st.binary(max_size=9), max_size=6), st.integers(1, 9), st.booleans())
+def test_a_part_can_be_read_and_the_rest_later(pieces: list[bytes], step: int, is_sized: bool) -> None:
+    """A connection that bounds its work reads on where it stopped; what follows the body is found all the same."""
+    body = b"".join(pieces)
+    framed = body if is_sized else b"".join(map(frame_chunk, filter(None, pieces))) + LAST_CHUNK
+    received = b"BEFORE" + framed + b"AND WHAT FOLLOWS"
+    reader = SizedBody(len(body)) if is_sized else ChunkedDecoder(is_request=True)
+    out, at = b"", 6
+    while not reader.is_done:
+        out += reader.feed(received, at, at + step)
+        at += step
+    assert out == body
+    if body or not is_sized:
+        assert reader.rest == b"AND WHAT FOLLOWS"
+
+
+def verdict(data: bytes, *cuts: int, is_request: bool) -> tuple[object, ...]:
+    try:
+        return decode(data, *cuts, is_request=is_request)
+    except ProtocolFault as fault:
+        return fault.cause, fault.field, fault.limit
+
+
+CHUNK_PARTS = st.sampled_from(
+    [
+        *(
+            b"1",
+            b"a",
+            b"0",
+            b"00000002",
+            b";x",
+            b";x=",
+            b'"q"',
+            b"\r\n",
+            b"\r",
+            b"\n",
+            b" ",
+            b"xx",
+            b"\0",
+            b"g",
+        ),
+        *(b"0\r\n", b"0\r\n\r\n", b"X: y\r\n", b"Host: y\r\n", b"1\r\nx\r\n", b"3;a\r\nxyz\r\n", b"a" * 1100),
+    ]
+)
+
+
+@given(
+    st.lists(CHUNK_PARTS, max_size=7).map(b"".join), st.booleans(), st.sets(st.integers(1, 60), max_size=5)
+)
+def test_why_a_body_is_refused_does_not_depend_on_the_cuts(
+    data: bytes, is_request: bool, cuts: set[int]
+) -> None:
+    whole = verdict(data, is_request=is_request)
+    some = verdict(data, *(cut for cut in cuts if cut < len(data)), is_request=is_request)
+    assert some == verdict(data, *range(1, len(data)), is_request=is_request) == whole
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50), max_size=6), st.sets(st.integers(0, 400), max_size=8))

@@ -18,6 +18,7 @@ REQUEST_NAMES = (
 RESPONSE_NAMES = (
     *("Date", "ETag", "Content-Length", "Connection", "Vary", "Access-Control-Allow-Origin", "Set-Cookie"),
     *("Transfer-Encoding", "Keep-Alive", "Timing-Allow-Origin", "X-Drop", "Upgrade", "etag"),
+    *("WWW-Authenticate", "Persistent-Auth"),
 )
 VALUES = (
     *(
@@ -36,6 +37,7 @@ VALUES = (
         "a\nb",
     ),
     *("close", "keep-alive", "X-Drop", "close, X-Drop", "chunked", "https://a.example", "timeout=5, max=9"),
+    *("NTLM x", "Bearer x", "Bearer y", "Negotiate", "true"),
 )
 
 

@@ -33,6 +33,7 @@ def test_an_untrusted_peer_is_taken_by_its_address_alone() -> None:
     peer = Peer("192.0.2.7", LOCAL, is_tls=False)
     assert b"".join(forwarding_lines(peer, SPOOFED, b"gw.test", b"")).splitlines() == [
         b"X-Forwarded-For: 192.0.2.7",
+        b"X-Real-IP: 192.0.2.7",
         b"X-Forwarded-Proto: http",
         b"X-Forwarded-Host: gw.test",
     ]
@@ -46,12 +47,12 @@ def test_a_trusted_peer_is_believed_and_its_lists_continued() -> None:
         b"X-Forwarded-Proto: https",
         b"X-Forwarded-For: 10.0.0.9",
         b"Forwarded: for=192.0.2.7",
-        b"X-Real-IP: 192.0.2.7",
+        b"X-Real-IP: 6.6.6.6",
     )
     assert b"".join(forwarding_lines(peer, received, b"gw.test", b"/api")).splitlines() == [
         b"X-Forwarded-Proto: https",
-        b"X-Real-IP: 192.0.2.7",
         b"X-Forwarded-For: 192.0.2.7, 10.0.0.9, 10.0.0.2",
+        b"X-Real-IP: 192.0.2.7",
         b"X-Forwarded-Host: gw.test",
         b"X-Forwarded-Prefix: /api",
         b'Forwarded: for=192.0.2.7, for=10.0.0.2;proto=https;host="gw.test"',
@@ -116,3 +117,49 @@ def test_via_is_continued() -> None:
 )
 def test_a_loop_is_recognised_by_the_own_name(received: tuple[bytes, ...], expected: bool) -> None:
     assert passed_here_before(received, b"me") is expected
+
+
+@pytest.mark.parametrize(
+    ("received", "expected"),
+    [
+        ((b"X-Forwarded-For: 6.6.6.6, 192.0.2.7, 10.0.0.9",), b"192.0.2.7"),
+        ((b"X-Forwarded-For: 192.0.2.7", b"X-Real-IP: 6.6.6.6"), b"192.0.2.7"),
+        ((b"X-Real-IP: 192.0.2.8",), b"192.0.2.8"),
+        ((), b"10.0.0.2"),
+        ((b"X-Forwarded-For: garbage",), b"10.0.0.2"),
+    ],
+)
+def test_the_real_address_is_the_first_that_is_believed(received: tuple[bytes, ...], expected: bytes) -> None:
+    lines = forwarding_lines(Peer("10.0.0.2", LOCAL, is_tls=False), fields(*received), b"gw", b"")
+    assert [line for line in lines if line.startswith(b"X-Real-IP")] == [b"X-Real-IP: " + expected + b"\r\n"]
+
+
+STRANGERS = (
+    *(b"X-Forwarded-Ssl", b"X-Forwarded-Scheme", b"X-Forwarded-User", b"X-Forwarded-Client-Cert"),
+    *(b"x-forwarded-whatever-comes", b"X-Cluster-Client-IP", b"True-Client-IP", b"CF-Connecting-IP"),
+    *(b"Forwarded", b"X-Real-IP", b"Fastly-Client-IP", b"Client-IP", b"X-Url-Scheme", b"Front-End-Https"),
+)
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_what_a_stranger_says_about_the_client_ends_here(name: bytes) -> None:
+    said = fields(name + b": 6.6.6.6")
+    assert not said[0].is_kept
+    stranger = b"".join(Peer("192.0.2.7", LOCAL, is_tls=False).lines(said, b"gw", b""))
+    assert b"6.6.6.6" not in stranger
+    trusted = b"".join(Peer("10.0.0.2", LOCAL, is_tls=False).lines(said, b"gw", b""))
+    assert b"6.6.6.6" in trusted
+
+
+def test_the_peer_of_a_unix_socket_is_believed_where_it_is_trusted() -> None:
+    said = fields(b"X-Forwarded-For: 6.6.6.6, 192.0.2.7", b"X-Forwarded-Proto: https")
+    stranger, trusted = (Peer("", LOCAL, is_tls=False, trusts_unix=trusts) for trusts in (False, True))
+    assert client_address(stranger, said, LOCAL) == ""
+    assert client_address(trusted, said, LOCAL) == "192.0.2.7"
+    lines = b"".join(forwarding_lines(trusted, said, b"", b"")).splitlines()
+    assert lines == [
+        b"X-Forwarded-Proto: https",
+        b"X-Forwarded-For: 6.6.6.6, 192.0.2.7",
+        b"X-Real-IP: 192.0.2.7",
+    ]
+    assert forwarding_lines(stranger, (), b"", b"")[0] == b"X-Forwarded-For: unknown\r\n"

@@ -1,14 +1,16 @@
 """The readings of a request path."""
 
+import itertools
 import re
-from itertools import product
+import unicodedata
 from urllib.parse import quote_from_bytes
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cors_gateway.http1.paths import PathFault, resolve
+from cors_gateway.http1.cause import Cause
+from cors_gateway.http1.paths import MAX_ODD_PATH, PathFault, replace_prefix, resolve
 from cors_gateway.routing import RouteKey, RouteTable
 
 ONE_READING = [
@@ -24,24 +26,43 @@ ONE_READING = [
     (b"/adm%69n/%7euser%2D%5f", b"/admin/~user-_"),
     (b"/caf%c3%a9", b"/caf%C3%A9"),
     (b"/a%20b", b"/a%20b"),
-    (b"/a%3fb%23c", b"/a%3Fb%23c"),
     (b"/100%25", b"/100%25"),
     (b"/a[1]/{x}|^`'", b"/a[1]/{x}|^`'"),
     (b"/.a%20b/%e2%82%ac", b"/.a%20b/%E2%82%AC"),
     (b"/%41%20", b"/A%20"),
+    (b"/%e4%bd%a0%E5%A5%BD", b"/%E4%BD%A0%E5%A5%BD"),
+    (b"/caf%e9", b"/caf%E9"),
+    (b"/" + b"a%20" * 5000, b"/" + b"a%20" * 5000),
 ]
 
 SEVERAL_READINGS = [
-    (b"//admin/x", {b"/admin/x"}),
-    (b"///admin///x", {b"/admin/x"}),
+    (b"//admin/x", {b"/admin/x", b"/x"}),
+    (b"///admin///x", {b"/admin/x", b"///x", b"/x", b"/"}),
+    (b"//u@x/admin", {b"/u@x/admin", b"/admin"}),
+    (b"//x", {b"/x", b"/"}),
+    (b"/a%3fb%23c", {b"/a"}),
+    (b"/admin%23/x", {b"/admin"}),
+    (b"/admin%253fx", {b"/admin%3Fx", b"/admin"}),
+    (b"/a%0d%0ab", {b"/a", b"/ab"}),
+    (b"/a%09", {b"/a"}),
+    (b"/a%1f/b", {b"/a", b"/a/b"}),
+    (b"/a%7f", {b"/a"}),
+    (b"/a%250ab", {b"/a%0Ab", b"/a", b"/ab"}),
+    (b"/a%c0%afb", {b"/a/b"}),
+    (b"/a%e0%80%afb", {b"/a/b"}),
+    (b"/a%f0%80%80%afb", {b"/a/b"}),
+    (b"/a%25c0%25afb", {b"/a%C0%AFb", b"/a/b"}),
+    (b"/a%ef%bc%8fb", {b"/a/b"}),
+    (b"/%ef%bd%81dmin", {b"/admin"}),
+    (b"/a%ef%bc%852fb", {b"/a%2Fb", b"/a/b"}),
     (b"/admin//", {b"/admin/"}),
-    (b"/%2fadmin/x", {b"//admin/x", b"/admin/x"}),
+    (b"/%2fadmin/x", {b"//admin/x", b"/admin/x", b"/x"}),
     (b"/a%2Fb", {b"/a/b"}),
     (b"/admin;x=1/y", {b"/admin/y"}),
-    (b"/;/admin/x", {b"//admin/x", b"/admin/x"}),
+    (b"/;/admin/x", {b"//admin/x", b"/admin/x", b"/x"}),
     (b"/admin%3bx/y", {b"/admin;x/y", b"/admin/y"}),
     (b"/a;%2fb/c%2fd", {b"/a/c%2Fd", b"/a/c/d", b"/a;/b/c/d", b"/a/b/c/d"}),
-    (b"/%5cadmin", {b"/\\admin", b"//admin", b"/admin"}),
+    (b"/%5cadmin", {b"/\\admin", b"//admin", b"/admin", b"/"}),
     (b"/%2561dmin", {b"/admin"}),
     (b"/a%252fb", {b"/a%2Fb", b"/a/b"}),
     (b"/a%253bx/b", {b"/a%3Bx/b", b"/a;x/b", b"/a/b"}),
@@ -73,9 +94,13 @@ FAULTS = [
     b"/public/..\\admin",
     b"/a\\b",
     b"/a%00",
-    b"/a%0d%0ab",
-    b"/a%1f",
-    b"/a%7f",
+    b"/a%2500",
+    b"/a%c0%80",
+    b"/a%ef%bc%8f..%ef%bc%8fb",
+    b"/%ef%bc%8e%ef%bc%8e/b",
+    b"/%c0%ae%c0%ae/b",
+    b"/a%09../..",
+    b"/.%0a./admin",
     b"/a%",
     b"/a%2",
     b"/a%zz",
@@ -124,6 +149,22 @@ def test_a_path_that_no_browser_sends_is_a_fault(path: bytes) -> None:
         b"/%5cadmin/x",
         b"/%2561dmin",
         b"/%61dmin%2fx",
+        b"//x/admin",
+        b"///x/admin",
+        b"//u@x:80/admin/y",
+        b"/%2fx/admin",
+        b"/%252fx/admin",
+        b"/%5cx/admin",
+        b"/;/x/admin",
+        b"/admin%3f",
+        b"/admin%23x/y",
+        b"/admin%0a",
+        b"/admin%0Ax",
+        b"/ad%09min/x",
+        b"/admin%250a",
+        b"/%c1%a1dmin",
+        b"/admin%c0%af",
+        b"/admin%ef%bc%8fx",
     ],
 )
 def test_no_spelling_hides_the_protected_prefix(path: bytes) -> None:
@@ -149,8 +190,38 @@ def naive_canonical(path: bytes) -> bytes:
     return result
 
 
+def naive_authority(path: bytes) -> bytes:
+    stripped = path.lstrip(b"/")
+    return b"/" + stripped.partition(b"/")[2] if path.startswith(b"//") else path
+
+
+def naive_overlong(path: bytes) -> bytes:
+    for code in range(128):
+        high, low = 0x80 | code >> 6, 0x80 | code & 0x3F
+        for form in ((0xC0 | code >> 6, low), (0xE0, high, low), (0xF0, 0x80, high, low)):
+            path = path.replace(bytes(form), bytes((code,)))
+    return path
+
+
+def naive_nfkc(path: bytes) -> bytes:
+    text = path.decode("utf-8", "surrogateescape")
+    return unicodedata.normalize("NFKC", text).encode("utf-8", "surrogateescape")
+
+
 def naive_cut(path: bytes) -> bytes:
-    return re.sub(rb";[^/]*", b"", path)
+    return b"/".join(segment.partition(b";")[0] for segment in path.split(b"/"))
+
+
+def naive_removal(path: bytes) -> bytes:
+    return bytes(byte for byte in path if byte > 31 and byte != 127)
+
+
+def naive_truncation(path: bytes) -> bytes:
+    return bytes(itertools.takewhile(lambda byte: byte > 31 and byte != 127, path))
+
+
+def naive_reference(path: bytes) -> bytes:
+    return path.partition(b"#")[0].partition(b"?")[0]
 
 
 def naive_slash(path: bytes) -> bytes:
@@ -161,23 +232,27 @@ def naive_merge(path: bytes) -> bytes:
     return re.sub(rb"/+", b"/", path)
 
 
+NAIVE = (
+    *(naive_authority, naive_cut, naive_decode, naive_overlong, naive_nfkc, naive_decode, naive_overlong),
+    *(naive_nfkc, naive_removal, naive_truncation, naive_reference, naive_slash, naive_cut, naive_authority),
+    naive_merge,
+)
+
+
 def naive_readings(path: bytes) -> set[bytes] | None:
-    """Every combination of what backends may do, one after the other; None where any of them meets a dot segment."""
-    acts = (naive_cut, naive_decode, naive_decode, naive_slash, naive_cut, naive_merge)
-    raw = set()
-    for choice in product([False, True], repeat=len(acts)):
-        reading = naive_canonical(path)
-        for is_done, act in zip(choice, acts, strict=True):
-            reading = act(reading) if is_done else reading
-        raw.add(reading)
-    if any({b".", b".."} & set(reading.split(b"/")) for reading in raw):
+    """Every combination of what backends may do, one after the other; None where any of them meets what is refused."""
+    raw = {naive_canonical(path)}
+    for act in NAIVE:
+        raw = {*raw, *map(act, raw)}
+    if any({b".", b".."} & set(reading.split(b"/")) or b"\0" in reading for reading in raw):
         return None
     return {naive_canonical(reading) for reading in raw}
 
 
 structure = [b"/", b"//", b".", b"..", b";", b"%2f", b"%2F", b"%5c", b"%2e", b"%25", b"%3b"]
-text = [b"a", b"admin", b"%61", b"%20", b"%c3%A9", b"%40", b"[", b"~", b"=", b"-.", b"%3F"]
-pieces = st.sampled_from([*structure, *text])
+odd = [b"%0a", b"%09", b"%7F", b"%00", b"%23", b"%3f", b"%c0%af", b"%ef%bc%8f", b"%ef%bc%8e"]
+text = [b"a", b"admin", b"%61", b"%20", b"%c3%A9", b"%40", b"[", b"~", b"=", b"-.", b"%3C"]
+pieces = st.sampled_from([*structure, *odd, *text])
 odd_paths = st.lists(pieces, max_size=8).map(lambda parts: b"/" + b"".join(parts))
 
 
@@ -206,21 +281,67 @@ def test_readings_agree_with_the_naive_ones(path: bytes) -> None:
     assert set(readings) == expected
 
 
-@given(st.lists(st.text(min_size=1).filter(lambda text: not set("/\\;%.") & set(text)), min_size=1))
-@example(["é", "a b", "x?y#z"])
-def test_what_browsers_escape_has_one_reading(segments: list[str]) -> None:
-    """Text that cannot be mistaken for structure costs no request its route."""
-    text = "/".join(segments).encode()
-    path = b"/" + quote_from_bytes(text, safe="/!$&'()*+,:=@[]{}|^`").encode()
-    if re.search(rb"[\x00-\x1f\x7f]", text):
+plain_text = st.text(min_size=1).filter(
+    lambda text: unicodedata.is_normalized("NFKC", text) and not set("/\\;%.?#") & set(text)
+)
+
+
+@given(st.lists(plain_text, min_size=1))
+@example(["é", "a b", "x^y", "你好"])
+@example(["line one\nline two\ttab", "\x01"])
+def test_what_browsers_escape_reaches_its_route(segments: list[str]) -> None:
+    """Text that cannot be mistaken for structure costs no request its route, control characters included."""
+    path = b"/app/" + quote_from_bytes("/".join(segments).encode(), safe="/!$&'()*+,:=@[]{}|^`").encode()
+    if "\0" in "".join(segments):
         with pytest.raises(PathFault):
             resolve(path)
         return
     readings = resolve(path)
-    routes = RouteTable([(RouteKey(None, path.decode()), "here"), (RouteKey(None, "/"), "root")]).for_host(
-        b"gw"
-    )
+    routes = RouteTable([(RouteKey(None, "/app"), "here"), (RouteKey(None, "/"), "root")]).for_host(b"gw")
     assert {routes.select(reading, b"GET") for reading in readings} == {"here"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/" + b"%2f" * 3000,
+        b"//u;a%253b%2f%5c%3f%0a%c0%af%25ef%25bc%258f%250a/x" + b"/b;c%2f%5c%253b%0a%3f" * 150,
+    ],
+)
+def test_the_work_that_a_path_may_cause_is_bounded(path: bytes) -> None:
+    with pytest.raises(PathFault) as caught:
+        resolve(path)
+    assert caught.value.cause is Cause.PATH_TOO_AMBIGUOUS
+    assert resolve(b"/" + b"a" * 2 * MAX_ODD_PATH) == (b"/" + b"a" * 2 * MAX_ODD_PATH,)
+
+
+@pytest.mark.parametrize(
+    ("target", "segments", "prefix", "expected"),
+    [
+        (b"/api/users?q=%zz", 1, b"/", b"/users?q=%zz"),
+        (b"/api/users", 1, b"/v1/", b"/v1/users"),
+        (b"/%61pi/a%20b/", 1, b"/", b"/a%20b/"),
+        (b"/a/b", 2, b"/", b"/"),
+        (b"/a/b?", 2, b"/", b"/?"),
+        (b"/a", 1, b"/v1/", b"/v1/"),
+        (b"/api//users", 1, b"/", b"/users"),
+        (b"/api///host/x", 1, b"/", b"/host/x"),
+        (b"/api//users", 1, b"/v1/", b"/v1/users"),
+        (b"/api/a//b", 1, b"/", b"/a//b"),
+    ],
+)
+def test_a_prefix_is_replaced_and_the_rest_stays(
+    target: bytes, segments: int, prefix: bytes, expected: bytes
+) -> None:
+    assert replace_prefix(target, segments, prefix) == expected
+
+
+@pytest.mark.parametrize(
+    "rest", [b"%2fx/admin", b"/%2fx", b"%5cx/admin", b";/x/admin", b"%252fx", b"%c0%afx"]
+)
+def test_what_is_left_of_a_path_never_begins_with_an_authority(rest: bytes) -> None:
+    with pytest.raises(PathFault):
+        replace_prefix(b"/api/" + rest, 1)
 
 
 @given(odd_paths)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cors_gateway.http1 import request_fields
+from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.request import (
     CHUNKED,
@@ -18,6 +19,7 @@ from cors_gateway.http1.request import (
     check_version,
     is_websocket,
 )
+from cors_gateway.http1.request_fields import Underscores
 
 HANDSHAKE = (
     b"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -147,7 +149,7 @@ def test_what_could_be_read_in_two_ways_is_refused(block: bytes, status: int) ->
 @pytest.mark.parametrize(
     ("block", "limits"),
     [
-        (b"X-A: " + b"a" * 9000, {}),
+        (b"X-A: " + b"a" * 32764, {}),
         (b"\r\n".join([b"X-A: 1"] * 101), {}),
         (b"\r\n".join([b"X-A: " + b"a" * 1000] * 40), {}),
         (b"X-A: 1\r\nX-B: 2\r\nX-C: 3", {"max_fields": 2}),
@@ -156,6 +158,11 @@ def test_what_could_be_read_in_two_ways_is_refused(block: bytes, status: int) ->
 )
 def test_large_heads_are_refused_with_431(block: bytes, limits: dict[str, int]) -> None:
     assert refused(block, **limits) == 431
+
+
+def test_one_line_may_be_as_long_as_the_section() -> None:
+    block = b"X-A: " + b"a" * 32763
+    assert section(block).lines == [block]
 
 
 def test_without_limits_a_large_head_is_read() -> None:
@@ -257,7 +264,13 @@ VALUES = {b"content-length": b"1", b"transfer-encoding": b"chunked", b"expect": 
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, kind in request_fields._KINDS.items() if kind > request_fields.DROP]
+    "name",
+    [
+        name
+        for name, kind in request_fields._KINDS.items()
+        # What Authorization means depends on its scheme; there is a test of its own.
+        if kind > request_fields.DROP and kind != request_fields.AUTHORIZATION
+    ],
 )
 def test_only_fields_that_the_short_way_minds_leave_a_request_plain(name: bytes) -> None:
     """Whoever gives another field a meaning gets the long way, until the short one is taught about it."""
@@ -265,3 +278,151 @@ def test_only_fields_that_the_short_way_minds_leave_a_request_plain(name: bytes)
     kind = request_fields._KINDS[name]
     names = {word for word, number in vars(request_fields).items() if word.isupper() and number == kind}
     assert read(block if name == b"host" else b"Host: x\r\n" + block).is_plain is bool(names & PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("block", "cause", "field", "line"),
+    [
+        (b"Host: x\r\nX-A : 1", Cause.BLANK_IN_NAME, b"", 3),
+        (b"Host: x\r\nX-A: 1\r\n folded", Cause.FOLDED_LINE, b"", 4),
+        (b"Host: x\r\nX-A: a\nb", Cause.BARE_LF, b"x-a", 3),
+        (b"Host: x\r\nX-A: a\rb", Cause.BARE_CR, b"x-a", 3),
+        (b"Host: x\r\nX-A: a\0b", Cause.CONTROL_BYTE, b"x-a", 3),
+        (b"Host: x\r\nX\nA: b", Cause.BARE_LF, b"", 3),
+        (b"Host: x\r\nno colon", Cause.NO_COLON, b"", 3),
+        (b"Host: x\r\n: no name", Cause.EMPTY_NAME, b"", 3),
+        (b"Host: x\r\nX(A): b", Cause.NAME, b"", 3),
+        (b"Host: x\r\nHost: y", Cause.HOST_REPEATED, b"", 0),
+        (b"Host: a b", Cause.HOST, b"", 2),
+        (b"Host: x\r\nX_Forwarded_For: 1", Cause.IMITATED_NAME, b"x_forwarded_for", 3),
+        (b"Content-Length: 1\r\nTransfer-Encoding: chunked", Cause.TWO_FRAMINGS, b"", 0),
+        (b"Connection: Origin", Cause.PROTECTED_NOMINATED, b"origin", 2),
+    ],
+)
+def test_a_fault_says_what_it_is_and_where(block: bytes, cause: Cause, field: bytes, line: int) -> None:
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    before = reader.read(b"Host: x\r\nX-A: 1")
+    for previous in (None, before):
+        with pytest.raises(ProtocolFault) as caught:
+            reader.read(block, previous)
+        fault = caught.value
+        assert (fault.cause, fault.field, fault.line) == (cause, field, line)
+
+
+def test_where_a_fault_is_can_be_told_in_words() -> None:
+    with pytest.raises(ProtocolFault) as caught:
+        section(b"Host: x\r\nX_Real_IP: 1")
+    assert caught.value.where == "field x_real_ip, line 3"
+    with pytest.raises(ProtocolFault) as caught:
+        section(b"a: b\r\nc: d", max_fields=1)
+    assert caught.value.where == "limit 1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("X_Forwarded_For", "X.Forwarded.For", "X-Forwarded_For", "x_forwarded.host", "Content.Length"),
+        *(
+            "Sec.Fetch.Site",
+            "Sec_Fetch.Site",
+            "Transfer_Encoding",
+            "Access.Control_Request-Method",
+            "X.Real.IP",
+        ),
+        *("X_Forwarded_Ssl", "X.Cluster.Client_IP", "X~Forwarded~For", "Content!Length", "X.Original.Url"),
+        *(
+            "Content_Type",
+            "X_Request.Id",
+            "Proxy_Connection",
+            "True.Client.IP",
+            "X-Forwarded-Client_Cert",
+            "X-Forwarded-F.or",
+        ),
+    ],
+)
+@pytest.mark.parametrize("underscores", Underscores)
+def test_no_option_lets_the_imitation_of_a_protected_name_pass(name: str, underscores: Underscores) -> None:
+    reader = RequestReader(
+        max_bytes=0, max_fields=0, underscores=underscores, listed=frozenset({name.lower().encode()})
+    )
+    with pytest.raises(ProtocolFault) as caught:
+        reader.read(f"Host: x\r\n{name}: 1".encode())
+    assert (caught.value.cause, caught.value.field) == (Cause.IMITATED_NAME, name.lower().encode())
+
+
+@pytest.mark.parametrize(
+    ("underscores", "kept", "dropped"),
+    [
+        (Underscores.DROP, [b"X_Listed: 2", b"X.Y: 3"], (b"x_y", b"x_z.w")),
+        (Underscores.PASS, [b"X_Y: 1", b"X_Listed: 2", b"X.Y: 3", b"x_z.w: 4"], ()),
+    ],
+)
+def test_names_with_underscores_go_on_as_the_option_says_or_if_listed(
+    underscores: Underscores, kept: list[bytes], dropped: tuple[bytes, ...]
+) -> None:
+    reader = RequestReader(
+        max_bytes=0, max_fields=0, underscores=underscores, listed=frozenset({b"x_listed"})
+    )
+    for _ in range(3):
+        read = reader.read(b"Host: x\r\nX_Y: 1\r\nX_Listed: 2\r\nX.Y: 3\r\nx_z.w: 4")
+        assert kept_lines(read) == kept
+        assert (read.head.dropped, read.head.is_plain) == (dropped, not dropped)
+
+
+def test_underscores_can_be_refused() -> None:
+    reader = RequestReader(
+        max_bytes=0, max_fields=0, underscores=Underscores.REJECT, listed=frozenset({b"x_listed"})
+    )
+    assert kept_lines(reader.read(b"Host: x\r\nX_Listed: 2")) == [b"X_Listed: 2"]
+    with pytest.raises(ProtocolFault) as caught:
+        reader.read(b"Host: x\r\nX_Y: 2")
+    assert (caught.value.status, caught.value.cause, caught.value.where) == (
+        *(400, Cause.UNDERSCORE),
+        "field x_y, line 3",
+    )
+
+
+def test_proxy_never_goes_on() -> None:
+    assert kept_lines(section(b"Host: x\r\nPROXY: http://evil.test\r\nProxy-Foo: 1")) == [b"Proxy-Foo: 1"]
+
+
+def test_connection_options_are_bounded_over_all_lines() -> None:
+    lines = [b"Host: x", *(b"Connection: a%d, b%d" % (n, n) for n in range(17))]
+    assert len(read(b"\r\n".join(lines[:-1])).connection) == 32
+    with pytest.raises(ProtocolFault) as caught:
+        read(b"\r\n".join(lines))
+    assert caught.value.cause is Cause.TOO_MANY_OPTIONS
+
+
+@pytest.mark.parametrize(
+    ("value", "scheme"),
+    [
+        (b"NTLM TlRMTVNTUAABAAAA", b"ntlm"),
+        (b"negotiate YII=", b"negotiate"),
+        (b"Kerberos x", b"kerberos"),
+        (b"NTLM", b"ntlm"),
+        (b"NTLM\tx", b"ntlm"),
+        (b"Bearer NTLM", b""),
+        (b"NTLMv9 x", b""),
+        (b"Basic bnRsbQ==", b""),
+        (b"", b""),
+    ],
+)
+def test_a_login_of_the_connection_is_noticed_whatever_came_before(value: bytes, scheme: bytes) -> None:
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    block = b"Host: x\r\nAuthorization: " + value
+    for former in (b"Bearer a", b"NTLM a", b"Negotiate b", b"token", b"Basic Zm9v", value):
+        for _ in range(3):
+            read = reader.read(block, reader.read(b"Host: x\r\nAuthorization: " + former))
+            assert read.head.connection_logins == ((scheme,) if scheme else ())
+            assert read.head.is_plain is not bool(scheme)
+            assert kept_lines(read) == [b"Authorization: " + value]
+
+
+def test_credentials_of_the_same_scheme_are_carried() -> None:
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    first = reader.read(b"Host: x\r\nAuthorization: Bearer a")
+    second = reader.read(b"Host: x\r\nAuthorization: Bearer b", first)
+    assert second.head is first.head
+    assert second.layout is first.layout
+    assert kept_lines(second) == [b"Authorization: Bearer b"]

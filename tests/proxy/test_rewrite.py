@@ -20,11 +20,11 @@ DATES = (b"Date: one\r\n", b"Date: two\r\n")
 FIELDS = (
     *("ETag: 1", "ETag: 2", "Date: now", "Vary: Accept", "Vary: *", "Content-Length: 3", "Content-Length: 4"),
     *("Access-Control-Allow-Origin: *", "Access-Control-Expose-Headers: X-B", "Timing-Allow-Origin: *"),
-    *("Connection: ETag", "Connection: close", "Transfer-Encoding: chunked"),
+    *("Connection: ETag", "Connection: close", "Transfer-Encoding: chunked", "Upgrade: HTTP/3.0"),
 )
 heads = st.builds(
     lambda status, fields: "\r\n".join([f"HTTP/1.1 {status} OK", *fields]).encode(),
-    st.sampled_from((200, 200, 200, 204, 304)),
+    st.sampled_from((200, 200, 200, 204, 304, 426)),
     st.lists(st.sampled_from(FIELDS), max_size=4, unique_by=lambda line: line.partition(":")[0]).filter(
         lambda fields: not {"Content-Length", "Transfer-Encoding"} <= {f.partition(":")[0] for f in fields}
     ),
@@ -101,3 +101,15 @@ def test_a_head_for_a_listed_origin() -> None:
         "",
     ]
     assert stripped == 1
+
+
+@pytest.mark.parametrize(("status", "kept"), [(426, True), (200, False), (404, False)])
+def test_only_a_426_says_what_to_upgrade_to(status: int, kept: bool) -> None:
+    rewriter = ResponseRewriter()
+    head = (
+        b"HTTP/1.1 %d X\r\nConnection: upgrade\r\nUpgrade: HTTP/3.0, websocket\r\nContent-Length: 0" % status
+    )
+    said, _ = rewritten(rewriter, (head, UNTOUCHED, IS_HTTP11, DATES[0]))
+    lines = said.split(b"\r\n")
+    assert (b"Upgrade: HTTP/3.0, websocket" in lines) is kept
+    assert (b"Connection: upgrade" in lines) is kept

@@ -88,7 +88,7 @@ async def test_what_a_stranger_says_about_others_is_removed(serving: Starter, ba
         "x-forwarded-for": ["127.0.0.1"],
         "x-forwarded-proto": ["http"],
         "x-forwarded-host": ["gateway.test"],
-        "x-real-ip": [],
+        "x-real-ip": ["127.0.0.1"],
         "forwarded": [],
     }
 

@@ -9,7 +9,14 @@ from tests.wire.raw_backend import Answer, RawBackend, reply
 from tests.wire.raw_client import RawClient
 from tests.wire.strict_http import Fields, Request, Response
 
-ADDED_TO_REQUESTS = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via", "x-request-id"}
+ADDED_TO_REQUESTS = {
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-real-ip",
+    "via",
+    "x-request-id",
+}
 ADDED_TO_RESPONSES = {
     "access-control-allow-origin",
     "access-control-allow-credentials",
