@@ -17,6 +17,7 @@ VERBS = (
     "test",
     "doctor",
     "compare",
+    "suggest",
     "schema",
     "reload",
     "healthcheck",
