@@ -9,3 +9,5 @@ FAILED = 1
 DRAIN_TIMED_OUT = 3
 TESTS_FAILED = 4
 """Policy tests, those of `tests:`."""
+DIFFERENCE_FOUND = 5
+"""What was asked about differs from what it ought to be, or from another."""

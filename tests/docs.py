@@ -7,9 +7,9 @@ import ast
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from cors_gateway.policy import reason
 from cors_gateway.policy.reason import Reason
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "decisions.md"
@@ -111,27 +111,24 @@ ADVICE = {
 def decisions() -> str:
     """The whole document."""
     sections = [INTRODUCTION]
-    meanings = dict(_meanings())
+    meaning = dict(meanings(Reason))
     for member in Reason:
         advice = ADVICE[member]
         sections.append(
-            f"## `{member}`\n\n{meanings[member.name]}\n\n"
+            f"## `{member}`\n\n{meaning[member]}\n\n"
             f"* **console**: {advice.console}\n* **what to do**: {advice.remedy}\n"
         )
     return "\n".join(sections)
 
 
-def _meanings() -> Iterator[tuple[str, str]]:
-    """Name and docstring of each member: the string literal that follows its assignment."""
-    (enum,) = (
-        node
-        for node in ast.parse(inspect.getsource(reason)).body
-        if isinstance(node, ast.ClassDef) and node.name == Reason.__name__
-    )
-    for statement, following in zip(enum.body, enum.body[1:], strict=False):
+def meanings(enum: type[StrEnum]) -> Iterator[tuple[str, str]]:
+    """Word and docstring of each member: the string literal that follows its assignment."""
+    (definition,) = ast.parse(inspect.getsource(enum)).body
+    assert isinstance(definition, ast.ClassDef)
+    for statement, following in zip(definition.body, definition.body[1:], strict=False):
         match statement, following:
             case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(value=ast.Constant(value=str(text))):
-                yield name, text
+                yield enum[name].value, text
 
 
 if __name__ == "__main__":

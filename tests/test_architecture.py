@@ -22,6 +22,7 @@ LAYERS = [
     "snapshot",
     "config",
     "explain",
+    "probe",
     "observe",
     "proxy",
     "server",
@@ -30,7 +31,12 @@ LAYERS = [
 ]
 """Lowest first. A layer may import the layers before it, except where APART says otherwise."""
 
-APART = {"http1": {"policy"}, "observe": {"explain"}, "proxy": {"explain"}, "server": {"explain"}}
+APART = {
+    "http1": {"policy"},
+    "observe": {"explain", "probe"},
+    "proxy": {"explain", "probe"},
+    "server": {"explain", "probe"},
+}
 """Layers that must not know each other although their order would allow it."""
 
 FLOORS = {
@@ -64,6 +70,7 @@ THIRD_PARTY = {
     "snapshot": set(),
     "config": {"pydantic", "pydantic_core", "yaml", "publicsuffixlist"},
     "explain": set(),
+    "probe": {"aiohttp", "yarl"},
     "observe": {"prometheus_client", "opentelemetry"},
     "proxy": {"aiohappyeyeballs"},
     "server": {"aiohttp", "uvloop", "watchfiles"},

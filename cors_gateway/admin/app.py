@@ -36,6 +36,7 @@ def create_app(control: Control) -> web.Application:
             web.get("/config", documents.configuration),
             web.get("/metrics", documents.metrics),
             web.get("/explain", documents.explanation),
+            web.get("/refusals", documents.refusals),
             web.get("/", document.page),
             web.get("/live", document.live),
             web.get("/static/{name}", assets.asset),

@@ -1,6 +1,7 @@
 """Documents for programs, and for people with curl: the effective configuration, metrics, explanations."""
 
 import asyncio
+from dataclasses import asdict
 
 from aiohttp import web
 
@@ -39,6 +40,12 @@ async def explanation(request: web.Request) -> web.Response:
     except DescriptionFault as fault:
         return problem(400, "nothing to explain", str(fault))
     return json_answer(as_document(found, snapshot.server))
+
+
+async def refusals(request: web.Request) -> web.Response:
+    """`GET /refusals`: the origins that were refused lately, on which route and why, the last refused first."""
+    latest = await request.app[CONTROL].refusals()
+    return json_answer({"refusals": [asdict(refusal) for refusal in latest]})
 
 
 def read_question(request: web.Request) -> Question:

@@ -10,7 +10,20 @@ import click
 
 from cors_gateway import __version__
 
-VERBS = ("run", "check", "explain", "test", "schema", "reload", "healthcheck", "version", "demo")
+VERBS = (
+    "run",
+    "check",
+    "explain",
+    "test",
+    "doctor",
+    "compare",
+    "suggest",
+    "schema",
+    "reload",
+    "healthcheck",
+    "version",
+    "demo",
+)
 """In the order of `--help`. `cors_gateway.cli.<verb>` has the click command as `command`."""
 
 
@@ -34,5 +47,5 @@ def main() -> None:
 
     \b
     Exit codes: 0 fine, 1 invalid configuration or cannot start, 2 wrong usage,
-                3 drain timed out, 4 policy tests failed
+                3 drain timed out, 4 policy tests failed, 5 difference or defect found
     """

@@ -8,6 +8,7 @@ import yaml
 from cors_gateway.config.load import load
 from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.prometheus import CONTENT_TYPE
+from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.lifecycle import Phase
 from tests.admin.conftest import Client
 from tests.admin.stand_in import (
@@ -238,3 +239,13 @@ async def test_an_error_of_the_program_is_no_secret_and_no_end(process: StandIn,
 
     assert (response.status, problem["title"]) == (500, "internal server error")
     assert "Traceback" not in str(problem)
+
+
+async def test_the_refused_origins_for_programs(process: StandIn, client: Client) -> None:
+    process.remembered = [
+        RefusedOrigin("api", ORIGIN, "method_not_allowed", "preflight", 3, 1.0, "DELETE", "h", "/")
+    ]
+    async with client.get("/refusals") as response:
+        answer = await response.json()
+
+    assert [RefusedOrigin(**row) for row in answer["refusals"]] == process.remembered

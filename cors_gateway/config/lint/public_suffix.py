@@ -23,3 +23,14 @@ def is_open_to_registration(base: str) -> bool:
 def _suffixes() -> PublicSuffixList:
     # Reading the list takes longer than checking most configurations, and few need it.
     return PublicSuffixList(accept_unknown=False)
+
+
+def is_given_to_anybody(host: str) -> bool:
+    """Tell whether the host is a name that a hosting service hands out, such as one below github.io."""
+    name = host.removesuffix(".")
+    return bool(_suffixes().publicsuffix(name) != _registries().publicsuffix(name))
+
+
+@cache
+def _registries() -> PublicSuffixList:
+    return PublicSuffixList(accept_unknown=False, only_icann=True)
