@@ -43,12 +43,13 @@ class CompiledPolicy:
         "policy",
     )
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, is_one_of_several: bool = False) -> None:
+        """`is_one_of_several`: another policy may answer other origins (`several.py`), so even a star varies on Origin."""
         self.policy = policy
         self._matcher = OriginMatcher(policy.allow_origins)
         self._own_origins = frozenset(origin.encode("ascii") for origin in policy.public_origins)
-        self._grants = Grants(policy)
-        self._answers = Preflights(policy)
+        self._grants = Grants(policy, is_one_of_several=is_one_of_several)
+        self._answers = Preflights(policy, is_one_of_several=is_one_of_several)
         refused = self._grants.refused
         rejected = policy.reject_disallowed_request and not policy.report_only
         self._malformed = ActualDecision(Kind.ACTUAL, Reason.ORIGIN_MALFORMED, rejected, refused)

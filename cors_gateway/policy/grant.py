@@ -67,11 +67,11 @@ class Grants:
         "refused_socket",
     )
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, is_one_of_several: bool = False) -> None:
         self._expose = _exposed_names(policy)
         self._merge_expose = policy.merge_upstream_expose
         self._strip = _managed_fields(policy)
-        self._vary = _vary_tokens(policy)
+        self._vary = _vary_tokens(policy, is_one_of_several=is_one_of_several)
         self._vary_line = vary_line(self._vary)
         self._parts = _parts_around_origin(policy, self._expose)
         self.refused = Grant(_resource_policy_line(policy), self._vary, self._vary_line, self._strip)
@@ -138,9 +138,9 @@ def _managed_fields(policy: Policy) -> frozenset[bytes]:
     return frozenset(name for name, is_managed in names.items() if is_managed)
 
 
-def _vary_tokens(policy: Policy) -> tuple[bytes, ...]:
-    # The answer of an any-origin policy is constant, and Vary would ruin shared caches (Fetch, "CORS protocol and
+def _vary_tokens(policy: Policy, *, is_one_of_several: bool) -> tuple[bytes, ...]:
+    # The answer of an any-origin policy that is alone is constant, and Vary would ruin shared caches (Fetch, "CORS protocol and
     # HTTP caches"). A policy that rejects looks at Sec-Fetch-Site as well.
-    if policy.any_origin:
+    if policy.any_origin and not is_one_of_several:
         return ()
     return (b"Origin", b"Sec-Fetch-Site") if policy.reject_disallowed_request else (b"Origin",)

@@ -56,13 +56,13 @@ class Preflights:
         "_vary",
     )
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, *, is_one_of_several: bool = False) -> None:
         self._policy = policy
         self._methods = tuple(method.encode("ascii") for method in policy.allow_methods)
         self._headers = tuple(name.encode("ascii") for name in policy.allow_headers)
         self._before_origin, self._after_origin = origin_parts(policy)
         self._max_age = b"" if policy.max_age is None else _line(b"Max-Age", b"%d" % policy.max_age)
-        self._vary = vary_line(_vary_tokens(policy))
+        self._vary = vary_line(_vary_tokens(policy, is_one_of_several=is_one_of_several))
         self._listed_headers = frozenset(self._headers)
         self._endings = self._constant_endings()
 
@@ -170,8 +170,8 @@ def _line(name: bytes, value: bytes) -> bytes:
     return b"Access-Control-" + name + b": " + value + b"\r\n" if value else b""
 
 
-def _vary_tokens(policy: Policy) -> tuple[bytes, ...]:
-    tokens = [] if policy.any_origin else [b"Origin"]
+def _vary_tokens(policy: Policy, *, is_one_of_several: bool) -> tuple[bytes, ...]:
+    tokens = [] if policy.any_origin and not is_one_of_several else [b"Origin"]
     tokens += [b"Access-Control-Request-Method", b"Access-Control-Request-Headers"]
     if policy.allow_private_network:
         tokens.append(b"Access-Control-Request-Private-Network")

@@ -1,0 +1,71 @@
+"""Several policies that are asked one after the other: the first that lists an origin decides about it.
+
+An origin that none lists is refused by the first one, which also answers requests without an origin. Policies of one
+list know no origin twice, and only the last may allow every origin, so the order never matters to an origin that is
+listed: see the rules of the configuration.
+"""
+
+from collections.abc import Sequence
+
+from cors_gateway.policy.compiled import MAX_REMEMBERED, CompiledPolicy
+from cors_gateway.policy.grant import ActualDecision
+from cors_gateway.policy.origin import MAX_ORIGIN_LENGTH
+from cors_gateway.policy.policy import Policy
+from cors_gateway.policy.preflight import PreflightDecision
+from cors_gateway.policy.reason import Reason
+
+
+class CompiledPolicies:
+    """Asked like a `CompiledPolicy`; raises as it does, at construction only."""
+
+    __slots__ = ("_deciding", "_first", "_size", "members", "policy")
+
+    def __init__(self, policies: Sequence[Policy]) -> None:
+        """At least one policy."""
+        self.members = tuple(CompiledPolicy(policy, is_one_of_several=True) for policy in policies)
+        self._first = self.members[0]
+        self.policy = self._first.policy
+        """The one that answers for strangers; what it says about requests to the backend holds for all."""
+        self._deciding: dict[bytes, CompiledPolicy] = {}
+        self._size = MAX_REMEMBERED + sum(len(policy.allow_origins) for policy in policies)
+
+    @property
+    def remembered(self) -> int:
+        """Origins in the memo, at most `MAX_REMEMBERED` beyond as many as the policies list."""
+        return len(self._deciding)
+
+    def deciding(self, origin: Sequence[bytes]) -> CompiledPolicy:
+        """The policy that decides about a received `Origin`."""
+        if len(origin) != 1:
+            return self._first
+        value = origin[0]
+        found = self._deciding.get(value)
+        if found is None:
+            found = self._find(origin)
+            if len(value) <= MAX_ORIGIN_LENGTH:
+                if len(self._deciding) >= self._size:
+                    self._deciding.clear()
+                self._deciding[value] = found
+        return found
+
+    def actual(self, origin: Sequence[bytes], sec_fetch_site: Sequence[bytes] = ()) -> ActualDecision:
+        """Decide on a request that is not a preflight."""
+        return self.deciding(origin).actual(origin, sec_fetch_site)
+
+    def websocket(self, origin: Sequence[bytes], sec_fetch_site: Sequence[bytes] = ()) -> ActualDecision:
+        """Decide on a WebSocket handshake."""
+        return self.deciding(origin).websocket(origin, sec_fetch_site)
+
+    def preflight(
+        self,
+        origin: Sequence[bytes],
+        method: Sequence[bytes],
+        headers: Sequence[bytes],
+        private_network: Sequence[bytes],
+    ) -> PreflightDecision:
+        """Decide on a preflight."""
+        return self.deciding(origin).preflight(origin, method, headers, private_network)
+
+    def _find(self, origin: Sequence[bytes]) -> CompiledPolicy:
+        allowing = (each for each in self.members if each.actual(origin).reason is Reason.ALLOWED)
+        return next(allowing, self._first)

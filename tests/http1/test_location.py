@@ -1,0 +1,118 @@
+"""Where answers send their clients."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cors_gateway.http1.location import BackendLocations, redirect_location
+from cors_gateway.http1.prefix import PrefixMap
+
+OWN = [(b"backend", 8000), (b"plain", 80), (b"secure", 443), (b"[::1]", 9)]
+HOST = b"api.example.com"
+REPLACED = BackendLocations(OWN, PrefixMap(b"/api", b"/v1"))
+STRIPPED = BackendLocations(OWN, PrefixMap(b"/api", b"/"))
+AS_IS = BackendLocations(OWN, None)
+
+
+@pytest.mark.parametrize(
+    ("locations", "value", "expected"),
+    [
+        (AS_IS, b"/login", b"/login"),
+        (
+            AS_IS,
+            b"http://backend:8000/login?next=http://backend:8000/#x",
+            b"/login?next=http://backend:8000/#x",
+        ),
+        (AS_IS, b"HTTP://Backend:8000/login", b"/login"),
+        (AS_IS, b"//backend:8000/login", b"/login"),
+        (AS_IS, b"http://backend:8000", b"/"),
+        (AS_IS, b"http://backend:8000?x", b"/?x"),
+        (AS_IS, b"http://backend:8000//evil.example/", b"/evil.example/"),
+        (AS_IS, b"http://backend:8000/\\evil.example/", b"/evil.example/"),
+        (AS_IS, b"http://backend:8001/login", b"http://backend:8001/login"),
+        (AS_IS, b"http://backend/login", b"http://backend/login"),
+        (AS_IS, b"http://plain/x", b"/x"),
+        (AS_IS, b"http://plain:80/x", b"/x"),
+        (AS_IS, b"http://plain:/x", b"/x"),
+        (AS_IS, b"https://plain/x", b"https://plain/x"),
+        (AS_IS, b"https://secure/x", b"/x"),
+        (AS_IS, b"//secure/x", b"/x"),
+        (AS_IS, b"http://secure/x", b"http://secure/x"),
+        (AS_IS, b"http://[::1]:9/x", b"/x"),
+        (AS_IS, b"http://[::1]/x", b"http://[::1]/x"),
+        (AS_IS, b"http://user@backend:8000/x", b"http://user@backend:8000/x"),
+        (AS_IS, b"https://login.example/backend:8000/", b"https://login.example/backend:8000/"),
+        (AS_IS, b"https://api.example.com/x", b"https://api.example.com/x"),
+        (AS_IS, b"", b""),
+        (AS_IS, b"next", b"next"),
+        (AS_IS, b"mailto:a@b.example", b"mailto:a@b.example"),
+        (AS_IS, b"\xe9://\xff", b"\xe9://\xff"),
+        (REPLACED, b"/v1/users?x=/v1/#/v1/", b"/api/users?x=/v1/#/v1/"),
+        (REPLACED, b"/login", b"/login"),
+        (REPLACED, b"http://backend:8000/v1/users", b"/api/users"),
+        (REPLACED, b"http://api.example.com/v1/users", b"http://api.example.com/api/users"),
+        (REPLACED, b"https://API.example.com:443/v1/users?x", b"https://API.example.com:443/api/users?x"),
+        (REPLACED, b"https://other.example/v1/users", b"https://other.example/v1/users"),
+        (REPLACED, b"//evil.example/v1/", b"//evil.example/v1/"),
+        (REPLACED, b"../users", b"../users"),
+        (STRIPPED, b"/login", b"/api/login"),
+        (STRIPPED, b"/", b"/api/"),
+        (STRIPPED, b"/api/login", b"/api/login"),
+        (STRIPPED, b"http://backend:8000", b"/api/"),
+        (STRIPPED, b"https://api.example.com", b"https://api.example.com/api/"),
+        (STRIPPED, b"https://api.example.com/login", b"https://api.example.com/api/login"),
+    ],
+)
+def test_a_place_that_the_backend_names_becomes_one_that_the_client_knows(
+    locations: BackendLocations, value: bytes, expected: bytes
+) -> None:
+    assert locations.location(value, HOST) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"5; url=/login", b"5; url=/api/login"),
+        (b"0;URL='http://backend:8000/login'", b"0;URL='/api/login'"),
+        (b'0.5 , url = "/login" ; x', b'0.5 , url = "/api/login" ; x'),
+        (b"5; /login", b"5; /api/login"),
+        (b"5 /login", b"5 /api/login"),
+        (b"5", b"5"),
+        (b"55", b"55"),
+        (b"5; url=https://other.example/", b"5; url=https://other.example/"),
+        (b"5; url='/login", b"5; url='/api/login"),
+        (b"", b""),
+        (b"soon; url=/login", b"soon; url=/login"),
+    ],
+)
+def test_a_refresh_is_read_as_browsers_read_it(value: bytes, expected: bytes) -> None:
+    assert STRIPPED.refresh(value, HOST) == expected
+
+
+@pytest.mark.parametrize(
+    ("to", "target", "expected"),
+    [
+        (b"https://www.example.com", b"/a?b=1", b"https://www.example.com/a?b=1"),
+        (b"https://www.example.com/new", b"/a", b"https://www.example.com/new/a"),
+        (b"https://www.example.com", b"//evil.example/", b"https://www.example.com//evil.example/"),
+        (b"https://www.example.com", b"*", b"https://www.example.com/"),
+        (b"", b"/a?b", b"/a?b"),
+        (b"", b"//evil.example/", b"/evil.example/"),
+        (b"", b"/\\evil.example/", b"/evil.example/"),
+        (b"/new", b"//evil.example/", b"/new//evil.example/"),
+    ],
+)
+def test_a_redirect_adds_path_and_query(to: bytes, target: bytes, expected: bytes) -> None:
+    assert redirect_location(to, target) == expected
+
+
+@given(st.binary(max_size=40), st.sampled_from([AS_IS, REPLACED, STRIPPED]))
+def test_whatever_the_backend_says_nothing_is_added_that_could_be_another_host(
+    value: bytes, locations: BackendLocations
+) -> None:
+    changed = locations.location(value, HOST)
+
+    assert changed == value or changed.startswith((b"/", value[:4]))
+    assert changed == value or not changed.startswith((b"//", b"/\\")) or value.startswith(b"//")
+    assert set(changed) <= set(value) | set(b"/api")
+    locations.refresh(value, HOST)
