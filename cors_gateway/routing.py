@@ -1,8 +1,10 @@
-"""Which route serves a request: by host, then by path prefix, then by method. Pure look-ups, no policy decisions.
+"""Which route serves a request: by host, then by path, extension and method. Pure look-ups, no policy decisions.
 
-Hosts: an exact name, then the longest `*.` pattern, then routes for any host. Within a host the longest prefix on a
-segment boundary whose methods admit the request's; a host without such a route falls through to the next. The cost
-depends on the number of segments of the path, not on the number of routes.
+Hosts: an exact name, then the longest `*.` pattern, then routes for any host. Within a host the exact path, then the
+longest prefix on a segment boundary; of routes with one path those for the extension of the last segment come first,
+then those for the method. Where a route does not admit the request, the next shorter one is asked, and a host without
+a route that does falls through to the next. The order of entries means nothing. The cost depends on the number of
+segments of the path, not on the number of routes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,22 +19,6 @@ T = TypeVar("T")
 _ANY_HOST = b""
 
 
-class Routed(Protocol):
-    """What a route asks of a request, whatever else it says."""
-
-    @property
-    def host(self) -> str | None: ...
-
-    @property
-    def path(self) -> str: ...
-
-    @property
-    def methods(self) -> frozenset[str] | None: ...
-
-
-R = TypeVar("R", bound=Routed)
-
-
 @dataclass(frozen=True, slots=True)
 class RouteKey:
     """What a route asks of a request. `GET` among the methods implies `HEAD`; no methods means any."""
@@ -40,8 +26,24 @@ class RouteKey:
     host: str | None
     """Lower case; exact, or `*.` and the name below which any host is meant; None is any host."""
     path: str
-    """Canonical prefix; a trailing slash makes no difference."""
+    """Canonical; in a prefix a trailing slash makes no difference."""
     methods: frozenset[str] | None = None
+    is_exact: bool = False
+    """Only this path, not what is below it."""
+    extensions: frozenset[str] | None = None
+    """Lower case, compared without case: what follows a dot of the last segment and ends it. None is anything."""
+
+
+class Routed(Protocol):
+    """A route, whatever else it says."""
+
+    @property
+    def keys(self) -> tuple[RouteKey, ...]:
+        """What it asks of a request: one key for each of its hosts."""
+        ...
+
+
+R = TypeVar("R", bound=Routed)
 
 
 class HostRoutes(Generic[T]):
@@ -86,6 +88,42 @@ class HostRoutes(Generic[T]):
         return None
 
 
+class SelectiveHostRoutes(HostRoutes[T]):
+    """The same where some route is for one exact path or for extensions. Other tables do not pay for that."""
+
+    __slots__ = ("_max_dots",)
+
+    def __init__(self, roots: tuple["_Node[T]", ...]) -> None:
+        super().__init__(roots)
+        self._max_dots = max(root.max_dots for root in roots)
+
+    def select(self, path: bytes, method: bytes) -> T | None:
+        endings = self._endings(path)
+        for root in self._roots:
+            node = root.exact.get(path)
+            found = None if node is None else node.choose(method, endings)
+            if found is not None:
+                return found
+            found = root.choose(method, endings)
+            children = root.children
+            for segment in path.split(b"/", root.depth + 1)[1:]:
+                node = children.get(segment)
+                if node is None:
+                    break
+                deeper = node.choose(method, endings)
+                if deeper is not None:
+                    found = deeper
+                children = node.children
+            if found is not None:
+                return found
+        return None
+
+    def _endings(self, path: bytes) -> tuple[bytes, ...]:
+        """What follows each dot of the last segment, the longest first, as far as any route has as many dots."""
+        pieces = path[path.rfind(b"/") + 1 :].lower().rsplit(b".", self._max_dots)[1:]
+        return tuple(b".".join(pieces[at:]) for at in range(len(pieces)))
+
+
 class RouteTable(Generic[T]):
     """All routes. Of two entries for the same host, prefix and method the first counts."""
 
@@ -97,7 +135,7 @@ class RouteTable(Generic[T]):
         for key, target in (*explicit, *_implied(explicit)):
             host = _ANY_HOST if key.host is None else key.host.encode("ascii")
             roots.setdefault(host, _Node()).add(key, target)
-        chains = {host: HostRoutes(_fall_through(host, roots)) for host in roots}
+        chains = {host: _host_routes(_fall_through(host, roots)) for host in roots}
         self._any: HostRoutes[T] = chains.pop(_ANY_HOST, HostRoutes(()))
         self._exact = {host: chain for host, chain in chains.items() if not host.startswith(b"*.")}
         self._wildcards = {host[2:]: chain for host, chain in chains.items() if host.startswith(b"*.")}
@@ -105,7 +143,8 @@ class RouteTable(Generic[T]):
     @classmethod
     def of(cls, routes: Iterable[R], target: Callable[[R], T]) -> "RouteTable[T]":
         """The table of some routes, each of which leads to what `target` makes of it."""
-        return cls((RouteKey(route.host, route.path, route.methods), target(route)) for route in routes)
+        rows = ((route.keys, target(route)) for route in routes)
+        return cls((key, made) for keys, made in rows for key in keys)
 
     def for_host(self, host: bytes) -> HostRoutes[T]:
         """The routes for the value of a `Host` field, with or without port, in any case, one trailing dot or none."""
@@ -123,9 +162,9 @@ class RouteTable(Generic[T]):
 
 
 class _Node(Generic[T]):
-    """One segment of a prefix, with the routes that end there."""
+    """One segment of a prefix, or one exact path, with the routes that end there."""
 
-    __slots__ = ("any_method", "by_method", "children", "depth")
+    __slots__ = ("any_method", "by_extension", "by_method", "children", "depth", "exact", "max_dots")
 
     def __init__(self) -> None:
         self.children: dict[bytes, _Node[T]] = {}
@@ -134,14 +173,44 @@ class _Node(Generic[T]):
         self.by_method: dict[bytes, T] = {}
         """Who serves a method; `any_method` serves the others, if anybody."""
         self.any_method: T | None = None
+        self.by_extension: dict[bytes, _Node[T]] = {}
+        """Who serves paths with an extension, before those above; of these nodes only the methods are used."""
+        self.exact: dict[bytes, _Node[T]] = {}
+        """Who serves one whole path; of a root only."""
+        self.max_dots = 0
+        """Dots in front of and within the longest extension; of a root only."""
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether the routes of this root ask for more than prefix and method."""
+        return bool(self.exact) or self.max_dots > 0
 
     def add(self, key: RouteKey, target: T) -> None:
-        segments = [segment for segment in key.path.encode("ascii").split(b"/") if segment]
-        self.depth = max(self.depth, len(segments))
+        """Add a route to the tree of which this is the root."""
+        path = key.path.encode("ascii")
         node = self
-        for segment in segments:
-            node = node.children.setdefault(segment, _Node())
-        node._serve(key.methods, target)
+        if key.is_exact:
+            node = self.exact.setdefault(path, _Node())
+        else:
+            segments = [segment for segment in path.split(b"/") if segment]
+            self.depth = max(self.depth, len(segments))
+            for segment in segments:
+                node = node.children.setdefault(segment, _Node())
+        if key.extensions is None:
+            node._serve(key.methods, target)
+        for extension in key.extensions or ():
+            self.max_dots = max(self.max_dots, extension.count(".") + 1)
+            node.by_extension.setdefault(extension.encode("ascii"), _Node())._serve(key.methods, target)
+
+    def choose(self, method: bytes, endings: tuple[bytes, ...]) -> T | None:
+        """The route that ends here and admits a request; the longest extension is asked first."""
+        if self.by_extension:
+            for ending in endings:
+                node = self.by_extension.get(ending)
+                found = None if node is None else node.by_method.get(method, node.any_method)
+                if found is not None:
+                    return found
+        return self.by_method.get(method, self.any_method)
 
     def _serve(self, methods: frozenset[str] | None, target: T) -> None:
         if methods is None:
@@ -149,6 +218,11 @@ class _Node(Generic[T]):
             return
         for method in methods:
             self.by_method.setdefault(method.encode("ascii"), target)
+
+
+def _host_routes(roots: tuple[_Node[T], ...]) -> HostRoutes[T]:
+    is_selective = any(root.is_selective for root in roots)
+    return SelectiveHostRoutes(roots) if is_selective else HostRoutes(roots)
 
 
 def _implied(entries: Iterable[tuple[RouteKey, T]]) -> Iterator[tuple[RouteKey, T]]:

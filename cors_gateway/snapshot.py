@@ -9,6 +9,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
 from cors_gateway.policy.policy import Policy
+from cors_gateway.routing import RouteKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class TcpListener:
     host: str
     port: int
     tls: ServerTls | None = None
+    proxy_protocol: bool = False
+    """Each connection begins with a PROXY header, which is believed of trusted proxies only."""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -48,6 +51,7 @@ class UnixListener:
     mode: int = 0o660
     """Permission bits of the socket file."""
     tls: ServerTls | None = None
+    proxy_protocol: bool = False
 
     def __str__(self) -> str:
         return f"unix:{self.path}"
@@ -59,7 +63,16 @@ Listener = TcpListener | UnixListener
 class AccessLog(StrEnum):
     JSON = "json"
     COMBINED = "combined"
+    TEXT = "text"
     OFF = "off"
+
+
+class UnderscoreHeaders(StrEnum):
+    """What becomes of a request with a field name that has an underscore, and that the route's policy does not list."""
+
+    DROP = "drop"
+    PASS = "pass"  # noqa: S105 - no password
+    REJECT = "reject"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +110,9 @@ class Server:
     workers: int = 1
     """Processes; 0 stands for `auto`, one per CPU."""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    trusts_unix: bool = False
+    """Whether the peers of Unix sockets are among the trusted proxies."""
+    underscore_headers: UnderscoreHeaders = UnderscoreHeaders.DROP
     access_log: AccessLog = AccessLog.JSON
     limits: Limits = Limits()
     timeouts: ServerTimeouts = ServerTimeouts()
@@ -117,18 +133,24 @@ class Admin:
 class Balance(StrEnum):
     ROUND_ROBIN = "round_robin"
     LEAST_REQUESTS = "least_requests"
+    CLIENT_ADDRESS = "client_address"
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """One server of an upstream: `http://host:port`, `https://host:port` or `unix:/path`."""
+    """One server of an upstream, `http://host:port`, `https://host:port` or `unix:/path`, and its part in balancing."""
 
     host: str = ""
     port: int = 0
     tls: bool = False
     unix_path: str | None = None
+    weight: int = 1
+    """Its share of the requests, relative to the other servers."""
+    is_backup: bool = False
+    """Asked only while no other server is well."""
 
     def __str__(self) -> str:
+        """Where it is, which names it among the servers of its upstream."""
         if self.unix_path is not None:
             return f"unix:{self.unix_path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -172,6 +194,14 @@ class UpstreamTls:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamLimits:
+    """Bounds on what the backend may send."""
+
+    response_head: int = 64 * 1024
+    """Bytes of the header section of a response."""
+
+
+@dataclass(frozen=True, slots=True)
 class Upstream:
     name: str
     servers: tuple[ServerAddress, ...]
@@ -183,27 +213,121 @@ class Upstream:
     host: str = "preserve"
     """`preserve`, `upstream`, or the literal value of the `Host` field sent."""
     tls: UpstreamTls = UpstreamTls()
+    limits: UpstreamLimits = UpstreamLimits()
+    rewrites_redirects: bool = True
+    """Whether a `Location` or `Refresh` of the backend is made into one that the client can follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """The answer of a route that sends its clients elsewhere; path and query of the request are added."""
+
+    to: str
+    """Scheme and authority, maybe a path, or a path alone; without a slash at the end."""
+    status: int = 307
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The answer of a route that is closed."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetField:
+    """A header field that takes the place of those with its name."""
+
+    name: str
+    """As it goes out."""
+    value: str = field(repr=False)
+    """Goes out as UTF-8. It may be a secret."""
+    reference: str | None = field(default=None, repr=False, compare=False)
+    """How the file says it, if by `${...}`: what may be printed in place of the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldEdits:
+    """What a route changes about the header fields that pass in one direction."""
+
+    set: tuple[SetField, ...] = ()
+    remove: tuple[str, ...] = ()
+    """Lower case."""
+
+
+NO_EDITS = FieldEdits()
+
+
+@dataclass(frozen=True, slots=True)
+class CookieEdits:
+    """What a route changes about the attributes of the backend's cookies. None keeps one, an empty text removes it."""
+
+    same_site: str | None = None
+    """`Strict`, `Lax` or `None`."""
+    secure: bool | None = None
+    domain: str | None = None
+    path: str | None = None
+
+
+NO_COOKIE_EDITS = CookieEdits()
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePolicy:
+    """A policy that a route asks after its first one."""
+
+    policy: Policy
+    name: str | None = None
+    location: Location | None = field(default=None, compare=False)
+    origin_locations: tuple[Location, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row of the routing table. `upstream` names an entry of `Snapshot.upstreams`."""
+    """One row of the routing table. It forwards, unless it has an `answer` of its own."""
 
     name: str
     path: str
-    """Canonical prefix (see `http1.paths`), without a trailing slash except for `/` itself."""
+    """Canonical (see `http1.paths`): a prefix without a trailing slash except for `/` itself, or a whole path."""
     upstream: str
+    """Names an entry of `Snapshot.upstreams`; empty if there is an `answer`."""
     policy: Policy
-    host: str | None = None
-    """Lower case; exact, or `*.` and a suffix; None is any host."""
+    hosts: tuple[str, ...] = ()
+    """Lower case; exact, or `*.` and a suffix; none is any host."""
     methods: frozenset[str] | None = None
-    strip_prefix: bool = False
+    is_exact: bool = False
+    """Only `path` itself, not what is below it."""
+    extensions: frozenset[str] | None = None
+    """Lower case, without the first dot: how the last segment of the path ends; None is anyhow."""
+    replace_prefix: str | None = None
+    """What stands in place of `path` in the request that goes on; None leaves the path as it is."""
+    answer: Redirect | Refusal | None = None
+    request_headers: FieldEdits = NO_EDITS
+    response_headers: FieldEdits = NO_EDITS
+    cookies: CookieEdits = NO_COOKIE_EDITS
+    request_body: int | None = None
+    """Bytes, 0 without limit; None is the limit of the server."""
     policy_name: str | None = None
     """The name in `policies`; None for an inline policy, `disabled` and `passthrough`."""
+    further_policies: tuple[RoutePolicy, ...] = ()
+    """Asked in this order for an origin that `policy` does not list; one that none lists is refused by `policy`."""
     location: Location | None = field(default=None, compare=False)
     policy_location: Location | None = field(default=None, compare=False)
     origin_locations: tuple[Location, ...] = field(default=(), compare=False)
     """Where each entry of `policy.allow_origins` is written (for `explain`); the `*` entry alone if `any_origin`."""
+
+    @property
+    def keys(self) -> tuple[RouteKey, ...]:
+        """The rows that the routing table has for this route: one for each host."""
+        return tuple(
+            RouteKey(host, self.path, self.methods, self.is_exact, self.extensions)
+            for host in self.hosts or (None,)
+        )
+
+    @property
+    def strip_prefix(self) -> bool:
+        """Whether the path goes on without its prefix."""
+        return self.replace_prefix == "/"
 
 
 @dataclass(frozen=True, slots=True)

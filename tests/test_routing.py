@@ -1,11 +1,13 @@
 """Which route serves a request."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.routing import RouteKey, RouteTable
+from cors_gateway.routing import HostRoutes, RouteKey, RouteTable, SelectiveHostRoutes
 
 GET, POST = frozenset({"GET"}), frozenset({"POST", "PUT"})
 
@@ -74,6 +76,121 @@ def test_head_goes_where_it_is_listed_before_where_get_is() -> None:
         routes = table(*keys).for_host(b"gw")
         assert [routes.select(b"/x", method) for method in (b"HEAD", b"GET", b"POST")] == [head, get, rest]
     assert table(get, rest).for_host(b"gw").select(b"/x", b"HEAD") == get
+
+
+FONTS = frozenset({"woff2", "min.js"})
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "expected"),
+    [
+        (b"/api", b"GET", "exact"),
+        (b"/api", b"HEAD", "exact"),
+        (b"/api", b"POST", "prefix"),
+        (b"/api/", b"GET", "prefix"),
+        (b"/api/x", b"GET", "prefix"),
+        (b"/api/x.woff2", b"GET", "fonts"),
+        (b"/api/x.WOFF2", b"GET", "fonts"),
+        (b"/api/.woff2", b"GET", "fonts"),
+        (b"/api/a.b.min.js", b"GET", "fonts"),
+        (b"/api/min.js", b"GET", "prefix"),
+        (b"/api/a.js", b"GET", "prefix"),
+        (b"/api/xwoff2", b"GET", "prefix"),
+        (b"/api/x.woff2/", b"GET", "prefix"),
+        (b"/api/x.woff2/y", b"GET", "prefix"),
+        (b"/api/x.woff2", b"POST", "posted fonts"),
+        (b"/api/x.woff2", b"PUT", "put"),
+        (b"/api/x.css", b"PUT", "put"),
+        (b"/x.woff2", b"GET", "root"),
+        (b"/", b"GET", "root"),
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_exact_path_comes_before_prefixes_and_a_filter_before_the_rest(
+    path: bytes, method: bytes, expected: str, order: int
+) -> None:
+    entries = [
+        (RouteKey(None, "/"), "root"),
+        (RouteKey(None, "/api"), "prefix"),
+        (RouteKey(None, "/api", frozenset({"PUT"})), "put"),
+        (RouteKey(None, "/api", GET, is_exact=True), "exact"),
+        (RouteKey(None, "/api", GET, extensions=FONTS), "fonts"),
+        (RouteKey(None, "/api", frozenset({"POST"}), extensions=FONTS), "posted fonts"),
+    ]
+    routes = RouteTable(entries[::order])
+
+    assert routes.for_host(b"gw").select(path, method) == expected
+
+
+def test_where_an_extension_is_not_admitted_the_next_host_is_asked() -> None:
+    routes = RouteTable(
+        [
+            (RouteKey("a.example", "/", extensions=FONTS), "fonts"),
+            (RouteKey(None, "/x", is_exact=True), "exact"),
+        ]
+    )
+    selected = [routes.for_host(b"a.example").select(path, b"GET") for path in (b"/x.woff2", b"/x", b"/y")]
+
+    assert selected == ["fonts", "exact", None]
+
+
+def test_only_tables_with_such_routes_pay_for_them() -> None:
+    plain = RouteTable([(V1_GET, 1), (RouteKey("a.example", "/"), 2)])
+    mixed = RouteTable([(RouteKey("a.example", "/", is_exact=True), 1), (RouteKey("b.example", "/"), 2)])
+
+    assert type(plain.for_host(b"a.example")) is HostRoutes
+    assert type(mixed.for_host(b"a.example")) is SelectiveHostRoutes
+    assert type(mixed.for_host(b"b.example")) is HostRoutes
+
+
+segments = st.sampled_from(["a", "b", "x.js", "x.min.js", "y.css", ""])
+filters = st.none() | st.frozensets(st.sampled_from(["js", "min.js", "css"]), min_size=1)
+some_methods = st.none() | st.frozensets(st.sampled_from(["GET", "HEAD", "PUT"]), min_size=1)
+some_keys = st.builds(
+    RouteKey,
+    st.sampled_from([None, "h", "*.h"]),
+    st.lists(segments, max_size=3).map(lambda parts: "/" + "/".join(parts)),
+    some_methods,
+    st.booleans(),
+    filters,
+).map(lambda key: replace(key, extensions=None) if key.is_exact else key)
+
+
+@given(
+    st.lists(some_keys, max_size=8),
+    st.sampled_from(["h", "a.h", "other"]),
+    st.lists(segments, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts)),
+    st.sampled_from(["GET", "HEAD", "PUT", "POST"]),
+)
+def test_the_table_finds_what_a_search_through_all_routes_finds(
+    keys: list[RouteKey], host: str, path: str, method: str
+) -> None:
+    """The best of all that admit a request, by the order of the documentation."""
+    found = RouteTable((key, key) for key in keys).for_host(host.encode())
+    admitting = [(rank, key) for key in keys if (rank := _rank(key, host, path, method)) is not None]
+    best = max(admitting, key=lambda each: each[0], default=None)
+    selected = found.select(path.encode(), method.encode())
+
+    if best is None:
+        assert selected is None
+    else:
+        assert selected is not None
+        assert _rank(selected, host, path, method) == best[0]
+
+
+def _rank(key: RouteKey, host: str, path: str, method: str) -> tuple[object, ...] | None:
+    """How well a route fits; None if it does not."""
+    wanted = tuple(filter(None, key.path.split("/")))
+    is_host = key.host in (None, host) or (key.host or "").removeprefix("*") == host[1:]
+    is_path = path == key.path if key.is_exact else tuple(path.split("/")[1:][: len(wanted)]) == wanted
+    last = path.rpartition("/")[2]
+    endings = [len(each) for each in key.extensions or () if last.endswith(f".{each}")]
+    implied = method == "HEAD" and "GET" in (key.methods or ())
+    is_method = key.methods is None or method in key.methods or implied
+    if not (is_host and is_path and is_method and (endings or key.extensions is None)):
+        return None
+    specificity = 0 if key.host is None else 1 if key.host.startswith("*") else 2
+    return specificity, key.is_exact, len(wanted), max(endings, default=0), key.methods is not None
 
 
 def test_of_two_routes_for_the_same_thing_the_first_counts() -> None:

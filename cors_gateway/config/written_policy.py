@@ -38,7 +38,7 @@ class WrittenPolicy:
 
     allow_origins: tuple[str | RegexEntry, ...] | None = _key(
         None,
-        'Who may read: https://app.example.com, https://*.example.com (one or more labels), http://localhost:* (any port), {regex: ...}, or "*" alone for everybody.',
+        'Who may read: https://app.example.com, https://*.example.com (one or more labels), http://localhost:* (any port), {regex: ...}, {list: ...}, {split: ...}, or "*" alone for everybody.',
     )
     allow_methods: tuple[str, ...] | None = _key(
         None, 'Default GET, HEAD, POST, which always pass. "*" is any method.'

@@ -22,7 +22,7 @@ from cors_gateway.http1.paths import resolve
 from cors_gateway.policy.fetch import is_forbidden_method
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.reason import Reason
-from cors_gateway.routing import RouteKey, RouteTable
+from cors_gateway.routing import RouteTable
 from cors_gateway.snapshot import Route
 
 _DEFAULT_METHODS = Policy().allow_methods
@@ -89,7 +89,7 @@ def _serve(request: Request, routes: Sequence[Route]) -> Remedy:
     """Find out why no route serves the request."""
     path = request.target.path.partition("?")[0]
     reading, host = resolve(path.encode())[0], request.target.host.encode()
-    by_any_method = RouteTable((RouteKey(route.host, route.path), route) for route in routes)
+    by_any_method = RouteTable((replace(key, methods=None), route) for route in routes for key in route.keys)
     route = by_any_method.for_host(host).select(reading, b"GET")
     if route is not None:
         row = RouteInput(path=route.path, methods=(request.method,), upstream=route.upstream, cors=None)
@@ -101,7 +101,7 @@ def _serve(request: Request, routes: Sequence[Route]) -> Remedy:
         if rest is None:
             return Remedy(changes=(change,))
         return rest if rest.blocked else replace(rest, changes=(change, *rest.changes))
-    by_any_host = RouteTable((RouteKey(None, route.path, route.methods), route) for route in routes)
+    by_any_host = RouteTable((replace(key, host=None), route) for route in routes for key in route.keys)
     elsewhere = by_any_host.for_host(b"").select(reading, request.method.encode())
     instead = (
         "" if elsewhere is None else remedy_sentences.served_elsewhere(elsewhere, is_host_known=bool(host))

@@ -92,7 +92,8 @@ def opened(route: Route, policy: str) -> str:
 def served_elsewhere(route: Route, *, is_host_known: bool) -> str:
     """A route that would serve the path of another host."""
     hint = "" if is_host_known else "; give the whole URL"
-    return f"route {route.name}{place(route.location)} serves this path, for the host {route.host} only{hint}"
+    hosts = f"the host{'' if len(route.hosts) == 1 else 's'} {enumerated(route.hosts)}"
+    return f"route {route.name}{place(route.location)} serves this path, for {hosts} only{hint}"
 
 
 def consequences(route: Route, routes: Sequence[Route]) -> tuple[str, ...]:

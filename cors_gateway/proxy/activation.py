@@ -48,6 +48,8 @@ def prepare(
         policy = compiled.get(id(route.policy))
         if policy is None:
             policy = compiled[id(route.policy)] = _compile(route)
+        if route.answer is not None:
+            raise ActivationError(f"route {route.name}: redirect and refuse are not served yet")
         active = ActiveRoute(route, policy, pools[route.upstream], metrics.route(route.name))
         by_name[route.name] = active
         return active

@@ -4,17 +4,16 @@ Pure: two snapshots in, values out. Policies are compared in `policy/difference.
 `change_sentences.py`; here are the routes and everything around them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import zip_longest
 
 from cors_gateway.config.lint.regex.containment import contains
 from cors_gateway.policy.difference import NO_DIFFERENCE, PolicyDifference, difference
 from cors_gateway.policy.policy import DISABLED, Policy
 from cors_gateway.server.change_sentences import access_phrases, memory_sentence, other_phrases
+from cors_gateway.server.route_changes import route_phrases
 from cors_gateway.snapshot import Route, Snapshot
-
-_OTHERWISE_TOLD = frozenset({"name", "methods", "policy", "policy_name"})
-"""Fields of a route that have words of their own, or that mean nothing by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def compare(old: Snapshot, new: Snapshot) -> Changes:
     for name in dict.fromkeys([*before, *after]):
         one, other = before.get(name), after.get(name)
         settings = tuple(_route_settings(one, other))
-        found = differences.between(_policy(one), _policy(other))
+        found = _joined([differences.between(*pair) for pair in _pairs(_policies(one), _policies(other))])
         if settings or not found.is_empty:
             changes.append(RouteChange(name, found, settings))
     return Changes(tuple(changes), tuple(_settings(old, new)))
@@ -105,9 +104,35 @@ class _Differences:
         return self._found[pair]
 
 
-def _policy(route: Route | None) -> Policy:
-    """What is not served is closed."""
-    return DISABLED if route is None else route.policy
+def _policies(route: Route | None) -> dict[str, Policy]:
+    """By name, in order. What is not served is closed."""
+    if route is None:
+        return {"": DISABLED}
+    further = {each.name or "": each.policy for each in route.further_policies}
+    return {route.policy_name or "": route.policy, **further}
+
+
+def _pairs(old: dict[str, Policy], new: dict[str, Policy]) -> Iterator[tuple[Policy, Policy]]:
+    """The policies to compare: those with one name, then the others as they come; one that is alone was or is closed."""
+    names = [name for name in old if name in new] if len(old) + len(new) > 2 else []
+    yield from ((old[name], new[name]) for name in names)
+    rest = ([policy for name, policy in each.items() if name not in names] for each in (old, new))
+    yield from zip_longest(*rest, fillvalue=DISABLED)
+
+
+def _joined(differences: Sequence[PolicyDifference]) -> PolicyDifference:
+    """What several policies of one route gained and lost together."""
+    if len(differences) == 1:
+        return differences[0]
+    memories: dict[str, int] = {}
+    for browser, seconds in (memory for each in differences for memory in each.remembered):
+        memories[browser] = max(seconds, memories.get(browser, 0))
+    return PolicyDifference(
+        wider=tuple(statement for each in differences for statement in each.wider),
+        narrower=tuple(statement for each in differences for statement in each.narrower),
+        changed=tuple(statement for each in differences for statement in each.changed),
+        remembered=tuple(memories.items()),
+    )
 
 
 def _route_settings(old: Route | None, new: Route | None) -> Iterator[str]:
@@ -115,16 +140,7 @@ def _route_settings(old: Route | None, new: Route | None) -> Iterator[str]:
     if old is None or new is None:
         yield "removed" if new is None else "added"
         return
-    for field in fields(Route):
-        before, after = getattr(old, field.name), getattr(new, field.name)
-        if field.compare and field.name not in _OTHERWISE_TOLD and before != after:
-            yield f"{field.name} was {before}, is {after}"
-    if old.methods != new.methods:
-        yield f"methods were {_method_list(old)}, are {_method_list(new)}"
-
-
-def _method_list(route: Route) -> str:
-    return "any" if route.methods is None else " ".join(sorted(route.methods))
+    yield from route_phrases(old, new)
 
 
 def _settings(old: Snapshot, new: Snapshot) -> Iterable[str]:

@@ -92,7 +92,7 @@ def test_names_are_listed(names: list[str], text: str) -> None:
     [
         (Route("r", "/", "u", APP), "/…"),
         (Route("r", "/api", "u", APP), "/api/…"),
-        (Route("r", "/api", "u", APP, host="*.a.example"), "*.a.example/api/…"),
+        (Route("r", "/api", "u", APP, hosts=("*.a.example",)), "*.a.example/api/…"),
         (Route("r", "/api", "u", APP, methods=frozenset({"PUT", "GET"})), "GET, PUT /api/…"),
     ],
 )

@@ -121,7 +121,27 @@ routes = st.fixed_dictionaries(
         "cors": st.sampled_from(["disabled", "passthrough", "on", "null"]) | policies,
     },
     optional={
-        "host": st.sampled_from(["A.example", "*.b.example", "[::1]", "10.0.0.1"]),
+        "hosts": st.lists(
+            st.sampled_from(["A.example", "*.b.example", "[::1]", "10.0.0.1"]),
+            min_size=1,
+            max_size=2,
+            unique=True,
+        ),
+        "match": st.sampled_from(["prefix", "exact"]),
+        "request_headers": st.fixed_dictionaries(
+            {}, optional={"set": st.just({"X-A": "on", "X-B": "é $x"}), "remove": st.just(["cookie"])}
+        ),
+        "response_headers": st.just({"remove": ["Server"]}),
+        "cookies": st.fixed_dictionaries(
+            {},
+            optional={
+                "same_site": st.sampled_from(["keep", "lax", "strict"]),
+                "secure": st.booleans(),
+                "domain": st.sampled_from(["keep", "remove", "a.example"]),
+                "path": st.sampled_from(["keep", "remove", "/x y"]),
+            },
+        ),
+        "limits": st.sampled_from([{}, {"request_body": 0}, {"request_body": "5KiB"}]),
         "methods": st.lists(st.sampled_from(["GET", "PUT", "X-OWN"]), min_size=1, max_size=3, unique=True),
         "strip_prefix": st.booleans(),
     },

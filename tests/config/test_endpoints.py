@@ -86,8 +86,8 @@ def test_a_server(text: str, server: ServerAddress) -> None:
         ("backend", 'write "http://backend"'),
         ("ftp://backend", "write http://host:port, https://host:port or unix:/path"),
         ("HTTP://backend", "write http://host:port, https://host:port or unix:/path"),
-        ("http://backend/", 'write "http://backend"; use strip_prefix to change paths'),
-        ("http://backend:80/app?x", 'write "http://backend:80"; use strip_prefix to change paths'),
+        ("http://backend/", 'write "http://backend"; use replace_prefix to change paths'),
+        ("http://backend:80/app?x", 'write "http://backend:80"; use replace_prefix to change paths'),
         ("http://user:pw@backend", "credentials do not belong in this URL"),
         ("http://user@backend", "credentials do not belong in this URL"),
         ("http://:80", "write a name, an IPv4 address or an IPv6 address in brackets"),
@@ -134,10 +134,10 @@ def test_a_trusted_network(text: str, networks: tuple[object, ...]) -> None:
     ("text", "hint"),
     [
         ("10.0.0.1/8", 'write "10.0.0.0/8"'),
-        ("10.0.0.0/33", "write 10.0.0.0/8, one address, loopback or private"),
-        ("proxy.example.com", "write 10.0.0.0/8, one address, loopback or private"),
-        ("Private", "write 10.0.0.0/8, one address, loopback or private"),
-        ("*", "write 10.0.0.0/8, one address, loopback or private"),
+        ("10.0.0.0/33", "write 10.0.0.0/8, one address, loopback, private or unix"),
+        ("proxy.example.com", "write 10.0.0.0/8, one address, loopback, private or unix"),
+        ("Private", "write 10.0.0.0/8, one address, loopback, private or unix"),
+        ("*", "write 10.0.0.0/8, one address, loopback, private or unix"),
     ],
 )
 def test_no_trusted_network(text: str, hint: str) -> None:

@@ -86,7 +86,7 @@ def test_null_is_offered_only_where_it_can_be_written() -> None:
 
 def test_required_keys_are_required() -> None:
     assert SCHEMA["required"] == ["version", "routes"]
-    assert set(SCHEMA["$defs"]["RouteSection"]["required"]) == {"name", "path", "upstream", "cors"}
+    assert set(SCHEMA["$defs"]["RouteSection"]["required"]) == {"name", "path", "cors"}
 
 
 def test_every_reference_inside_leads_somewhere() -> None:

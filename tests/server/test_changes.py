@@ -184,12 +184,12 @@ def test_routes_that_come_and_go() -> None:
 def test_a_route_that_moves() -> None:
     old, new = (
         _route(DISABLED),
-        _route(DISABLED, path="/x", methods=frozenset({"PUT", "GET"}), strip_prefix=True),
+        _route(DISABLED, path="/x", methods=frozenset({"PUT", "GET"}), replace_prefix="/"),
     )
 
     assert compare(_snapshot(old), _snapshot(new)).lines == (
         "route r: path was /, is /x",
-        "route r: strip_prefix was False, is True",
+        "route r: replace_prefix was none, is /",
         "route r: methods were any, are GET PUT",
     )
 

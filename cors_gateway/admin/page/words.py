@@ -60,9 +60,13 @@ def policy_words(policy: Policy) -> Iterator[str]:
 
 
 def match_words(route: Route) -> str:
-    """Which requests a route serves: `GET, POST api.example.com/v1/…`."""
+    """Which requests a route serves: `GET, POST api.example.com/v1/…`, `/fonts/….woff2`."""
     methods = "" if route.methods is None else ", ".join(sorted(route.methods)) + " "
-    return f"{methods}{route.host or ''}{route.path.rstrip('/')}/…"
+    path = route.path if route.is_exact else f"{route.path.rstrip('/')}/…"
+    endings = (
+        "" if route.extensions is None else "|".join(f".{ending}" for ending in sorted(route.extensions))
+    )
+    return f"{methods}{', '.join(route.hosts)}{path}{endings}"
 
 
 def reason_words(refusal: RefusedOrigin) -> str:

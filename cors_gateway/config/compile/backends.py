@@ -1,11 +1,12 @@
 """From checked upstream sections to `Upstream` values, and from what a route names to one of them."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import cast
 
 from cors_gateway.config.compile.certificates import absolute, check_authorities, check_pair
 from cors_gateway.config.compile.sections import Placed
-from cors_gateway.config.models.upstream import UpstreamSection, UpstreamTlsSection
+from cors_gateway.config.models.upstream import UpstreamSection, UpstreamServerSection, UpstreamTlsSection
 from cors_gateway.config.models.validate import suggestion
 from cors_gateway.config.problems import Problem, Severity
 from cors_gateway.config.syntax.endpoints import EndpointFault, parse_server
@@ -18,6 +19,7 @@ from cors_gateway.snapshot import (
     ServerAddress,
     Upstream,
     UpstreamKeepAlive,
+    UpstreamLimits,
     UpstreamTimeouts,
     UpstreamTls,
 )
@@ -28,8 +30,7 @@ def compile_upstream(
 ) -> Upstream:
     """Build one named upstream. Adds to `problems`."""
     section = placed.value
-    # the model has made sure that every URL parses
-    servers = tuple(cast("ServerAddress", parse_server(text)) for text in section.servers)
+    servers = tuple(map(_server, section.servers))
     problems += _server_problems(placed, servers)
     return Upstream(
         name=name,
@@ -43,6 +44,8 @@ def compile_upstream(
         retries=section.retries,
         host=section.host if section.host in ("preserve", "upstream") else section.host.lower(),
         tls=_tls(placed.document, (*placed.path, "tls"), section.tls, files, problems),
+        limits=UpstreamLimits(section.limits.response_head),
+        rewrites_redirects=section.redirects == "rewrite",
     )
 
 
@@ -61,6 +64,15 @@ def unknown_upstream(document: Document, path: Path, name: str, known: Collectio
     return document.problem("upstream.unknown", f"no upstream is called {quoted(name)}", hint, path=path)
 
 
+def _server(entry: str | UpstreamServerSection) -> ServerAddress:
+    # the model has made sure that every URL parses
+    if isinstance(entry, str):
+        return cast("ServerAddress", parse_server(entry))
+    return replace(
+        cast("ServerAddress", parse_server(entry.url)), weight=entry.weight, is_backup=entry.backup
+    )
+
+
 def _health_check(section: UpstreamSection) -> HealthCheck | None:
     check = section.health_check
     if check is None:
@@ -74,12 +86,20 @@ def _server_problems(placed: Placed[UpstreamSection], servers: tuple[ServerAddre
         document.problem(
             "upstreams.duplicate",
             f"{quoted(str(server))} is listed twice",
-            "it would get twice the traffic and be one failure; list it once",
+            "it would get twice the traffic and be one failure; list it once, with a weight",
             path=(*path, "servers", index),
         )
         for index, server in enumerate(servers)
-        if server in servers[:index]
+        if str(server) in map(str, servers[:index])
     ]
+    if all(server.is_backup for server in servers):
+        message, hint = "every server is a backup, of none", "remove backup from those that serve usually"
+        problems.append(document.problem("upstreams.backup", message, hint, path=(*path, "servers")))
+    if len(servers) == 1 and servers[0].weight != 1:
+        message = "weight has no effect: there is one server"
+        problems.append(
+            document.problem("schema.conflict", message, "remove it", path=(*path, "servers", 0, "weight"))
+        )
     if section.tls.model_fields_set and not any(server.tls for server in servers):
         message = "tls has no effect: no server of this upstream is https"
         problems.append(

@@ -1,23 +1,31 @@
 """A snapshot written as a configuration file again: what is in force, defaults and all.
 
-Loading the text gives an equal snapshot. The one secret, the admin token, is written as the reference it came from;
-a token that stands in the file itself is written as asterisks, and then only the token differs.
+Loading the text gives an equal snapshot. Secrets, which are the admin token and values of header fields, are written as
+the reference they came from; one that stands in the file itself is written as asterisks, and then only that differs.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from cors_gateway.config.lint.field_edits import is_secret_name
 from cors_gateway.config.policy_conversion import written_form
 from cors_gateway.config.syntax.emit import Raw, to_yaml
+from cors_gateway.config.syntax.endpoints import UNIX
 from cors_gateway.config.syntax.units import format_duration, format_size
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.snapshot import (
     Admin,
+    CookieEdits,
+    FieldEdits,
     Listener,
     PolicyTest,
+    Redirect,
+    Refusal,
     Route,
     Server,
+    ServerAddress,
     ServerTls,
+    SetField,
     Snapshot,
     UnixListener,
     Upstream,
@@ -33,6 +41,12 @@ _DANGEROUS = "dangerously_"
 def effective(snapshot: Snapshot) -> str:
     """The text of `check --print`. Policies that no route uses are left out: they have no effect."""
     named = {route.policy_name: route.policy for route in snapshot.routes if route.policy_name is not None}
+    named |= {
+        further.name: further.policy
+        for route in snapshot.routes
+        for further in route.further_policies
+        if further.name is not None
+    }
     inline = {name for name, upstream in snapshot.upstreams.items() if _is_inline(upstream)}
     document: Section = {
         "version": 1,
@@ -53,7 +67,11 @@ def _server(server: Server) -> Section:
     return {
         "listen": [_listener(listener) for listener in server.listen],
         "workers": server.workers or "auto",
-        "trusted_proxies": [str(network) for network in server.trusted_proxies],
+        "trusted_proxies": [
+            *(str(network) for network in server.trusted_proxies),
+            *([UNIX] if server.trusts_unix else []),
+        ],
+        "underscore_headers": server.underscore_headers.value,
         "access_log": server.access_log.value,
         "limits": {
             "request_head": _size(limits.request_head),
@@ -80,6 +98,7 @@ def _listener(listener: Listener) -> Section:
         section["mode"] = f"{listener.mode:04o}"
     if listener.tls is not None:
         section["tls"] = _server_tls(listener.tls)
+    section["proxy_protocol"] = listener.proxy_protocol
     return section
 
 
@@ -105,7 +124,7 @@ def _is_inline(upstream: Upstream) -> bool:
 
 def _upstream(upstream: Upstream) -> Section:
     section: Section = {
-        "servers": [str(server) for server in upstream.servers],
+        "servers": [_upstream_server(server) for server in upstream.servers],
         "balance": upstream.balance.value,
         "timeouts": {
             "connect": format_duration(upstream.timeouts.connect),
@@ -118,6 +137,8 @@ def _upstream(upstream: Upstream) -> Section:
         },
         "retries": upstream.retries,
         "host": upstream.host,
+        "limits": {"response_head": _size(upstream.limits.response_head)},
+        "redirects": "rewrite" if upstream.rewrites_redirects else "keep",
     }
     check = upstream.health_check
     if check is not None:
@@ -135,18 +156,71 @@ def _upstream(upstream: Upstream) -> Section:
     return section
 
 
+def _upstream_server(server: ServerAddress) -> object:
+    if server.weight == 1 and not server.is_backup:
+        return str(server)
+    return {"url": str(server), "weight": server.weight, "backup": server.is_backup}
+
+
 def _route(route: Route) -> Section:
     return {
-        **_present({"name": route.name, "host": route.host}),
+        "name": route.name,
+        **({"hosts": list(route.hosts)} if route.hosts else {}),
         "path": route.path,
+        "match": "exact" if route.is_exact else "prefix",
         **({} if route.methods is None else {"methods": sorted(route.methods)}),
-        "upstream": route.upstream,
+        **({} if route.extensions is None else {"extensions": sorted(route.extensions)}),
+        **_destination(route),
         "cors": _cors(route),
-        "strip_prefix": route.strip_prefix,
+        **_present({"replace_prefix": route.replace_prefix}),
+        **_field_edits("request_headers", route.request_headers),
+        **_field_edits("response_headers", route.response_headers),
+        **_cookies(route.cookies),
+        **({} if route.request_body is None else {"limits": {"request_body": _size(route.request_body)}}),
     }
 
 
+def _destination(route: Route) -> Section:
+    match route.answer:
+        case Redirect(to, status):
+            return {"redirect": {"to": to or "/", "status": status}}
+        case Refusal(status):
+            return {"refuse": status}
+        case None:
+            return {"upstream": route.upstream}
+
+
+def _field_edits(key: str, edits: FieldEdits) -> Section:
+    section: Section = {}
+    if edits.set:
+        section["set"] = {each.name: _field_value(each) for each in edits.set}
+    if edits.remove:
+        section["remove"] = list(edits.remove)
+    return {key: section} if section else {}
+
+
+def _field_value(each: SetField) -> str:
+    if each.reference is not None:
+        return Raw(each.reference)
+    return REDACTED if is_secret_name(each.name) else each.value
+
+
+def _cookies(edits: CookieEdits) -> Section:
+    section: Section = {
+        **({} if edits.same_site is None else {"same_site": edits.same_site.lower()}),
+        **_present({"secure": edits.secure}),
+        **{
+            key: value or "remove"
+            for key, value in (("domain", edits.domain), ("path", edits.path))
+            if value is not None
+        },
+    }
+    return {"cookies": section} if section else {}
+
+
 def _cors(route: Route) -> object:
+    if route.further_policies:
+        return [route.policy_name, *(further.name for further in route.further_policies)]
     if route.policy.mode is not Mode.ENFORCE:
         return route.policy.mode.value
     return route.policy_name or _policy(route.policy)

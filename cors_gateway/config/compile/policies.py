@@ -1,10 +1,12 @@
 """From a policy in the tree to a `Policy`: the type checks of the models, then the rules of `lint/`, with places."""
 
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
+from cors_gateway.config.compile.origin_lists import Entry, Expanded, OriginLists, expand
 from cors_gateway.config.lint.finding import Finding
 from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.models.policy import PolicyKeys, PolicySection
@@ -28,20 +30,29 @@ class PlacedPolicy:
     origin_locations: tuple[Location, ...]
 
 
-def read_policy(document: Document, path: Path, problems: list[Problem]) -> PlacedPolicy | None:
+def read_policy(
+    document: Document, path: Path, lists: OriginLists, problems: list[Problem]
+) -> PlacedPolicy | None:
     """Check and build the policy at a path. Adds to `problems`; None if any of them is an error."""
     checked = check(document, path, _POLICY)
     problems += checked.problems
-    if checked.value is None or any(problem.is_error for problem in checked.problems):
-        problems += _salvaged_problems(document, path, checked.faulty)
-        return None
     section = checked.value
-    findings = lint_policy(section)
-    problems += [finding_problem(document, (*path, *finding.path), finding) for finding in findings]
-    if any(finding.severity == "error" for finding in findings):
+    if section is None or any(problem.is_error for problem in checked.problems):
+        problems += _salvaged_problems(document, path, checked.faulty, lists)
         return None
-    policy = policy_of(section)
-    return PlacedPolicy(policy, document.location(path), _origin_locations(document, path, policy, section))
+    expanded = expand(document, (*path, "allow_origins"), section.allow_origins or (), lists, problems)
+    written = _written(section, expanded)
+    findings = lint_policy(written)
+    if not expanded.is_complete:
+        findings = [finding for finding in findings if _is_sure(finding)]
+    problems += [
+        finding_problem(document, (*path, *_at_entry(finding.path, expanded.entries)), finding)
+        for finding in findings
+    ]
+    if not expanded.is_complete or any(finding.severity == "error" for finding in findings):
+        return None
+    policy = policy_of(written)
+    return PlacedPolicy(policy, document.location(path), _origin_locations(policy, expanded.entries))
 
 
 def finding_problem(document: Document, path: Path, finding: Finding) -> Problem:
@@ -50,7 +61,16 @@ def finding_problem(document: Document, path: Path, finding: Finding) -> Problem
     )
 
 
-def _salvaged_problems(document: Document, path: Path, faulty: list[Path]) -> list[Problem]:
+def _written(section: PolicySection, expanded: Expanded) -> WrittenPolicy:
+    """The policy with every origin in its own place."""
+    if section.allow_origins is None:
+        return section
+    return replace(section, allow_origins=tuple(entry.value for entry in expanded.entries))
+
+
+def _salvaged_problems(
+    document: Document, path: Path, faulty: list[Path], lists: OriginLists
+) -> list[Problem]:
     """Apply the rules to what is left of a policy without its faulty values, so that every mistake is in one report."""
     node = document.node(path)
     value = plain(node) if node is not None else None
@@ -58,11 +78,22 @@ def _salvaged_problems(document: Document, path: Path, faulty: list[Path]) -> li
         return []
     rest, kept = _without(value, faulty)
     section = _POLICY.validate_python(rest)
-    return [
-        finding_problem(document, (*path, *_original(finding.path, kept)), finding)
-        for finding in lint_policy(section)
-        if finding.severity == "error" and finding.code not in _ABSENCE_CODES
+    problems: list[Problem] = []
+    origins = (*path, "allow_origins")
+    indexes = kept.pop("allow_origins", None)
+    expanded = expand(document, origins, section.allow_origins or (), lists, problems, indexes)
+    return problems + [
+        finding_problem(
+            document, (*path, *_original(_at_entry(finding.path, expanded.entries), kept)), finding
+        )
+        for finding in lint_policy(_written(section, expanded))
+        if _is_sure(finding)
     ]
+
+
+def _is_sure(finding: Finding) -> bool:
+    """Whether a finding holds although a value of the policy is not known."""
+    return finding.severity == "error" and finding.code not in _ABSENCE_CODES
 
 
 def _without(value: dict[str, object], faulty: list[Path]) -> tuple[dict[str, object], dict[str, list[int]]]:
@@ -85,14 +116,18 @@ def _original(path: Path, kept: Dict[str, list[int]]) -> Path:
     return path
 
 
-def _origin_locations(
-    document: Document, path: Path, policy: Policy, section: WrittenPolicy
-) -> tuple[Location, ...]:
+def _at_entry(path: Path, entries: Sequence[Entry]) -> Path:
+    """The place in the file of a place in the expanded `allow_origins`."""
+    if len(path) == 2 and path[0] == "allow_origins" and isinstance(path[1], int):
+        return (path[0], entries[path[1]].at)
+    return path
+
+
+def _origin_locations(policy: Policy, entries: Sequence[Entry]) -> tuple[Location, ...]:
     """The places of the entries that the policy kept, in its order."""
-    places = list(document.item_locations((*path, "allow_origins")))
     by_entry: dict[str | RegexEntry, Location] = {}
-    for entry, place in zip(section.allow_origins or (), places, strict=True):
-        by_entry.setdefault(entry, place)
+    for entry in entries:
+        by_entry.setdefault(entry.value, entry.location)
     if policy.any_origin:
         return (by_entry["*"],)
     return tuple(by_entry[origin_entry(pattern)] for pattern in policy.allow_origins)

@@ -3,7 +3,8 @@
 Whatever concerns more than one part is checked here. Nothing is built from a configuration with an error.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from cors_gateway.config.compile.backends import (
     compile_upstream,
@@ -11,22 +12,30 @@ from cors_gateway.config.compile.backends import (
     named_server,
     unknown_upstream,
 )
+from cors_gateway.config.compile.origin_lists import read_lists
 from cors_gateway.config.compile.policies import PlacedPolicy, finding_problem, read_policy
+from cors_gateway.config.compile.routes import (
+    RESERVED,
+    NamedPolicy,
+    compile_route,
+    route_input,
+    secret_problems,
+)
 from cors_gateway.config.compile.sections import Parts, Place, Placed
 from cors_gateway.config.compile.server_section import compile_admin, compile_server
-from cors_gateway.config.lint.finding import Finding, RouteInput
+from cors_gateway.config.lint.finding import Finding
+from cors_gateway.config.lint.policy_lists import Overlaps, lint_policy_list
+from cors_gateway.config.lint.rest_of_path import lint_rest
+from cors_gateway.config.lint.route_keys import DESTINATIONS, lint_route
 from cors_gateway.config.lint.route_rules import lint_routes
+from cors_gateway.config.models.policy import PolicySection
 from cors_gateway.config.models.route import ExpectationSection, RouteSection
 from cors_gateway.config.problems import Problem, Severity
 from cors_gateway.config.syntax.endpoints import EndpointFault
 from cors_gateway.config.syntax.files import Files
 from cors_gateway.config.syntax.tree import Document, Path, Sequence
-from cors_gateway.http1.paths import resolve
-from cors_gateway.policy.policy import DISABLED, PASSTHROUGH, Policy
 from cors_gateway.policy.quoting import quoted
-from cors_gateway.snapshot import PolicyTest, Route, Snapshot, Upstream
-
-_RESERVED: dict[str | None, Policy] = {"disabled": DISABLED, "passthrough": PASSTHROUGH}
+from cors_gateway.snapshot import PolicyTest, Server, Snapshot, Upstream
 
 
 @dataclass(slots=True)
@@ -42,14 +51,16 @@ class _Resolved:
 def compile_parts(parts: Parts, files: Files, problems: list[Problem]) -> Snapshot | None:
     """Build the snapshot. Adds to `problems`; None if there is any error among them."""
     resolved = _Resolved()
+    lists = read_lists(parts.origin_lists, parts.has_all_files, problems)
     for place in (*parts.policies.values(), *parts.inline_policies):
-        policy = read_policy(place.document, place.path, problems)
+        policy = read_policy(place.document, place.path, lists, problems)
         if policy is not None:
             resolved.policies[place] = policy
     for name, upstream in parts.upstreams.items():
         resolved.upstreams[name] = compile_upstream(name, upstream, files, problems)
     problems += _resolve_upstreams(parts, resolved)
     problems += _route_problems(parts)
+    problems += _policy_list_problems(parts, resolved)
     server = compile_server(parts.main, parts.server, files, problems) if parts.server else None
     admin = (
         compile_admin(parts.main, parts.admin, server.listen if server else (), problems)
@@ -63,27 +74,30 @@ def compile_parts(parts: Parts, files: Files, problems: list[Problem]) -> Snapsh
     if server is None or any(problem.is_error for problem in problems):
         return None
     problems += _unused_upstreams(parts, resolved)
+    problems += lists.unused()
+    for route in parts.routes:
+        problems += secret_problems(route)
+        problems += _plain_http_problems(route, server)
+    routes = tuple(compile_route(route, _policies(route, parts, resolved)) for route in parts.routes)
+    for finding in lint_rest(routes):
+        document, path = _place(finding.path, parts)
+        problems.append(finding_problem(document, path, finding))
     return Snapshot(
         server=server,
         admin=admin,
         upstreams=resolved.upstreams,
-        routes=tuple(_route(route, parts, resolved) for route in parts.routes),
+        routes=routes,
         tests=tuple(_test(test) for test in parts.tests),
         fingerprint=files.fingerprint,
         files=files.names,
     )
 
 
-def canonical_path(text: str) -> str:
-    """The one spelling of a route's path: normalised like the paths of requests, without a slash at the end."""
-    return resolve(text.encode())[0].decode().rstrip("/") or "/"
-
-
 def _resolve_upstreams(parts: Parts, resolved: _Resolved) -> list[Problem]:
     """Find what routes call their upstream; a URL becomes an upstream that equal URLs share."""
     problems = []
     for route in parts.routes:
-        if "upstream" in route.faulty:
+        if "upstream" in route.faulty or route.value.upstream is None:
             continue
         text, path = route.value.upstream, (*route.path, "upstream")
         server = named_server(text)
@@ -102,7 +116,12 @@ def _resolve_upstreams(parts: Parts, resolved: _Resolved) -> list[Problem]:
 
 def _route_problems(parts: Parts) -> list[Problem]:
     """Apply the rules for the routing table, as far as their findings can be trusted."""
-    findings = lint_routes([_route_input(route) for route in parts.routes], list(parts.policies))
+    findings = lint_routes([route_input(route.value) for route in parts.routes], list(parts.policies))
+    findings += [
+        replace(finding, path=("routes", at, *finding.path))
+        for at, route in enumerate(parts.routes)
+        for finding in lint_route(route.value)
+    ]
     is_unsure = not parts.has_all_routes or any(finding.code == "policy.unknown" for finding in findings)
     problems = []
     for finding in findings:
@@ -114,12 +133,32 @@ def _route_problems(parts: Parts) -> list[Problem]:
     return problems
 
 
+def _policy_list_problems(parts: Parts, resolved: _Resolved) -> Iterator[Problem]:
+    """Compare the policies that one route names, if all of them could be read."""
+    overlaps = Overlaps()
+    for route in parts.routes:
+        if isinstance(route.value.cors, list):
+            places = [(name, parts.policies.get(name)) for name in dict.fromkeys(route.value.cors)]
+            found = [
+                (name, resolved.policies[place].policy)
+                for name, place in places
+                if place in resolved.policies
+            ]
+            if len(found) == len(route.value.cors):
+                for finding in lint_policy_list(found, overlaps):
+                    yield finding_problem(route.document, (*route.path, *finding.path), finding)
+
+
 def _is_known_already(finding: Finding, parts: Parts) -> bool:
     """True for what only says that a value or a file could not be read, and for equal names: see `sections.py`."""
     if finding.code == "policy.unknown" and not parts.has_all_files:
         return True
     index, key = (*finding.path[1:], None, None)[:2]
-    return key == "name" or (isinstance(index, int) and key in parts.routes[index].faulty)
+    if not isinstance(index, int):
+        return False
+    faulty = parts.routes[index].faulty
+    is_destination_unknown = finding.code == "schema.missing" and not faulty.isdisjoint(DESTINATIONS)
+    return key == "name" or key in faulty or is_destination_unknown
 
 
 def _place(path: Path, parts: Parts) -> tuple[Document, Path]:
@@ -129,21 +168,19 @@ def _place(path: Path, parts: Parts) -> tuple[Document, Path]:
     return place.document, (*place.path, *path[2:])
 
 
-def _route_input(route: Placed[RouteSection]) -> RouteInput:
-    section = route.value
-    return RouteInput(
-        name=section.name,
-        host=section.host,
-        path=section.path,
-        methods=None if section.methods is None else tuple(section.methods),
-        upstream=section.upstream,
-        cors=_policy_name(section),
-    )
-
-
-def _policy_name(section: RouteSection) -> str | None:
-    """None for a policy written in the route."""
-    return section.cors if isinstance(section.cors, str) else None
+def _plain_http_problems(route: Placed[RouteSection], server: Server) -> Iterator[Problem]:
+    """Browsers take Strict-Transport-Security over TLS only, whoever terminates it (RFC 6797, section 8.1)."""
+    if server.trusted_proxies or server.trusts_unix or any(each.tls for each in server.listen):
+        return
+    for name in route.value.response_headers.set:
+        if name.lower() == "strict-transport-security":
+            yield route.document.problem(
+                "response_headers.plain_http",
+                "browsers ignore Strict-Transport-Security on plain http, and no listener has tls",
+                "serve tls, or list the proxy that does in trusted_proxies",
+                path=(*route.path, "response_headers", "set", name),
+                severity=Severity.WARNING,
+            )
 
 
 def _unused_upstreams(parts: Parts, resolved: _Resolved) -> list[Problem]:
@@ -160,24 +197,15 @@ def _unused_upstreams(parts: Parts, resolved: _Resolved) -> list[Problem]:
     ]
 
 
-def _route(placed: Placed[RouteSection], parts: Parts, resolved: _Resolved) -> Route:
-    section, cors = placed.value, Place(placed.document, (*placed.path, "cors"))
-    name = _policy_name(section)
-    written = None if name in _RESERVED else resolved.policies[cors if name is None else parts.policies[name]]
-    server = named_server(section.upstream)
-    return Route(
-        name=section.name,
-        path=canonical_path(section.path),
-        upstream=section.upstream if server is None else str(server),
-        policy=written.policy if written else _RESERVED[name],
-        host=None if section.host is None else section.host.lower().removesuffix("."),
-        methods=None if section.methods is None else frozenset(section.methods),
-        strip_prefix=section.strip_prefix,
-        policy_name=name if written else None,
-        location=placed.location,
-        policy_location=written.location if written else cors.location,
-        origin_locations=written.origin_locations if written else (),
-    )
+def _policies(route: Placed[RouteSection], parts: Parts, resolved: _Resolved) -> tuple[NamedPolicy, ...]:
+    """What `cors` stands for."""
+    cors, place = route.value.cors, Place(route.document, (*route.path, "cors"))
+    if isinstance(cors, PolicySection):
+        return (NamedPolicy(resolved.policies[place]),)
+    if isinstance(cors, str) and cors in RESERVED:
+        return (NamedPolicy(PlacedPolicy(RESERVED[cors], place.location, ())),)
+    names = [cors] if isinstance(cors, str) else cors
+    return tuple(NamedPolicy(resolved.policies[parts.policies[name]], name) for name in names)
 
 
 def _test(placed: Placed[ExpectationSection]) -> PolicyTest:

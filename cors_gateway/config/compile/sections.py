@@ -70,6 +70,8 @@ class Parts:
     """False if a route is missing from `routes`, or has stand-ins in it: warnings about the whole may be wrong."""
     server: ServerSection | None = None
     admin: str | AdminSection | None = None
+    origin_lists: dict[str, Place] = field(default_factory=dict)
+    """Not checked yet: see `origin_lists.py`."""
     upstream_names: dict[str, Place] = field(default_factory=dict)
     upstreams: dict[str, Placed[UpstreamSection]] = field(default_factory=dict)
     policies: dict[str, Place] = field(default_factory=dict)
@@ -87,8 +89,9 @@ def read_parts(sources: Sources, problems: list[Problem]) -> Parts:
         _check_keys(document, document is parts.main, problems)
         _check_version(document, problems)
         _read_upstreams(document, parts, problems)
-        for path in _named(document, "policies", parts.policies, problems):
-            parts.policies[str(path[-1])] = Place(document, path)
+        for key, found in (("origin_lists", parts.origin_lists), ("policies", parts.policies)):
+            for path in _named(document, key, found, problems):
+                found[str(path[-1])] = Place(document, path)
         _read_routes(document, parts, problems)
         for path in _listed(document, "tests", problems):
             test = _checked(document, path, _TEST, problems)
@@ -154,7 +157,6 @@ def _salvaged(document: Document, path: Path, faulty: list[Path]) -> Placed[Rout
     stand_ins = {
         "name": "x",
         "path": f"/-/{path[-1]}",
-        "upstream": "http://127.0.0.1",
         "cors": PolicySection(),
     }
     if isinstance(document.node((*path, "cors")), Mapping):

@@ -3,13 +3,14 @@
 The models have made sure that every address parses; the casts below rely on it.
 """
 
+from collections.abc import Iterator
 from typing import cast
 
 from cors_gateway.config.compile.certificates import absolute, check_pair
 from cors_gateway.config.models.kinds import OFF
 from cors_gateway.config.models.server import AdminSection, ListenSection, ServerSection, TlsSection
 from cors_gateway.config.problems import Problem, Severity
-from cors_gateway.config.syntax.endpoints import Network, overlap, parse_listener, parse_networks
+from cors_gateway.config.syntax.endpoints import UNIX, Network, overlap, parse_listener, parse_networks
 from cors_gateway.config.syntax.files import Files
 from cors_gateway.config.syntax.interpolation import absolute_reference
 from cors_gateway.config.syntax.tree import Document, Path, Scalar
@@ -24,6 +25,7 @@ from cors_gateway.snapshot import (
     ServerTls,
     Shutdown,
     TcpListener,
+    UnderscoreHeaders,
     UnixListener,
 )
 
@@ -40,11 +42,14 @@ def compile_server(
         if any(overlap(listener, other) for other in listeners[:index]):
             message = f"{quoted(str(listener))} is taken by an earlier entry"
             problems.append(document.problem("listen.duplicate", message, path=("server", "listen", index)))
+    problems += _proxy_protocol_problems(document, section, listeners)
     limits, timeouts, shutdown = section.limits, section.timeouts, section.shutdown
     return Server(
         listen=listeners,
         workers=section.workers,
         trusted_proxies=_trusted(document, section, problems),
+        trusts_unix=UNIX in section.trusted_proxies,
+        underscore_headers=UnderscoreHeaders(section.underscore_headers),
         access_log=AccessLog(section.access_log),
         limits=Limits(limits.request_head, limits.header_fields, limits.request_body, limits.connections),
         timeouts=ServerTimeouts(
@@ -85,11 +90,25 @@ def _listener(
     listener = cast("Listener", parse_listener(entry.address, int(entry.mode, 8)))
     tls = _tls(document, (*path, "tls"), entry.tls, files, problems) if entry.tls is not None else None
     if isinstance(listener, UnixListener):
-        return UnixListener(listener.path, listener.mode, tls)
+        return UnixListener(listener.path, listener.mode, tls, entry.proxy_protocol)
     if "mode" in entry.model_fields_set:
         message = "mode has no effect: only a Unix socket has permissions"
         problems.append(document.problem("schema.conflict", message, "remove it", path=(*path, "mode")))
-    return TcpListener(listener.host, listener.port, tls)
+    return TcpListener(listener.host, listener.port, tls, entry.proxy_protocol)
+
+
+def _proxy_protocol_problems(
+    document: Document, section: ServerSection, listeners: tuple[Listener, ...]
+) -> Iterator[Problem]:
+    """Nobody else may say who the client is, so without trusted peers such a listener serves nobody."""
+    for index, listener in enumerate(listeners):
+        is_unix = isinstance(listener, UnixListener)
+        is_peer_trusted = any((word == UNIX) == is_unix for word in section.trusted_proxies)
+        if listener.proxy_protocol and not is_peer_trusted:
+            message = "no peer of this listener is trusted to say who the client is: it would serve nobody"
+            hint = f"list {UNIX if is_unix else 'the load balancers'} in trusted_proxies, or remove proxy_protocol"
+            path: Path = ("server", "listen", index, "proxy_protocol")
+            yield document.problem("listen.proxy_protocol", message, hint, path=path)
 
 
 def _tls(

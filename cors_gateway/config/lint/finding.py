@@ -31,8 +31,11 @@ class RouteInput:
 
     name: str | None = None
     host: str | None = None
+    hosts: tuple[str, ...] | None = None
     path: str
+    is_exact: bool = False
     methods: tuple[str, ...] | None = None
-    upstream: str
-    cors: str | None
-    """The name of a policy, `disabled` or `passthrough`; None for a policy written in the route itself."""
+    extensions: tuple[str, ...] | None = None
+    upstream: str | None
+    cors: str | tuple[str, ...] | None
+    """The name of a policy, `disabled` or `passthrough`, or several names; None for a policy written in the route."""

@@ -19,6 +19,11 @@ def is_open_to_registration(base: str) -> bool:
     return bool(suffixes.is_public(name) or suffixes.is_public(f"any-label.{name}"))
 
 
+def is_public_suffix(name: str) -> bool:
+    """Tell whether browsers refuse a cookie for `name` and all below it."""
+    return bool(_suffixes().is_public(name.lower().removesuffix(".")))
+
+
 @cache
 def _suffixes() -> PublicSuffixList:
     # Reading the list takes longer than checking most configurations, and few need it.

@@ -8,10 +8,10 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
-from cors_gateway.config.lint.finding import Finding, RouteInput
+from cors_gateway.config.lint.finding import Finding, Path, RouteInput
 from cors_gateway.config.lint.methods import CUSTOMARY
 from cors_gateway.config.lint.names import nearest, split_hint
-from cors_gateway.http1.paths import PathFault, resolve
+from cors_gateway.config.lint.written_path import path_problem
 from cors_gateway.policy.fetch import is_token
 from cors_gateway.policy.quoting import shown
 
@@ -23,7 +23,11 @@ _HOST = re.compile(
 )
 _URL = re.compile(r"(?:[a-z]+://)?(\[[^\]]*\]|[^/:]*)(?::[0-9]+)?(?:/.*)?")
 
+_EXTENSION = re.compile(r"[A-Za-z0-9_~-]{1,32}(?:\.[A-Za-z0-9_~-]{1,32}){0,3}")
+
 _Table = Sequence[RouteInput]
+_Place = tuple[str | None, str, bool, str | None]
+"""Host, path, whether it is exact, extension."""
 
 
 def lint_routes(routes: Sequence[RouteInput], policies: Collection[str]) -> list[Finding]:
@@ -38,24 +42,59 @@ def lint_routes(routes: Sequence[RouteInput], policies: Collection[str]) -> list
 
 def path(at: int, route: RouteInput) -> Iterator[Finding]:
     """A prefix is compared with the canonical path of requests, so only a canonical one can match."""
-    problem = _problem_of_path(route.path)
+    problem = path_problem(route.path)
     if problem is not None:
         what, hint = problem
         yield Finding("error", "routes.path", f"{shown(route.path)} {what}", hint, ("routes", at, "path"))
 
 
-def host(at: int, route: RouteInput) -> Iterator[Finding]:
+def hosts(at: int, route: RouteInput) -> Iterator[Finding]:
     """A host is a name or an address, or `*.` and a name; ports and schemes take no part."""
-    if route.host is None or (_HOST.fullmatch(route.host) and len(route.host) <= 255):
+    if route.host is not None and route.hosts is not None:
+        what = "a route has host, for one name, or hosts, for several"
+        yield Finding("error", "schema.conflict", what, "write the name in hosts", ("routes", at, "host"))
+    seen: set[str] = set()
+    for index, name in enumerate(route.hosts or ()):
+        yield from _host(name, ("routes", at, "hosts", index))
+        if _bare(name) in seen:
+            what = f"{shown(name)} stands here twice"
+            yield Finding("error", "routes.hosts", what, "remove one", ("routes", at, "hosts", index))
+        seen.add(_bare(name))
+    if route.host is not None:
+        yield from _host(route.host, ("routes", at, "host"))
+
+
+def _host(name: str, place: Path) -> Iterator[Finding]:
+    if _HOST.fullmatch(name) and len(name) <= 255:
         return
-    parts = _URL.fullmatch(route.host.strip().lower())
+    parts = _URL.fullmatch(name.strip().lower())
     bare = parts[1] if parts else ""
     hint = (
         f'write "{bare}"'
         if _HOST.fullmatch(bare)
         else 'write a name such as api.example.com, or "*.example.com"'
     )
-    yield Finding("error", "routes.host", f"{shown(route.host)} is not a host", hint, ("routes", at, "host"))
+    yield Finding("error", "routes.host", f"{shown(name)} is not a host", hint, place)
+
+
+def extensions(at: int, route: RouteInput) -> Iterator[Finding]:
+    """What stands after a dot at the end of a path, which has no slash and no dot in front."""
+    seen: set[str] = set()
+    for index, extension in enumerate(route.extensions or ()):
+        place: Path = ("routes", at, "extensions", index)
+        if not _EXTENSION.fullmatch(extension):
+            bare = extension.removeprefix("\\").removeprefix("*").removeprefix(".").removesuffix("$")
+            hint = f"write {bare}" if _EXTENSION.fullmatch(bare) else "write one without its dot: woff2"
+            yield Finding(
+                "error", "routes.extensions", f"{shown(extension)} is not an extension", hint, place
+            )
+        elif extension.lower() in seen:
+            what = f"{shown(extension)} stands here twice; upper and lower case are the same"
+            yield Finding("error", "routes.extensions", what, "remove one", place)
+        seen.add(extension.lower())
+    if route.extensions and route.is_exact:
+        what = "extensions has no effect: match: exact is about one path"
+        yield Finding("error", "schema.conflict", what, "remove one of the two", ("routes", at, "extensions"))
 
 
 def methods(at: int, route: RouteInput) -> Iterator[Finding]:
@@ -96,31 +135,35 @@ def duplicate_name(routes: _Table) -> Iterator[Finding]:
 
 def duplicate(routes: _Table) -> Iterator[Finding]:
     """Two routes for the same requests: the order of the file must not decide which policy holds."""
-    first: dict[tuple[str | None, str, str | None], int] = {}
+    first: dict[tuple[_Place, str | None], int] = {}
     for at, route in enumerate(routes):
-        taken: dict[int, list[str]] = defaultdict(list)
-        for method in dict.fromkeys(route.methods) if route.methods is not None else (None,):
-            earlier = first.setdefault((*_place(route), method), at)
-            if earlier != at:
-                taken[earlier].append(method or "every method")
+        taken: dict[int, dict[str, None]] = defaultdict(dict)
+        for place in _places(route):
+            for method in dict.fromkeys(route.methods) if route.methods is not None else (None,):
+                earlier = first.setdefault((place, method), at)
+                if earlier != at:
+                    taken[earlier][_shared(place, method)] = None
         for earlier, shared in taken.items():
             yield Finding(
                 "error",
                 "routes.duplicate",
                 f"{shown(route.path)} is served by {_called(routes[earlier], earlier)} already ({', '.join(shared)})",
-                "remove one, or give them different hosts, paths or methods",
+                "remove one, or give them different hosts, paths, extensions or methods",
                 ("routes", at, "path"),
             )
 
 
 def unreachable(routes: _Table) -> Iterator[Finding]:
     """A route for every method, of which the others on its path leave only exotic ones."""
-    claimed: dict[tuple[str | None, str], set[str]] = defaultdict(set)
+    claimed: dict[_Place, set[str]] = defaultdict(set)
     for route in routes:
         if route.methods is not None:
-            claimed[_place(route)].update(route.methods, {"HEAD"} if "GET" in route.methods else ())
+            for place in _places(route):
+                claimed[place].update(route.methods, {"HEAD"} if "GET" in route.methods else ())
     for at, route in enumerate(routes):
-        if route.methods is None and claimed.get(_place(route), set()) >= _COMMON_METHODS:
+        if route.methods is None and all(
+            claimed.get(place, set()) >= _COMMON_METHODS for place in _places(route)
+        ):
             yield Finding(
                 "warning",
                 "routes.unreachable",
@@ -134,25 +177,20 @@ def unknown_policy(routes: _Table, policies: Collection[str]) -> Iterator[Findin
     """A name that leads nowhere must not fall back to anything."""
     hints: dict[str, str] = {}
     for at, route in enumerate(routes):
-        name = route.cors
-        if name is None or name in policies or name in _MODES:
-            continue
-        if name not in hints:
-            guess = nearest(name, (*_MODES, *policies))
-            known = ", ".join((*list(policies)[:5], *_MODES))
-            hints[name] = f"did you mean {guess}?" if guess else f"known are {known}"
-        yield Finding(
-            "error",
-            "policy.unknown",
-            f"no policy is called {shown(name)}",
-            hints[name],
-            ("routes", at, "cors"),
-        )
+        for name, place in _policy_names(at, route):
+            if name in policies or name in _MODES:
+                continue
+            if name not in hints:
+                guess = nearest(name, (*_MODES, *policies))
+                known = ", ".join((*list(policies)[:5], *_MODES))
+                hints[name] = f"did you mean {guess}?" if guess else f"known are {known}"
+            what = f"no policy is called {shown(name)}"
+            yield Finding("error", "policy.unknown", what, hints[name], place)
 
 
 def unused_policy(routes: _Table, policies: Collection[str]) -> Iterator[Finding]:
     """A policy that no route names is a leftover, or a name was mistyped."""
-    used = {route.cors for route in routes}
+    used = {name for at, route in enumerate(routes) for name, _ in _policy_names(at, route)}
     for name in policies:
         if name not in used and name not in _MODES:
             yield Finding(
@@ -162,6 +200,26 @@ def unused_policy(routes: _Table, policies: Collection[str]) -> Iterator[Finding
                 "remove it, or name it in a route",
                 ("policies", name),
             )
+
+
+def policy_list(routes: _Table, policies: Collection[str]) -> Iterator[Finding]:
+    """Several policies are asked one after the other; one alone, or one that asks nobody, is no list."""
+    for at, route in enumerate(routes):
+        if isinstance(route.cors, str) or route.cors is None:
+            continue
+        if len(route.cors) < 2:
+            hint = f"write cors: {route.cors[0]}" if route.cors else "name a policy, disabled or passthrough"
+            what = "a list of one policy" if route.cors else "the list is empty"
+            yield Finding("error", "cors.list", what, hint, ("routes", at, "cors"))
+        for index, name in enumerate(route.cors):
+            if name in _MODES:
+                what = f"{name} is no policy that could list an origin"
+                hint = f"remove it, or write cors: {name} alone"
+            elif name in route.cors[:index]:
+                what, hint = f"{shown(name)} stands here twice", "remove one"
+            else:
+                continue
+            yield Finding("error", "cors.list", what, hint, ("routes", at, "cors", index))
 
 
 def reserved_policy(routes: _Table, policies: Collection[str]) -> Iterator[Finding]:
@@ -177,52 +235,37 @@ def reserved_policy(routes: _Table, policies: Collection[str]) -> Iterator[Findi
             )
 
 
-_ROW_RULES = (path, host, methods)
+_ROW_RULES = (path, hosts, methods, extensions)
 _TABLE_RULES = (duplicate_name, duplicate, unreachable)
-_NAME_RULES = (unknown_policy, unused_policy, reserved_policy)
+_NAME_RULES = (unknown_policy, unused_policy, reserved_policy, policy_list)
 
 
-def _problem_of_path(text: str) -> tuple[str, str] | None:
-    if not text.startswith("/"):
-        absolute = "/" + text.lstrip("^/")
-        return (
-            "does not begin with a slash",
-            f"write {shown('/api/' if _problem_of_path(absolute) else absolute)}",
-        )
-    for char, what in (("?", "has a query, which takes no part in routing"), ("#", "has a fragment")):
-        if char in text:
-            return what, f"write {shown(text.partition(char)[0])}"
-    if "*" in text:
-        return (
-            "has a star; a path is a prefix and covers all below it",
-            f"write {shown(text.partition('*')[0])}",
-        )
-    if not text.isascii():
-        return "has characters that are percent-encoded in requests", f"write {shown(_encoded(text))}"
-    try:
-        readings = resolve(text.encode("ascii"))
-    except PathFault as fault:
-        return f"can match no request: {fault}", "write the path as requests have it after normalisation"
-    canonical = readings[0].decode("ascii")
-    if len(readings) > 1:
-        return (
-            "can be read in more than one way",
-            "write a path without empty segments, ';' or encoded delimiters",
-        )
-    return None if canonical == text else ("is not in canonical form", f'write "{canonical}"')
+def _policy_names(at: int, route: RouteInput) -> Iterator[tuple[str, Path]]:
+    """The names of the policies of a route, each with its place."""
+    if isinstance(route.cors, str):
+        yield route.cors, ("routes", at, "cors")
+    else:
+        yield from ((name, ("routes", at, "cors", index)) for index, name in enumerate(route.cors or ()))
 
 
-def _encoded(text: str) -> str:
-    return "".join(
-        char if char.isascii() else "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
-        for char in text
-    )
+def _places(route: RouteInput) -> Iterator[_Place]:
+    """What the routing table tells routes apart by, besides methods: a route may stand in several places."""
+    named = route.hosts or (route.host,)
+    path = route.path if route.is_exact else route.path.rstrip("/")
+    for name in dict.fromkeys(name and _bare(name) for name in named):
+        for extension in dict.fromkeys(map(str.lower, route.extensions)) if route.extensions else (None,):
+            yield name, path, route.is_exact, extension
 
 
-def _place(route: RouteInput) -> tuple[str | None, str]:
-    """What the routing table tells routes apart by, besides methods."""
-    host = None if route.host is None else route.host.lower().removesuffix(".")
-    return host, route.path.rstrip("/")
+def _shared(place: _Place, method: str | None) -> str:
+    """What two routes have in common, in words."""
+    name, _, _, extension = place
+    words = [method or "every method", f"of .{extension}" if extension else "", f"for {name}" if name else ""]
+    return " ".join(filter(None, words))
+
+
+def _bare(name: str) -> str:
+    return name.lower().removesuffix(".")
 
 
 def _called(route: RouteInput, at: int) -> str:

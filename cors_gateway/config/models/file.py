@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from cors_gateway.config.models.kinds import Name, Section
-from cors_gateway.config.models.policy import PolicyKeys
+from cors_gateway.config.models.policy import ListedOrigin, PolicyKeys
 from cors_gateway.config.models.route import ExpectationSection, RouteSection
 from cors_gateway.config.models.server import AdminSection, AdminValue, ServerSection
 from cors_gateway.config.models.upstream import UpstreamSection
@@ -17,11 +17,15 @@ class IncludedFile(Section):
     """A file named by `include`."""
 
     version: Literal[1] = Field(default=1, description="Version of the format.")
+    origin_lists: dict[Name, list[ListedOrigin]] = Field(
+        default={},
+        description="Lists of origins by name, for the allow_origins of several policies: {list: name}.",
+    )
     upstreams: dict[Name, UpstreamSection] = Field(default={}, description="Backends by name.")
     policies: dict[Name, PolicyKeys] = Field(default={}, description="Policies by name.")
     routes: list[RouteSection] = Field(
         default=[],
-        description="Exact host, then *.host, then any; then the longest path prefix wins, whatever the order here.",
+        description="Exact host, then *.host, then any; then the exact path, then the longest prefix wins, whatever the order here.",
     )
     tests: list[ExpectationSection] = Field(default=[], description="Run by cors-gateway test.")
 
@@ -35,7 +39,7 @@ class MainFile(IncludedFile):
         default=AdminSection(), description="The operators' listener; off, an address, or a mapping."
     )
     routes: list[RouteSection] = Field(
-        description="Exact host, then *.host, then any; then the longest path prefix wins, whatever the order here."
+        description="Exact host, then *.host, then any; then the exact path, then the longest prefix wins, whatever the order here."
     )
     include: list[str] = Field(
         default=[],

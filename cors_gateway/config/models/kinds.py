@@ -24,15 +24,18 @@ from cors_gateway.policy.quoting import quoted
 TYPE = "schema.type"
 RANGE = "schema.range"
 
+FIELD_NAME_PATTERN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 NAME_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 DURATION_PATTERN = "^[0-9]{1,15}(ms|s|m|h|d)$"
 SIZE_PATTERN = "^[0-9]{1,15}(B|KiB|MiB|GiB)$"
 
 OFF = "off"
 
-TEXT = "<text>"
-MAPPING = "<mapping>"
-"""Labels of the two forms of a value; the angle brackets keep them apart from keys in the places of errors."""
+TEXT = "\0text"
+LIST = "\0list"
+MAPPING = "\0mapping {}"
+"""Labels of the forms of a value; the zero keeps them apart from keys in the places of errors."""
+_MAPPING_START = MAPPING.format("")
 
 T = TypeVar("T")
 
@@ -66,16 +69,48 @@ def fault(code: str, message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError(code, "{message}", {"message": message, "hint": hint})
 
 
-def form_of(value: object) -> str | None:
-    """Which of two forms a value has; None (neither) is reported as a wrong type."""
-    if isinstance(value, str):
-        return TEXT
-    return MAPPING if isinstance(value, dict | BaseModel) or is_dataclass(value) else None
+def either(what: str, *keys: str) -> Discriminator:
+    """Choose between a text, a list and a mapping by looking, so that mistakes are reported for the form that was written.
 
+    `keys` tell several mappings apart: each is labelled by a key that it has, and by the first if it has none of them.
+    """
 
-def either(what: str) -> Discriminator:
-    """Choose between a text and a mapping by looking, so that mistakes are reported for the form that was written."""
+    def form_of(value: object) -> str | None:
+        if isinstance(value, str):
+            return TEXT
+        if isinstance(value, list):
+            return LIST
+        if not isinstance(value, dict | BaseModel) and not is_dataclass(value):
+            return None
+        held = value if isinstance(value, dict) else value.__annotations__
+        return MAPPING.format(next((key for key in keys if key in held), keys[0] if keys else ""))
+
     return Discriminator(form_of, custom_error_type=TYPE, custom_error_message=what)
+
+
+def is_form(step: str | int) -> bool:
+    """Whether a step in the place of an error is one of the labels."""
+    return isinstance(step, str) and (step in (TEXT, LIST) or step.startswith(_MAPPING_START))
+
+
+@dataclass(frozen=True, slots=True)
+class FieldText:
+    """The value of a header field, maybe a secret: what is wrong with it is said without repeating it."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string"}
+
+    @staticmethod
+    def check(value: object) -> str:
+        if not isinstance(value, str):
+            hint = "put the value or its reference in double quotes"
+            raise fault(TYPE, "the value of the field is not text", hint)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +213,7 @@ def _file_path(text: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
+FieldName = Annotated[str, Field(json_schema_extra={"pattern": FIELD_NAME_PATTERN})]
 Duration = Annotated[float, DurationRange()]
 DurationOrZero = Annotated[float, DurationRange(least="0s")]
 ListenAddress = Annotated[str, AfterValidator(_parsed_by("listen.invalid", parse_listener))]
@@ -187,4 +223,5 @@ ServerUrl = Annotated[str, AfterValidator(_parsed_by("upstreams.invalid", parse_
 TrustedNetwork = Annotated[str, AfterValidator(_parsed_by("trusted_proxies.invalid", parse_networks))]
 FilePath = Annotated[str, AfterValidator(_file_path)]
 Text = Annotated[T, Tag(TEXT)]
-Keys = Annotated[T, Tag(MAPPING)]
+Keys = Annotated[T, Tag(MAPPING.format(""))]
+Names = Annotated[T, Tag(LIST)]

@@ -4,11 +4,23 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from cors_gateway.config.models.kinds import Keys, Name, Section, Text, either, fault
+from cors_gateway.config.models.kinds import (
+    FieldName,
+    FieldText,
+    Keys,
+    Name,
+    Names,
+    Section,
+    SizeRange,
+    Text,
+    either,
+    fault,
+)
 from cors_gateway.config.models.policy import PolicyKeys
 from cors_gateway.http1.grammar import is_token
 from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.reason import Reason
+from cors_gateway.snapshot import Redirect
 
 
 def _token(text: str) -> str:
@@ -32,27 +44,108 @@ def _header_value(text: str) -> str:
 Token = Annotated[str, AfterValidator(_token)]
 
 
+class RedirectSection(Section):
+    """Send clients elsewhere: path and query of the request are added to the new place."""
+
+    to: str = Field(
+        description='Where to: "https://www.example.com", with a path or without, or a path on the same host.'
+    )
+    status: int = Field(
+        default=Redirect("").status,
+        description="301, 302, 303, 307 or 308. Browsers remember 301 and 308; 307 and 308 keep the method.",
+    )
+
+
+class HeadersSection(Section):
+    """Header fields to set and to remove. CORS, framing, Host and forwarding are the gateway's own business."""
+
+    set: dict[FieldName, Annotated[str, FieldText()]] = Field(
+        default={},
+        description="Fields by name; each takes the place of those that came. Secrets are best written as ${file:/run/secrets/key}.",
+    )
+    remove: list[str] = Field(default=[], description="Names of fields to remove.")
+
+
+class CookiesSection(Section):
+    """Attributes of the cookies that the backend sets."""
+
+    same_site: Literal["keep", "strict", "lax", "none"] = Field(
+        default="keep", description="SameSite; pages of other sites get a cookie sent with none only."
+    )
+    secure: bool | None = Field(
+        default=None,
+        description="true adds Secure, which same_site: none needs; false removes it; default: kept.",
+    )
+    domain: str = Field(default="keep", description="Domain: keep, remove, or a host name.")
+    path: str = Field(default="keep", description="Path: keep, remove, or a path.")
+
+
+class RouteLimitsSection(Section):
+    """Bounds that differ from those of the server."""
+
+    request_body: Annotated[int, SizeRange(1, 1024**4)] | None = Field(
+        default=None, description="Size of a request body; 413 beyond. Default: the server's."
+    )
+
+
 class RouteSection(Section):
-    """Requests for a host and below a path go to an upstream under a policy."""
+    """Requests for a host and a path go to an upstream under a policy, or are answered here."""
 
     name: Name = Field(description="Names the route in logs, metrics and explanations.")
     path: str = Field(
         description="Prefix on whole segments: /api and /api/ both mean /api and everything below it."
     )
+    match: Literal["prefix", "exact"] = Field(
+        default="prefix", description="exact: only this path, to the letter, and nothing below it."
+    )
     host: str | None = Field(
         default=None, description="Exact host name, or *.example.com for names below it; default: any host."
     )
+    hosts: list[str] | None = Field(default=None, min_length=1, description="Several of them.")
     methods: list[str] | None = Field(
         default=None, min_length=1, description="Methods served here (GET includes HEAD); default: all."
     )
-    upstream: str = Field(description="Name of an upstream, or the URL of a server.")
-    cors: Annotated[
-        Text[str] | Keys[PolicyKeys],
-        either("the name of a policy, disabled, passthrough, or a policy is expected"),
-    ] = Field(
-        description="Name of a policy, a policy written here, disabled (allow nobody), or passthrough (leave CORS to the backend)."
+    extensions: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="How the last segment of the path ends (woff2, min.js), upper or lower case; default: anyhow.",
     )
-    strip_prefix: bool = Field(default=False, description="Remove the path of the route before forwarding.")
+    upstream: str | None = Field(
+        default=None,
+        description="Name of an upstream, or the URL of a server; needed unless the route answers itself.",
+    )
+    redirect: RedirectSection | None = Field(default=None, description="Answer with a redirect.")
+    refuse: int | None = Field(
+        default=None, description="Answer with this status: closes a path below a broader route."
+    )
+    cors: Annotated[
+        Text[str] | Keys[PolicyKeys] | Names[list[str]],
+        either("the name of a policy, disabled, passthrough, a policy, or a list of names is expected"),
+    ] = Field(
+        description="Name of a policy, a policy written here, disabled (allow nobody), or passthrough (leave CORS to the backend). "
+        "Of a list of names, the first policy that lists the origin decides."
+    )
+    strip_prefix: bool = Field(
+        default=False,
+        description="Remove the path of the route before forwarding; the same as replace_prefix: /.",
+    )
+    replace_prefix: str | None = Field(
+        default=None,
+        description="Forward with this in place of the path of the route: /v1/ makes /api/users /v1/users.",
+    )
+    request_headers: HeadersSection = Field(
+        default=HeadersSection(), description="Changes to the header fields that the backend gets."
+    )
+    response_headers: HeadersSection = Field(
+        default=HeadersSection(),
+        description="Changes to the header fields that the client gets, on the gateway's own answers too.",
+    )
+    cookies: CookiesSection = Field(
+        default=CookiesSection(), description="Changes to the cookies that the backend sets."
+    )
+    limits: RouteLimitsSection = Field(
+        default=RouteLimitsSection(), description="Bounds that differ from those of the server."
+    )
 
 
 class ExpectationSection(Section):

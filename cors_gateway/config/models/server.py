@@ -116,11 +116,15 @@ class ListenSection(Section):
     mode: SocketMode = Field(
         default="0660", description="Permission bits of a Unix socket, as octal digits in quotes."
     )
+    proxy_protocol: bool = Field(
+        default=False,
+        description="Every connection begins with a PROXY header, version 1 or 2; only trusted_proxies may connect.",
+    )
 
 
 ListenEntry = Annotated[
     Text[ListenAddress] | Keys[ListenSection],
-    either("an address, or a mapping with address, tls and mode, is expected"),
+    either("an address, or a mapping with address, tls, mode and proxy_protocol, is expected"),
 ]
 
 
@@ -182,9 +186,13 @@ class ServerSection(Section):
     workers: Annotated[int, WorkerCount()] = Field(default=1, description="Processes; auto is one per CPU.")
     trusted_proxies: list[TrustedNetwork] = Field(
         default=[],
-        description="Whose X-Forwarded-* is believed: networks, addresses, or the words loopback and private.",
+        description="Whose X-Forwarded-* is believed: networks, addresses, or the words loopback, private and unix.",
     )
-    access_log: Literal["json", "combined", "off"] = Field(
+    underscore_headers: Literal["drop", "pass", "reject"] = Field(
+        default="drop",
+        description="What becomes of header names with an underscore; one that the route's policy lists always passes.",
+    )
+    access_log: Literal["json", "combined", "text", "off"] = Field(
         default="json", description="Form of the access log on standard output."
     )
     limits: LimitsSection = Field(

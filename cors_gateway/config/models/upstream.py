@@ -4,12 +4,23 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from cors_gateway.config.models.kinds import Duration, FilePath, Section, ServerUrl, fault
+from cors_gateway.config.models.kinds import (
+    Duration,
+    FilePath,
+    Keys,
+    Section,
+    ServerUrl,
+    SizeRange,
+    Text,
+    either,
+    fault,
+)
 from cors_gateway.config.syntax.endpoints import is_host
 from cors_gateway.policy.quoting import quoted
-from cors_gateway.snapshot import HealthCheck, UpstreamKeepAlive, UpstreamTimeouts
+from cors_gateway.snapshot import HealthCheck, UpstreamKeepAlive, UpstreamLimits, UpstreamTimeouts
 
 _TIMEOUTS, _KEEP_ALIVE, _HEALTH = UpstreamTimeouts(), UpstreamKeepAlive(), HealthCheck("/")
+_LIMITS = UpstreamLimits()
 
 
 def _host_policy(text: str) -> str:
@@ -96,14 +107,40 @@ class UpstreamTlsSection(Section):
     )
 
 
+class UpstreamServerSection(Section):
+    """One server, with its part in balancing."""
+
+    url: ServerUrl = Field(description="http://host:port, https://host:port or unix:/path.")
+    weight: int = Field(
+        default=1, ge=1, le=1000, description="Its share of the requests, relative to the other servers."
+    )
+    backup: bool = Field(default=False, description="Asked only while no other server is well.")
+
+
+ServerEntry = Annotated[
+    Text[ServerUrl] | Keys[UpstreamServerSection],
+    either("the URL of a server, or a mapping with url, weight and backup, is expected"),
+]
+
+
+class UpstreamLimitsSection(Section):
+    """Bounds on what the backend may send."""
+
+    response_head: Annotated[int, SizeRange(1024, 1024**2)] = Field(
+        default=_LIMITS.response_head, description="Size of the header section of a response; 502 beyond."
+    )
+
+
 class UpstreamSection(Section):
     """A backend: one server, or several equal ones."""
 
-    servers: list[ServerUrl] = Field(
-        min_length=1, description="http://host:port, https://host:port or unix:/path; several are balanced."
+    servers: list[ServerEntry] = Field(
+        min_length=1,
+        description="http://host:port, https://host:port or unix:/path, or a mapping; several are balanced.",
     )
-    balance: Literal["round_robin", "least_requests"] = Field(
-        default="round_robin", description="How requests are spread over several servers."
+    balance: Literal["round_robin", "least_requests", "client_address"] = Field(
+        default="round_robin",
+        description="How requests are spread over several servers; client_address: one client, one server while it is well.",
     )
     timeouts: UpstreamTimeoutsSection = Field(
         default=UpstreamTimeoutsSection(), description="How long the gateway waits for this backend."
@@ -122,3 +159,11 @@ class UpstreamSection(Section):
         description="The Host field the backend sees: preserve (the client's), upstream (the server's), or a name.",
     )
     tls: UpstreamTlsSection = Field(default=UpstreamTlsSection(), description="TLS towards https servers.")
+    limits: UpstreamLimitsSection = Field(
+        default=UpstreamLimitsSection(), description="Bounds on what the backend may send."
+    )
+    redirects: Literal["rewrite", "keep"] = Field(
+        default="rewrite",
+        description="rewrite: redirects to the upstream's own address, or without the prefix of the route, "
+        "become what the client can follow. keep: as the backend wrote them.",
+    )

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from cors_gateway.config.models.kinds import MAPPING, TEXT, TYPE
+from cors_gateway.config.models.kinds import TYPE, is_form
 from cors_gateway.config.models.policy import MAX_AGE_TYPE, NULLABLE
 from cors_gateway.config.problems import Problem
 from cors_gateway.config.schema import known_keys
@@ -22,7 +22,8 @@ from cors_gateway.policy.quoting import quoted
 
 _HEADER_CONDITIONS = frozenset({"header", "headers", "match_headers", "cookies", "query"})
 _RETIRED = {
-    "response_headers": "the gateway writes CORS headers and Vary itself; other headers are the backend's business",
+    "response_headers": "write it on the route; the gateway writes CORS headers and Vary itself",
+    "request_headers": "write it on the route",
     "mode": "write cors: disabled or cors: passthrough on the route",
     "allow_origin_regex": "write {regex: ...} as an entry of allow_origins",
 }
@@ -48,7 +49,6 @@ _NUMERIC = frozenset({"int_type", TYPE, MAX_AGE_TYPE})
 _MISSING = {
     "cors": "name a policy, or write disabled or passthrough: silence is not a policy",
     "version": "start the file with version: 1",
-    "upstream": "name an upstream, or write the URL of a server",
     "routes": "a gateway without routes serves nothing",
     "expect": "write allow or deny",
 }
@@ -86,7 +86,7 @@ def check(
     except ValidationError as error:
         faulty: list[Path] = []
         for details in error.errors(include_url=False, include_context=True):
-            place = tuple(step for step in details["loc"] if step not in (TEXT, MAPPING))
+            place = tuple(step for step in details["loc"] if not is_form(step))
             faulty.append(place)
             at_fault = document.node((*path, *place))
             if details["type"] in _UNKNOWN or not is_unusable(at_fault, place):
@@ -125,7 +125,8 @@ def unknown_key(document: Document, path: Path, known: Iterable[str]) -> Problem
         hint = "a preflight does not carry them; use host, path and methods"
         return document.problem("routes.header_condition", message, hint, path=path, mark=mark)
     names = sorted(known)
-    hint = _RETIRED.get(key) or suggestion(key, names) or f"known keys: {', '.join(names)}"
+    retired = _RETIRED.get(key) if path[0] in ("policies", "routes") else None
+    hint = retired or suggestion(key, names) or f"known keys: {', '.join(names)}"
     return document.problem("schema.unknown_key", f"unknown key {quoted(key)}", hint, path=path, mark=mark)
 
 
@@ -219,6 +220,8 @@ def _not_one_of(document: Document, path: Path, node: Node | None, expected: str
 def _describe(node: Node | None) -> str:
     if not isinstance(node, Scalar):
         return "a mapping" if isinstance(node, Mapping) else "a list"
+    if node.reference is not None and "${file:" in node.reference:
+        return f"what {quoted(node.reference)} holds"  # most likely a secret
     kind = {bool: "the boolean", int: "the number", float: "the number"}.get(type(node.value))
     return f"{kind} {node.text}" if kind else f"the text {quoted(node.text)}"
 

@@ -24,6 +24,9 @@ PRIVATE = (
 )
 """RFC 1918 and RFC 4193."""
 
+UNIX = "unix"
+"""Stands for the peers of Unix sockets among trusted proxies."""
+
 _HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*):([0-9]{1,5})")
 _URL = re.compile(r"(https?)://(\[[^\]]*\]|[^:/?#@\[\]]*)(?::([0-9]*))?(.*)", re.DOTALL)
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?")
@@ -78,7 +81,7 @@ def parse_server(text: str) -> ServerAddress | EndpointFault:
             )
         return EndpointFault(
             f"{quoted(text)} has more than scheme, host and port",
-            f"write {quoted(base)}; use strip_prefix to change paths",
+            f"write {quoted(base)}; use replace_prefix to change paths",
         )
     if written_port is None:
         return ServerAddress(host, 443 if scheme == "https" else 80, scheme == "https")
@@ -88,7 +91,9 @@ def parse_server(text: str) -> ServerAddress | EndpointFault:
 
 
 def parse_networks(text: str) -> tuple[Network, ...] | EndpointFault:
-    """A network, a single address, or one of the words `loopback` and `private`."""
+    """A network, a single address, or one of the words `loopback`, `private` and `unix`, which is no network."""
+    if text == UNIX:
+        return ()
     if text == "loopback":
         return LOOPBACK
     if text == "private":
@@ -104,7 +109,7 @@ def parse_networks(text: str) -> tuple[Network, ...] | EndpointFault:
         )
     except ValueError:
         return EndpointFault(
-            f"{quoted(text)} is not a network", "write 10.0.0.0/8, one address, loopback or private"
+            f"{quoted(text)} is not a network", "write 10.0.0.0/8, one address, loopback, private or unix"
         )
 
 

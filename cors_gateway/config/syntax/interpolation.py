@@ -31,6 +31,9 @@ class ReferenceFault:
     hint: str
 
 
+EMPTY = ReferenceFault("the value is empty once its references are replaced", "give a default: ${NAME:-text}")
+"""The fault of a value of which nothing is left, for keys that may be empty to tell."""
+
 ReadFile = Callable[[str], "str | ReferenceFault"]
 Expand = Callable[[str], Expanded | ReferenceFault]
 
@@ -56,9 +59,7 @@ def expander(environ: Mapping[str, str], read_file: ReadFile) -> Expand:
         pieces.append(text[end:])
         result = "".join(pieces)
         if references and not result:
-            return ReferenceFault(
-                "the value is empty once its references are replaced", "give a default: ${NAME:-text}"
-            )
+            return EMPTY
         return Expanded(result, _WHOLE.fullmatch(text) is not None, references > 0)
 
     return expand

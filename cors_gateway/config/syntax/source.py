@@ -24,7 +24,7 @@ from yaml.events import (
 
 from cors_gateway.config.problems import Problem
 from cors_gateway.config.syntax.interpolation import CODE as INTERPOLATION
-from cors_gateway.config.syntax.interpolation import Expand, ReferenceFault
+from cors_gateway.config.syntax.interpolation import EMPTY, Expand, ReferenceFault
 from cors_gateway.config.syntax.scalars import resolve
 from cors_gateway.config.syntax.tree import Broken, Document, Mapping, Mark, Node, Scalar, Sequence
 from cors_gateway.config.syntax.yaml_errors import explain
@@ -33,6 +33,9 @@ from cors_gateway.policy.quoting import quoted
 MAX_DEPTH = 20
 MAX_NODES = 500_000
 """Four lists of 100,000 origins, and some air; that many take two seconds and 200 MB."""
+
+MAY_BE_EMPTY = frozenset({"split"})
+"""Keys of which nothing need be left once references are replaced: origins may come from a variable that is not set."""
 
 SYNTAX = "schema.syntax"
 WHOLE_LINE = 1_000_000
@@ -181,6 +184,8 @@ class _Builder:
         text, is_plain, reference = event.value, event.implicit[0], None
         if "$" in text and not self._is_at_key():
             expanded = self._expand(text)
+            if expanded is EMPTY and self._open and self._open[-1].key in MAY_BE_EMPTY:
+                return Scalar("", "", False, mark, text)
             if isinstance(expanded, ReferenceFault):
                 self.problems.append(
                     self._document.problem(

@@ -60,6 +60,9 @@ def _route(row: dict[str, Any]) -> RouteInput:
     return RouteInput(
         name=row.get("name"),
         host=row.get("host"),
+        hosts=_frozen(row.get("hosts")),
+        is_exact=row.get("match") == "exact",
+        extensions=_frozen(row.get("extensions")),
         path=row["path"],
         methods=None if methods is None else tuple(methods),
         upstream="backend",

@@ -25,6 +25,49 @@ TABLES: list[tuple[str, list[dict[str, Any]], set[str]]] = [
         set(),
     ),
     (
+        "one host in common",
+        [{"path": "/", "hosts": ["a.example", "b.example"]}, {"path": "/", "host": "B.example."}],
+        {"error routes.duplicate at routes[1].path"},
+    ),
+    (
+        "no host in common",
+        [{"path": "/", "hosts": ["a.example", "b.example"]}, {"path": "/", "hosts": ["c.example"]}],
+        set(),
+    ),
+    ("exact and prefix", [{"path": "/v1"}, {"path": "/v1", "match": "exact"}], set()),
+    (
+        "an exact path with a slash at the end and without",
+        [{"path": "/v1/", "match": "exact"}, {"path": "/v1", "match": "exact"}],
+        set(),
+    ),
+    (
+        "the same exact path twice",
+        [{"path": "/v1", "match": "exact"}, {"path": "/v1", "match": "exact"}],
+        {"error routes.duplicate at routes[1].path"},
+    ),
+    ("extensions and the rest", [{"path": "/", "extensions": ["js"]}, {"path": "/"}], set()),
+    ("other extensions", [{"path": "/", "extensions": ["js"]}, {"path": "/", "extensions": ["css"]}], set()),
+    (
+        "one extension in common",
+        [{"path": "/", "extensions": ["js", "css"]}, {"path": "/", "extensions": ["CSS"]}],
+        {"error routes.duplicate at routes[1].path"},
+    ),
+    (
+        "extensions and methods",
+        [{"path": "/", "extensions": ["js"]}, {"path": "/", "methods": ["GET"]}],
+        set(),
+    ),
+    (
+        "nothing common is left of an extension",
+        [{"path": "/", "extensions": ["js"], "methods": COMMON}, {"path": "/", "extensions": ["js"]}],
+        {"warning routes.unreachable at routes[1]"},
+    ),
+    (
+        "of one extension everything is left",
+        [{"path": "/", "extensions": ["js"], "methods": COMMON}, {"path": "/", "extensions": ["js", "css"]}],
+        set(),
+    ),
+    (
         "the same host in another case",
         [{"path": "/", "host": "a.example"}, {"path": "/", "host": "A.example."}],
         {"error routes.duplicate at routes[1].path"},

@@ -7,7 +7,7 @@ no harm in the narrow one and makes every doubtful wide one a no.
 import re
 
 from cors_gateway.config.lint.regex.language import Automaton, automaton_of, described_by
-from cors_gateway.config.lint.regex.origin_sets import ANY_ORIGIN
+from cors_gateway.config.lint.regex.origin_sets import ANY_ORIGIN, of_pattern
 from cors_gateway.config.lint.regex.parser import parse_regex
 from cors_gateway.config.lint.regex.tree import chars_of, mask_of
 from cors_gateway.policy.pattern import OriginPattern
@@ -18,14 +18,12 @@ _STEP_LIMIT = 20_000
 _INEXACT = re.compile(r"\\(?![dw./:-])|\(\?(?!:)|\[\[|[\^$]")
 """What a tree may show too widely, or what is too rare to tell: boundaries, flags, named classes, inner anchors."""
 
-_ANY_PORT = "(?::[1-9][0-9]{0,4})?"
-
 
 def contains(wide: OriginPattern, narrow: OriginPattern) -> bool:
     """Whether `wide` matches every origin that `narrow` matches. False as well if that is not known."""
     if wide.regex is not None and not _is_exact(wide.regex):
         return False
-    outer, inner = (automaton_of(parse_regex(_expression(pattern))) for pattern in (wide, narrow))
+    outer, inner = (automaton_of(parse_regex(of_pattern(pattern))) for pattern in (wide, narrow))
     return outer is not None and inner is not None and _is_within(inner, outer)
 
 
@@ -33,14 +31,6 @@ def _is_exact(expression: str) -> bool:
     # The whole value has to match, so anchors at the ends say nothing; `[^` is no anchor.
     body = expression.removeprefix("^").removesuffix("$").replace("[^", "[")
     return _INEXACT.search(body) is None
-
-
-def _expression(pattern: OriginPattern) -> str:
-    if pattern.regex is not None:
-        return pattern.regex
-    labels = r"(?:[a-z0-9_-]+\.)+" if pattern.subdomains else ""
-    port = _ANY_PORT if pattern.any_port else "" if pattern.port is None else f":{pattern.port}"
-    return f"{re.escape(pattern.scheme)}://{labels}{re.escape(pattern.host)}{port}"
 
 
 def _is_within(inner: Automaton, outer: Automaton) -> bool:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 from cors_gateway.config.lint.regex.origin_sets import NAME, NAMED_ORIGIN, SCHEME
 from cors_gateway.config.lint.regex.parser import parse_regex
@@ -82,6 +83,30 @@ def common_value(one: Automaton, other: Automaton, *, literal_from: int | None =
                     origin[left, right] = (pair, next(chars_of(both)))
                     waiting.append((left, right))
     return None
+
+
+def intersection(one: Automaton, other: Automaton) -> Automaton | None:
+    """Build the automaton of what both match; None if it is unreasonably large."""
+    numbers = {(0, 0): 0}
+    atoms = [Chars(0, "literal", -1)]
+    follow: list[list[int]] = []
+    pairs = [(0, 0)]
+    for left, right in pairs:  # grows on the way
+        if len(pairs) > _WALK_LIMIT:
+            return None
+        steps: list[int] = []
+        for pair in product(one.follow[left], other.follow[right]):
+            both = one.atoms[pair[0]].mask & other.atoms[pair[1]].mask
+            if both:
+                if pair not in numbers:
+                    numbers[pair] = len(pairs)
+                    pairs.append(pair)
+                    atoms.append(Chars(both, "class", -1))
+                steps.append(numbers[pair])
+        follow.append(steps)
+    accepting = {number for (left, right), number in numbers.items() if _both_accept(one, other, left, right)}
+    nothing: frozenset[int] = frozenset()
+    return Automaton(tuple(atoms), tuple(map(tuple, follow)), frozenset(accepting), nothing, nothing, False)
 
 
 def open_ends(automaton: Automaton) -> set[str]:

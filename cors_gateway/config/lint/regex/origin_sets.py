@@ -5,6 +5,8 @@ They may hold a little more than the grammar of origins allows (a port of 99999,
 
 import re
 
+from cors_gateway.policy.pattern import OriginPattern
+
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
 _LABEL = "[a-z0-9_-]"
@@ -41,6 +43,21 @@ def with_port(scheme: str, port: int) -> tuple[str, int]:
     """Describe the origins that spell out a port, and say where in the description the port begins."""
     host = rf"{scheme}://(?:{_LABELS}{_LABEL}+\.?|\[[0-9a-f:]+\])"
     return f"{host}:{port}", len(host)
+
+
+def of_pattern(pattern: OriginPattern) -> str:
+    """Describe what an entry of `allow_origins` matches."""
+    if pattern.regex is not None:
+        return pattern.regex
+    port = "" if pattern.port is None else f":{pattern.port}"
+    return "".join(
+        (
+            f"{re.escape(pattern.scheme)}://",
+            f"(?:{_LABEL}+\\.)+" if pattern.subdomains else "",
+            re.escape(pattern.host),
+            _ANY_PORT if pattern.any_port else port,
+        )
+    )
 
 
 def ending_in(end: str) -> str:
