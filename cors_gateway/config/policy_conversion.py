@@ -13,6 +13,8 @@ from cors_gateway.policy.fetch import normalise_method
 from cors_gateway.policy.pattern import OriginPattern
 from cors_gateway.policy.policy import Policy
 
+UpstreamExpose = Literal["drop", "merge", "all"]
+CrossOriginRedirects = Literal["forward", "unauthorized"]
 ResourcePolicy = Literal["same-origin", "same-site", "cross-origin"]
 
 
@@ -48,7 +50,9 @@ def policy_of(written: WrittenPolicy) -> Policy:
         reject_disallowed_request=written.on_disallowed_request == "reject",
         public_origins=tuple(dict.fromkeys(written.public_origins or ())),
         strip_origin=written.forward_origin == "strip",
-        merge_upstream_expose=written.upstream_expose == "merge",
+        upstream_expose=written.upstream_expose or default.upstream_expose,
+        cross_origin_redirects=written.cross_origin_redirects or default.cross_origin_redirects,
+        constant_origin=written.constant_origin,
         timing_allow_origin=written.timing_allow_origin == "same-as-origins",
         cross_origin_resource_policy=written.cross_origin_resource_policy,
         websocket_origin_check=written.websocket_origin_check,
@@ -73,7 +77,9 @@ def written_form(policy: Policy) -> WrittenPolicy:
         on_disallowed_request="reject" if policy.reject_disallowed_request else "forward",
         public_origins=policy.public_origins,
         forward_origin="strip" if policy.strip_origin else "keep",
-        upstream_expose="merge" if policy.merge_upstream_expose else "drop",
+        upstream_expose=cast("UpstreamExpose", policy.upstream_expose),
+        cross_origin_redirects=cast("CrossOriginRedirects", policy.cross_origin_redirects),
+        constant_origin=policy.constant_origin,
         timing_allow_origin="same-as-origins" if policy.timing_allow_origin else None,
         cross_origin_resource_policy=cast("ResourcePolicy | None", policy.cross_origin_resource_policy),
         websocket_origin_check=policy.websocket_origin_check,

@@ -73,8 +73,17 @@ class WrittenPolicy:
     forward_origin: Literal["keep", "strip"] | None = _key(
         None, "Whether the backend sees Origin; default keep."
     )
-    upstream_expose: Literal["drop", "merge"] | None = _key(
-        None, "merge: add what the backend exposes to expose_headers; default drop."
+    upstream_expose: Literal["drop", "merge", "all"] | None = _key(
+        None,
+        "merge: add what the backend exposes to expose_headers. all: the names of all fields that the answer has. Default drop.",
+    )
+    cross_origin_redirects: Literal["forward", "unauthorized"] | None = _key(
+        None,
+        "unauthorized: a redirect to another origin (a login page) that a script's request meets becomes a 401 that it can read, with the target in it; default forward.",
+    )
+    constant_origin: bool = _key(
+        False,
+        "For caches that ignore Vary: name the one exact origin of allow_origins in every answer, without Vary.",
     )
     timing_allow_origin: Literal["same-as-origins"] | None = _key(
         None, "Let allowed origins read resource timing."

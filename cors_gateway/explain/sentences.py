@@ -37,8 +37,17 @@ def notes(request: Request, route: Route | None, *, is_cross_origin: bool) -> tu
         )
     if route is not None and route.policy.strip_origin and request.origin is not None:
         found.append("the policy says forward_origin: strip: the backend does not see the origin")
-    if route is not None and route.policy.merge_upstream_expose:
-        found.append("the policy says upstream_expose: merge: scripts also read what the backend exposes")
+    if route is not None and route.policy.upstream_expose != "drop":
+        also = {"merge": "what the backend exposes", "all": "every field of its answer but cookies"}
+        value = route.policy.upstream_expose
+        found.append(f"the policy says upstream_expose: {value}: scripts also read {also[value]}")
+    if route is not None and route.policy.constant_origin:
+        found.append("the policy says constant_origin: every answer names its one origin, whoever asks")
+    if route is not None and route.policy.cross_origin_redirects == "unauthorized":
+        found.append(
+            "the policy says cross_origin_redirects: unauthorized: a script that meets a redirect to another origin gets"
+            " a 401 with the target in it instead"
+        )
     if request.origin is not None and is_malformed(request.origin):
         found.append(
             f"no browser sends the origin {quoted(request.origin)}: one has scheme, host and, if it is not the default, "

@@ -30,7 +30,6 @@ KEYS = {
     "diagnose_preflight_failure": "preflight_failure",
     "reject_disallowed_request": "on_disallowed_request",
     "strip_origin": "forward_origin",
-    "merge_upstream_expose": "upstream_expose",
     "allow_insecure_origins": "dangerously_allow_insecure_origins",
     "allow_public_suffix": "dangerously_allow_public_suffix",
 }
@@ -40,20 +39,20 @@ _WORDS: dict[str, tuple[Value, Value]] = {
     "preflight_failure": ("strict", "diagnose"),
     "on_disallowed_request": ("forward", "reject"),
     "forward_origin": ("keep", "strip"),
-    "upstream_expose": ("drop", "merge"),
     "timing_allow_origin": (None, "same-as-origins"),
 }
 """What is written for False and True, where it is not `false` and `true`."""
 
-_WIDENING = frozenset(
-    {"allow_credentials", "allow_private_network", "timing_allow_origin", "merge_upstream_expose"}
-)
+_WIDENING = frozenset({"allow_credentials", "allow_private_network", "timing_allow_origin"})
 """Switches that admit more when they are on."""
 _NARROWING = frozenset({"reject_disallowed_request", "websocket_origin_check"})
 """Switches that admit less when they are on."""
 
-_RESOURCE_POLICIES = ("same-origin", "same-site", "cross-origin")
-"""From the narrowest to the widest. Without any of them the backend decides, so that nothing is known."""
+_RANKED = {
+    "cross_origin_resource_policy": ("same-origin", "same-site", "cross-origin"),
+    "upstream_expose": ("drop", "merge", "all"),
+}
+"""Values from the narrowest to the widest. Of one that is not among them nothing is known: the backend decides."""
 
 _SAID_BY_PREFLIGHTS = frozenset(
     {"allow_origins", "allow_methods", "allow_headers", "allow_credentials", "allow_private_network"}
@@ -161,8 +160,9 @@ def _gains(old: Policy, new: Policy, contains: Contains) -> Iterator[Statement]:
         is_wider = after and not before if field.name in _WIDENING else before and not after
         if field.name in _WIDENING | _NARROWING and is_wider:
             yield _value_statement(field.name, old, new)
-    if _resource_policy_rank(new) > _resource_policy_rank(old) >= 0:
-        yield _value_statement("cross_origin_resource_policy", old, new)
+    for name in _RANKED:
+        if _rank(name, new) > _rank(name, old) >= 0:
+            yield _value_statement(name, old, new)
 
 
 def _gained_origins(old: Policy, new: Policy, contains: Contains) -> Iterator[str]:
@@ -215,9 +215,9 @@ def _refuses_some(policy: Policy) -> bool:
     return policy.reject_disallowed_request or policy.websocket_origin_check
 
 
-def _resource_policy_rank(policy: Policy) -> int:
-    value = policy.cross_origin_resource_policy
-    return -1 if value is None else _RESOURCE_POLICIES.index(value)
+def _rank(field: str, policy: Policy) -> int:
+    value = getattr(policy, field)
+    return _RANKED[field].index(value) if value in _RANKED[field] else -1
 
 
 def _unsaid(old: Policy, new: Policy, said: Iterable[Statement]) -> tuple[Statement, ...]:

@@ -34,9 +34,11 @@ class Grant(NamedTuple):
     """False: neither strip nor write anything, CORS is the backend's."""
     expose: tuple[bytes, ...] = ()
     """The configured names, if `merge_expose`."""
+    exposes_all: bool = False
+    """With `merge_expose`: the names to add are those of all fields of the response (`vary.exposable`)."""
 
     def lines_with_expose(self, backend: Sequence[bytes]) -> bytes:
-        """`lines` with the names added that the backend's `Access-Control-Expose-Headers` lines hold."""
+        """`lines` with names added: those of the backend's `Access-Control-Expose-Headers` lines, or of all its fields."""
         configured = expose_line(b",".join(self.expose))
         return self.lines.removesuffix(configured) + expose_line(merge_expose(self.expose, backend))
 
@@ -58,6 +60,7 @@ class Grants:
 
     __slots__ = (
         "_expose",
+        "_exposes_all",
         "_merge_expose",
         "_parts",
         "_strip",
@@ -69,7 +72,8 @@ class Grants:
 
     def __init__(self, policy: Policy, *, is_one_of_several: bool = False) -> None:
         self._expose = _exposed_names(policy)
-        self._merge_expose = policy.merge_upstream_expose
+        self._merge_expose = policy.upstream_expose != "drop"
+        self._exposes_all = policy.upstream_expose == "all"
         self._strip = _managed_fields(policy)
         self._vary = _vary_tokens(policy, is_one_of_several=is_one_of_several)
         self._vary_line = vary_line(self._vary)
@@ -77,6 +81,8 @@ class Grants:
         self.refused = Grant(_resource_policy_line(policy), self._vary, self._vary_line, self._strip)
         socket_vary = (b"Origin", b"Sec-Fetch-Site")
         self.refused_socket = Grant(self.refused.lines, socket_vary, vary_line(socket_vary), self._strip)
+        if policy.constant_origin:
+            self.refused = self.to(policy.allow_origins[0].text.encode("ascii"))
         if policy.mode is Mode.PASSTHROUGH or policy.report_only:
             self.refused = self.refused_socket = UNTOUCHED
 
@@ -87,7 +93,10 @@ class Grants:
         # A join puts the origin at every place that names it, without looking at the constant parts.
         lines = origin.join(self._parts)
         expose = self._expose if self._merge_expose else ()
-        return Grant(lines, self._vary, self._vary_line, self._strip, self._merge_expose, True, expose)
+        exposes_all = self._exposes_all
+        return Grant(
+            lines, self._vary, self._vary_line, self._strip, self._merge_expose, True, expose, exposes_all
+        )
 
 
 UNTOUCHED = Grant(b"", (), b"", rewrite=False)
@@ -141,6 +150,6 @@ def _managed_fields(policy: Policy) -> frozenset[bytes]:
 def _vary_tokens(policy: Policy, *, is_one_of_several: bool) -> tuple[bytes, ...]:
     # The answer of an any-origin policy that is alone is constant, and Vary would ruin shared caches (Fetch, "CORS protocol and
     # HTTP caches"). A policy that rejects looks at Sec-Fetch-Site as well.
-    if policy.any_origin and not is_one_of_several:
+    if policy.constant_origin or (policy.any_origin and not is_one_of_several):
         return ()
     return (b"Origin", b"Sec-Fetch-Site") if policy.reject_disallowed_request else (b"Origin",)

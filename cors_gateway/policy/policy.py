@@ -51,7 +51,12 @@ class Policy:
     public_origins: tuple[str, ...] = ()
     strip_origin: bool = False
     """`forward_origin: strip`."""
-    merge_upstream_expose: bool = False
+    upstream_expose: str = "drop"
+    """`drop`, `merge` or `all`, from the least to the most that scripts may read."""
+    cross_origin_redirects: str = "forward"
+    """`forward` or `unauthorized`."""
+    constant_origin: bool = False
+    """The one origin of `allow_origins` is named in every answer, whoever asks, and nothing varies on Origin."""
     timing_allow_origin: bool = False
     """`timing_allow_origin: same-as-origins`."""
     cross_origin_resource_policy: str | None = None

@@ -171,7 +171,8 @@ def _line(name: bytes, value: bytes) -> bytes:
 
 
 def _vary_tokens(policy: Policy, *, is_one_of_several: bool) -> tuple[bytes, ...]:
-    tokens = [] if policy.any_origin and not is_one_of_several else [b"Origin"]
+    is_constant = policy.constant_origin or (policy.any_origin and not is_one_of_several)
+    tokens = [] if is_constant else [b"Origin"]
     tokens += [b"Access-Control-Request-Method", b"Access-Control-Request-Headers"]
     if policy.allow_private_network:
         tokens.append(b"Access-Control-Request-Private-Network")

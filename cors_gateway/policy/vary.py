@@ -8,6 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cors_gateway.policy.fetch import TOKEN
 
+_NEVER_OR_ALWAYS_READ = frozenset(
+    {b"set-cookie", b"set-cookie2", b"cache-control", b"content-language", b"content-length"}
+    | {b"content-type", b"expires", b"last-modified", b"pragma"}
+)
+"""Forbidden and CORS-safelisted response-header names of Fetch."""
+
 
 def merge_vary(lines: Sequence[bytes], tokens: Sequence[bytes]) -> bytes:
     """The value of the one `Vary` line: what the backend sent, in its order and case, then the missing tokens.
@@ -32,6 +38,13 @@ def merge_expose(names: Iterable[bytes], lines: Sequence[bytes]) -> bytes:
         if TOKEN.fullmatch(element):
             merged.setdefault(element.lower())
     return b",".join(merged)
+
+
+def exposable(names: Iterable[bytes]) -> Iterator[bytes]:
+    """Of the lower-case names of a response's fields, those that a script cannot read unless they are exposed."""
+    for name in names:
+        if name not in _NEVER_OR_ALWAYS_READ and not name.startswith(b"access-control-"):
+            yield name
 
 
 def _elements(lines: Sequence[bytes]) -> Iterator[bytes]:

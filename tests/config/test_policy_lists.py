@@ -71,3 +71,17 @@ def test_an_overlap_names_an_origin_in_both(tmp_path: Path) -> None:
     (problem,) = load_text(tmp_path, file("[partners, rivals]", *ALL_USED)).problems
 
     assert problem.message == '"rivals" lists "https://a.partner.example", which "partners" lists as well'
+
+
+def test_switching_credentials_off_in_an_emergency_loads(tmp_path: Path) -> None:
+    """What belonged to them may stay: nobody has the time to look for it then."""
+    on = POLICIES.replace(
+        "rivals: {", "rivals: {dangerously_allow_insecure_origins: true, allow_credentials: true, "
+    ).replace("https://a.partner", "http://a.partner")
+    off = on.replace("allow_credentials: true", "allow_credentials: false")
+    routes = "".join(file(*ALL_USED).partition("routes:")[1:])
+
+    assert load_text(tmp_path, on + routes).snapshot is not None
+    loaded = load_text(tmp_path, off + routes)
+    assert loaded.snapshot is not None
+    assert "schema.conflict" in [problem.code for problem in loaded.problems]

@@ -34,7 +34,12 @@ WIDER = [
         Statement("allow_headers", gained=("authorization",)),
     ),
     (APP, replace(APP, expose_any=True), Statement("expose_headers", gained=("*",))),
-    (APP, replace(APP, merge_upstream_expose=True), Statement("upstream_expose", old="drop", new="merge")),
+    (APP, replace(APP, upstream_expose="merge"), Statement("upstream_expose", old="drop", new="merge")),
+    (
+        replace(APP, upstream_expose="merge"),
+        replace(APP, upstream_expose="all"),
+        Statement("upstream_expose", old="merge", new="all"),
+    ),
     (APP, replace(APP, allow_credentials=True), Statement("allow_credentials", old=False, new=True)),
     (
         APP,

@@ -14,12 +14,14 @@ SAME_NAMES = (
     "websocket_origin_check",
     "report_only",
     "cross_origin_resource_policy",
+    "upstream_expose",
+    "cross_origin_redirects",
+    "constant_origin",
 )
 WORDS = {
     "preflight_failure": ("diagnose_preflight_failure", "strict", "diagnose"),
     "on_disallowed_request": ("reject_disallowed_request", "forward", "reject"),
     "forward_origin": ("strip_origin", "keep", "strip"),
-    "upstream_expose": ("merge_upstream_expose", "drop", "merge"),
     "timing_allow_origin": ("timing_allow_origin", None, "same-as-origins"),
 }
 """YAML key: the field it sets, the word for False, the word for True."""

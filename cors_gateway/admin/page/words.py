@@ -41,8 +41,11 @@ def policy_words(policy: Policy) -> Iterator[str]:
         yield "Scripts read every response header."
     elif policy.expose_headers:
         yield f"Scripts also read {enumerated(policy.expose_headers)}."
-    if policy.merge_upstream_expose:
-        yield "Scripts also read what the backend exposes."
+    if policy.upstream_expose != "drop":
+        what = (
+            "what the backend exposes" if policy.upstream_expose == "merge" else "every header of the backend"
+        )
+        yield f"Scripts also read {what}."
     if not policy.any_origin:
         yield (
             "Requests of other pages get 403 and do not reach the backend."
@@ -56,6 +59,10 @@ def policy_words(policy: Policy) -> Iterator[str]:
         yield "Public pages may call it inside a private network."
     if policy.strip_origin:
         yield "The backend does not see Origin."
+    if policy.constant_origin:
+        yield "Every answer names this origin, whoever asks, so that caches may ignore Vary."
+    if policy.cross_origin_redirects == "unauthorized":
+        yield "Scripts get a readable 401 in place of a redirect to another origin."
     yield from _finer_points(policy)
 
 

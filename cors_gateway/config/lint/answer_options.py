@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from cors_gateway.config.lint.finding import Finding
 from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.fetch import MAX_AGE_CAPS, SAFELISTED_METHODS, normalise_method
+from cors_gateway.policy.pattern import OriginPattern, PatternKind, parse_pattern
 
 _MAX_AGE_LIMIT = max(MAX_AGE_CAPS.values())
 """Seconds; no browser remembers a preflight for longer."""
@@ -89,7 +90,37 @@ def private_network_superseded(policy: WrittenPolicy) -> Iterator[Finding]:
         )
 
 
+def constant_origin(policy: WrittenPolicy) -> Iterator[Finding]:
+    """One origin can be named to everybody; which one an answer names must not depend on the request."""
+    if not policy.constant_origin:
+        return
+    entries = set(policy.allow_origins or ())
+    is_exact = len(entries) == 1 and all(
+        isinstance(entry, str)
+        and isinstance(pattern := parse_pattern(entry), OriginPattern)
+        and pattern.kind is PatternKind.EXACT
+        for entry in entries
+    )
+    if not is_exact or policy.dangerously_allow_null_origin:
+        yield Finding(
+            "error",
+            "constant_origin.origins",
+            "one origin is named in every answer, so allow_origins has to hold exactly one, and no pattern",
+            "list one exact origin, or remove constant_origin",
+            ("constant_origin",),
+        )
+    if policy.on_disallowed_request == "reject":
+        yield Finding(
+            "error",
+            "schema.conflict",
+            "on_disallowed_request: reject makes answers depend on Origin, and caches would not know",
+            "remove one of the two",
+            ("constant_origin",),
+        )
+
+
 RULES = (
+    constant_origin,
     max_age_range,
     max_age_capped,
     max_age_unused,

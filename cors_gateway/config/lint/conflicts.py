@@ -9,13 +9,15 @@ from cors_gateway.config.written_policy import WrittenPolicy
 def dangerous_without_effect(policy: WrittenPolicy, findings: Collection[Finding]) -> Iterator[Finding]:
     """A dangerous switch that does nothing now takes effect unseen with a later change.
 
+    Only a warning: whoever switches credentials off in an emergency must not be stopped by what belonged to them.
+
     `findings` are those about `allow_origins`: what a switch permits is reported there as a warning.
     """
     if any(finding.severity == "error" for finding in findings):
         return  # nobody knows yet what the list will be
     codes = {finding.code for finding in findings}
     if policy.dangerously_allow_null_origin and "allow_origins.null" not in codes:
-        yield _pointless("dangerously_allow_null_origin", 'allow_origins "*" covers null already')
+        yield _idle("dangerously_allow_null_origin", 'allow_origins "*" covers null already')
     for key, code, what in (
         ("dangerously_allow_insecure_origins", "allow_origins.insecure", "plain http origin"),
         ("dangerously_allow_public_suffix", "allow_origins.public_suffix", "wildcard under a public suffix"),
@@ -23,9 +25,9 @@ def dangerous_without_effect(policy: WrittenPolicy, findings: Collection[Finding
         if not getattr(policy, key):
             continue
         if not policy.allow_credentials:
-            yield _pointless(key, "it only matters together with allow_credentials: true")
+            yield _idle(key, "it only matters together with allow_credentials: true")
         elif code not in codes:
-            yield _pointless(key, f"allow_origins has no {what}")
+            yield _idle(key, f"allow_origins has no {what}")
 
 
 def nobody_to_refuse(policy: WrittenPolicy) -> Iterator[Finding]:
@@ -44,15 +46,11 @@ def nobody_to_refuse(policy: WrittenPolicy) -> Iterator[Finding]:
 
 def nothing_to_merge(policy: WrittenPolicy) -> Iterator[Finding]:
     """The star exposes whatever the backend would add."""
-    if policy.upstream_expose == "merge" and "*" in (policy.expose_headers or ()):
+    if policy.upstream_expose in ("merge", "all") and "*" in (policy.expose_headers or ()):
         yield _idle("upstream_expose", 'expose_headers "*" exposes everything that the backend would add')
 
 
 RULES = (nobody_to_refuse, nothing_to_merge)
-
-
-def _pointless(key: str, why: str) -> Finding:
-    return Finding("error", "schema.conflict", f"{key} has no effect: {why}", "remove it", (key,))
 
 
 def _idle(key: str, why: str) -> Finding:

@@ -21,6 +21,8 @@ from cors_gateway.policy.pattern import OriginPattern
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.quoting import shown
 
+_SHARED = {"forward_origin": "strip_origin", "cross_origin_redirects": "cross_origin_redirects"}
+"""Keys about the backend, which cannot be one thing to one origin and another to the next, and their fields."""
 _LABEL = "x"
 """Stands for whatever a wildcard leaves open."""
 
@@ -53,10 +55,14 @@ def lint_policy_list(policies: Sequence[tuple[str, Policy]], overlaps: Overlaps)
             what = f"{shown(name)} allows every origin, so no policy after it is ever asked"
             yield Finding("error", "cors.list", what, "put it last", ("cors", at))
         first_name, first = policies[0]
-        if policy.strip_origin != first.strip_origin:
-            what = f"forward_origin of {shown(name)} is not that of {shown(first_name)}"
-            hint = "write the same in both: a backend sees Origin, or it does not"
-            yield Finding("error", "cors.list", what, hint, ("cors", at))
+        for key, field in _SHARED.items():
+            if getattr(policy, field) != getattr(first, field):
+                what = f"{key} of {shown(name)} is not that of {shown(first_name)}"
+                hint = "write the same in both: it concerns the backend, whoever asks"
+                yield Finding("error", "cors.list", what, hint, ("cors", at))
+        if policy.constant_origin:
+            what = f"{shown(name)} has constant_origin, but which policy answers depends on the origin"
+            yield Finding("error", "cors.list", what, "remove constant_origin", ("cors", at))
         for earlier_name, earlier in policies[:at]:
             origin = overlaps.between(earlier, policy)
             if origin is not None:

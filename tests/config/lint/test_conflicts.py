@@ -10,7 +10,7 @@ HTTP = "http://app.example.com"
 SUFFIX = "https://*.github.io"
 
 
-def conflict(key: str, severity: str = "error") -> str:
+def conflict(key: str, severity: str = "warning") -> str:
     return f"{severity} schema.conflict at {key}"
 
 
@@ -95,18 +95,65 @@ CASES: list[tuple[str, dict[str, Any], set[str]]] = [
             "on_disallowed_request": "reject",
             "public_origins": ["https://api.example.com"],
         },
-        {conflict("on_disallowed_request", "warning")},
+        {conflict("on_disallowed_request")},
     ),
     (
         "socket check where the star is",
         {"allow_origins": ["*"], "websocket_origin_check": True},
-        {conflict("websocket_origin_check", "warning")},
+        {conflict("websocket_origin_check")},
     ),
     ("socket check with a list", {"websocket_origin_check": True}, set()),
     (
         "merging into the star",
         {"expose_headers": ["*"], "upstream_expose": "merge"},
-        {conflict("upstream_expose", "warning")},
+        {conflict("upstream_expose")},
+    ),
+    (
+        "all names where the star is",
+        {"expose_headers": ["*"], "upstream_expose": "all"},
+        {conflict("upstream_expose")},
+    ),
+    ("all names", {"expose_headers": ["ETag"], "upstream_expose": "all"}, set()),
+    ("one origin for everybody", {"allow_credentials": True, "constant_origin": True}, set()),
+    (
+        "two origins for everybody",
+        {"allow_origins": [HTTP, "https://a.example.com"], "constant_origin": True},
+        {
+            "error constant_origin.origins at constant_origin",
+            "warning allow_origins.insecure at allow_origins[0]",
+        },
+    ),
+    (
+        "a pattern for everybody",
+        {"allow_origins": ["https://*.a.example.com"], "constant_origin": True},
+        {"error constant_origin.origins at constant_origin"},
+    ),
+    (
+        "the star for everybody",
+        {"allow_origins": ["*"], "constant_origin": True},
+        {"error constant_origin.origins at constant_origin"},
+    ),
+    (
+        "an expression for everybody",
+        {"allow_origins": [{"regex": "https://a\\.example\\.com"}], "constant_origin": True},
+        {"error constant_origin.origins at constant_origin"},
+    ),
+    (
+        "null beside the one for everybody",
+        {"constant_origin": True, "dangerously_allow_null_origin": True},
+        {
+            "error constant_origin.origins at constant_origin",
+            "warning allow_origins.null at dangerously_allow_null_origin",
+        },
+    ),
+    (
+        "one origin for everybody, and refusals by origin",
+        {
+            "constant_origin": True,
+            "on_disallowed_request": "reject",
+            "public_origins": ["https://own.example.com"],
+        },
+        {conflict("constant_origin", "error")},
     ),
     ("merging into a list", {"expose_headers": ["ETag"], "upstream_expose": "merge"}, set()),
 ]

@@ -42,13 +42,14 @@ policies = st.builds(
     max_age=st.integers() | st.none(),
     preflight_status=st.integers() | st.none(),
     on_disallowed_request=st.sampled_from(["forward", "reject", None]),
-    upstream_expose=st.sampled_from(["drop", "merge", None]),
+    upstream_expose=st.sampled_from(["drop", "merge", "all", None]),
     **{
         name: st.booleans()
         for name in (
             "allow_credentials",
             "allow_private_network",
             "websocket_origin_check",
+            "constant_origin",
             "dangerously_allow_null_origin",
             "dangerously_allow_insecure_origins",
             "dangerously_allow_public_suffix",
@@ -149,7 +150,7 @@ def test_every_key_reaches_the_policy() -> None:
         reject_disallowed_request=True,
         public_origins=("https://api.example.com",),
         strip_origin=True,
-        merge_upstream_expose=True,
+        upstream_expose="merge",
         timing_allow_origin=True,
         cross_origin_resource_policy="same-site",
         websocket_origin_check=True,
