@@ -256,7 +256,7 @@ def test_a_host_without_an_admitting_route_falls_through() -> None:
 
 
 def test_all_readings_of_a_path_must_lead_to_one_route() -> None:
-    routes = RouteTable.of([ROOT, V1_GET], lambda key: key).for_host(b"gw")
+    routes = table(ROOT, V1_GET).for_host(b"gw")
     assert routes.select_one((), b"GET") is None
     assert routes.select_one((b"/api/v1/x/a",), b"GET") is V1_GET
     assert routes.select_one((b"/api/v1/x/a", b"/api/v1/x/b"), b"GET") is V1_GET

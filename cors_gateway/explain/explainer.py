@@ -5,6 +5,7 @@ asks for (Fetch, "CORS-preflight fetch").
 """
 
 from dataclasses import replace
+from functools import partial
 
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Explanation
@@ -14,7 +15,8 @@ from cors_gateway.explain.judgement import (
     judge_unserved,
 )
 from cors_gateway.explain.remedy import find_remedy
-from cors_gateway.explain.served import Served, served_routes
+from cors_gateway.explain.route_notes import several_note
+from cors_gateway.explain.served import Served, deciding_view, served_routes, views
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.request_line import parse_request_line
 from cors_gateway.policy.fetch import is_forbidden_method
@@ -33,6 +35,11 @@ class Explainer:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._table = served_routes(snapshot.routes, enforced)
+        self._views = {
+            route.name: views(route, partial(enforced, is_one_of_several=True))
+            for route in snapshot.routes
+            if route.further_policies
+        }
 
     def explain(self, request: Request) -> Explanation:
         """Say what a browser would do with the request, what would be answered, and what would have to change."""
@@ -48,7 +55,15 @@ class Explainer:
         if served is None:
             why = f"no route serves {request.method} {request.target}"
             return judge_unserved(request, NO_ROUTE_STATUS, Reason.NO_ROUTE, why)
-        return judge(request, *served)
+        route, policy = served
+        if route.name not in self._views:
+            return judge(request, route, policy)
+        view, is_listed = deciding_view(self._views[route.name], request.origin)
+        explanation = judge(request, *view)
+        if not explanation.is_cross_origin:
+            return explanation
+        note = several_note(route, view[0], is_listed=is_listed)
+        return replace(explanation, notes=(note, *explanation.notes))
 
     def _find(self, request: Request) -> Served | None:
         """The route and its policy. Raises ProtocolFault for what the data path would refuse before it looks for one."""

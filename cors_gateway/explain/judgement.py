@@ -10,6 +10,7 @@ from typing import Literal
 from cors_gateway.explain import sentences
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Entry, Exchange, Explanation, Verdict
+from cors_gateway.explain.route_notes import route_notes
 from cors_gateway.policy.browser import (
     Lines,
     cors_fault,
@@ -28,12 +29,12 @@ from cors_gateway.snapshot import Location, Route
 REJECTED_STATUS = 403
 
 
-def enforced(policy: Policy) -> CompiledPolicy:
+def enforced(policy: Policy, *, is_one_of_several: bool = False) -> CompiledPolicy:
     """The policy ready to be asked what it decides; `report_only` decides the same and merely does not apply it.
 
     Raises as `CompiledPolicy` does.
     """
-    return CompiledPolicy(replace(policy, report_only=False))
+    return CompiledPolicy(replace(policy, report_only=False), is_one_of_several=is_one_of_several)
 
 
 def judge(request: Request, route: Route, policy: CompiledPolicy) -> Explanation:
@@ -47,7 +48,10 @@ def judge(request: Request, route: Route, policy: CompiledPolicy) -> Explanation
         is_cross_origin=is_cross_origin,
         relation=sentences.relation(request, policy.policy, is_cross_origin=is_cross_origin),
         route=route,
-        notes=sentences.notes(request, route, is_cross_origin=is_cross_origin),
+        notes=(
+            *sentences.notes(request, route, is_cross_origin=is_cross_origin),
+            *route_notes(request, route),
+        ),
     )
     if request.target.is_websocket:
         return _judge_websocket(start, route, policy)
@@ -103,6 +107,14 @@ def _judge_websocket(start: Explanation, route: Route, policy: CompiledPolicy) -
             start,
             reason=decision.reason,
             summary=sentences.rejected(request, decision.reason),
+            actual=replace(exchange, fault=fault),
+        )
+    if route.answer is not None:
+        fault = f"its status is {route.answer.status}, not 101"
+        return replace(
+            start,
+            reason=decision.reason,
+            summary=sentences.answered_here(route, route.answer.status),
             actual=replace(exchange, fault=fault),
         )
     return replace(
@@ -173,7 +185,8 @@ def _judge_cross_origin(start: Explanation, route: Route, policy: CompiledPolicy
     if decision.rejected:
         return replace(start, summary=sentences.rejected(request, decision.reason))
     if exchange.fault is not None:
-        return replace(start, summary=sentences.withheld(request, decision.reason, exchange.fault))
+        summary = sentences.withheld(request, decision.reason, exchange.fault, exchange.answered_by)
+        return replace(start, summary=summary)
     exposed = exposed_names(call, exchange.headers)
     return replace(
         start,
@@ -202,13 +215,16 @@ def _judge_passthrough(start: Explanation, route: Route) -> Explanation:
 def _actual(request: Request, route: Route, decision: ActualDecision, *, is_cross_origin: bool) -> Exchange:
     """The request itself, with what the policy makes of its answer."""
     lines = _fields(decision.grant.vary_line + decision.grant.lines)
-    by: Literal["gateway", "backend"] = "gateway" if decision.rejected else "backend"
+    own_status = REJECTED_STATUS if decision.rejected else None
+    if own_status is None and route.answer is not None:
+        own_status = route.answer.status
+    by: Literal["gateway", "backend"] = "backend" if own_status is None else "gateway"
     is_checked = is_cross_origin and not request.target.is_websocket
     return Exchange(
         decision.kind,
         _lines(request, is_cross_origin=is_cross_origin),
         by,
-        REJECTED_STATUS if decision.rejected else None,
+        own_status,
         lines,
         decision.reason,
         _entry(route, decision.entry, decision.reason, request.origin),

@@ -39,6 +39,10 @@ def find_remedy(explanation: Explanation, routes: Sequence[Route]) -> Remedy | N
         return Remedy(blocked="the address has to change: it can be read in more than one way, or not at all")
     if route is None:
         return _serve(request, routes)
+    if route.answer is not None and request.target.is_websocket:
+        return Remedy(
+            blocked=f"route {route.name} has no backend: give it an upstream, or ask for another path"
+        )
     if route.policy.mode is Mode.DISABLED:
         return _open(request, route, routes)
     return _amend(explanation, route, routes)

@@ -98,8 +98,15 @@ def served_elsewhere(route: Route, *, is_host_known: bool) -> str:
 
 def consequences(route: Route, routes: Sequence[Route]) -> tuple[str, ...]:
     """Whom a change of the route's policy concerns besides it."""
-    shared = [other.name for other in routes if other.policy_name == route.policy_name and other is not route]
-    if route.policy_name is None or not shared:
+    if route.policy_name is None:
+        return ()
+    shared = [
+        other.name
+        for other in routes
+        if other.name != route.name
+        and route.policy_name in (other.policy_name, *(each.name for each in other.further_policies))
+    ]
+    if not shared:
         return ()
     return (f"policies.{route.policy_name} also governs {enumerated(shared)}",)
 

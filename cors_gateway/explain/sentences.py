@@ -107,13 +107,14 @@ def preflight_refused(request: Request, reason: Reason, detail: str, fault: str)
     )
 
 
-def withheld(request: Request, reason: Reason, fault: str) -> str:
+def withheld(request: Request, reason: Reason, fault: str, answered_by: str) -> str:
+    kept = "but the browser keeps the response from the script"
     if reason is Reason.ALLOWED:
-        return f"The backend answers, but the browser keeps the response from the script: {fault}."
-    return (
-        "The backend gets the request and answers, but the browser keeps the response from the script: "
-        f"{why(request, reason)}."
+        return f"The {answered_by} answers, {kept}: {fault}."
+    answers = (
+        "The backend gets the request and answers" if answered_by == "backend" else "The gateway answers"
     )
+    return f"{answers}, {kept}: {why(request, reason)}."
 
 
 def rejected(request: Request, reason: Reason) -> str:
@@ -140,6 +141,10 @@ def opened(request: Request, reason: Reason) -> str:
             "The handshake goes to the backend, which has to look at the origin itself: cors is passthrough."
         )
     return "The handshake goes to the backend."
+
+
+def answered_here(route: Route, status: int) -> str:
+    return f"No WebSocket opens here: route {route.name} answers every request by itself, with {status}."
 
 
 def never_sent(request: Request) -> str:

@@ -10,7 +10,7 @@ from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.policy.pattern import OriginPattern, parse_pattern
 from cors_gateway.policy.policy import DISABLED, PASSTHROUGH, Policy
 from cors_gateway.policy.reason import Outcome, Reason
-from cors_gateway.snapshot import Route
+from cors_gateway.snapshot import CookieEdits, FieldEdits, Redirect, Refusal, Route, RoutePolicy, SetField
 
 
 def _pattern(text: str) -> OriginPattern:
@@ -94,10 +94,61 @@ def test_names_are_listed(names: list[str], text: str) -> None:
         (Route("r", "/api", "u", APP), "/api/…"),
         (Route("r", "/api", "u", APP, hosts=("*.a.example",)), "*.a.example/api/…"),
         (Route("r", "/api", "u", APP, methods=frozenset({"PUT", "GET"})), "GET, PUT /api/…"),
+        (
+            Route("r", "/api", "u", APP, hosts=("a.example", "b.example"), is_exact=True),
+            "a.example, b.example/api",
+        ),
+        (Route("r", "/", "u", APP, extensions=frozenset({"js", "css"})), "/….css|.js"),
     ],
 )
 def test_a_route_is_told_by_what_it_serves(route: Route, text: str) -> None:
     assert words.match_words(route) == text
+
+
+@pytest.mark.parametrize(
+    ("route", "text"),
+    [
+        (Route("r", "/api", "u", APP), "to u"),
+        (Route("r", "/api", "u", APP, replace_prefix="/v1"), "to u, below /v1"),
+        (Route("r", "/api", "", APP, answer=Refusal(404)), "refused with 404"),
+        (
+            Route("r", "/api", "", APP, answer=Redirect("https://a.example", 308)),
+            "redirected to https://a.example with 308",
+        ),
+        (Route("r", "/api", "", APP, answer=Redirect("", 301)), "redirected to this host with 301"),
+    ],
+)
+def test_a_route_is_told_by_where_it_leads(route: Route, text: str) -> None:
+    assert words.destination_words(route) == text
+
+
+def test_what_a_route_changes_is_told_without_values() -> None:
+    route = Route(
+        "r",
+        "/",
+        "u",
+        APP,
+        request_headers=FieldEdits((SetField("X-Api-Key", "s3cret"),), ("cookie",)),
+        response_headers=FieldEdits((), ("server",)),
+        cookies=CookieEdits(secure=True),
+        request_body=1024,
+    )
+
+    assert list(words.edit_words(route)) == [
+        "Requests get X-Api-Key.",
+        "Requests lose cookie.",
+        "Answers lose server.",
+        "The backend's cookies get other attributes.",
+        "Request bodies may be up to 1,024 bytes.",
+    ]
+
+
+def test_the_policies_of_a_route_are_told_in_their_order() -> None:
+    several = Route("r", "/", "u", APP, policy_name="own", further_policies=(RoutePolicy(APP, "partners"),))
+
+    assert words.policy_names(several) == "own, then partners"
+    assert words.policy_names(Route("r", "/", "u", APP)) == "its own"
+    assert words.policy_names(Route("r", "/", "u", DISABLED)) == "disabled"
 
 
 @pytest.mark.parametrize(

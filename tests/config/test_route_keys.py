@@ -105,6 +105,7 @@ def test_a_key_arrives_in_its_final_form(text: str, key: str, value: object, tmp
         ("refuse: '404'", "schema.type routes[0].refuse", "write 404 without quotes"),
         ("refuse: 404, strip_prefix: true", "schema.conflict routes[0].strip_prefix", "remove it"),
         ("refuse: 404, request_headers: {remove: [X]}", "schema.conflict routes[0].request_headers", "remove it"),
+        ("refuse: 404, cors: passthrough", "schema.conflict routes[0].cors", "name a policy, or write disabled"),
         ("refuse: 404, cookies: {secure: true}", "schema.conflict routes[0].cookies", "remove it"),
         ("redirect: {to: /x}, limits: {request_body: 1MiB}", "schema.conflict routes[0].limits", "remove it"),
         ("redirect: {}", "schema.missing routes[0].redirect.to", ""),
@@ -148,6 +149,23 @@ def test_a_mistake_has_its_code_its_place_and_a_hint(
     problems = load_text(tmp_path, file(text)).problems
 
     assert [(f"{problem.code} {problem.path}", problem.hint) for problem in problems] == [(found, hint)]
+
+
+GRANTING = "cors: {allow_origins: ['https://a.example'], allow_headers: [X-A, X-B]}"
+
+
+@pytest.mark.parametrize(
+    ("edits", "found"),
+    [
+        ("remove: [X-C, x-a]", ["request_headers.granted routes[0].request_headers.remove[1]"]),
+        ("set: {x-b: y}", ["request_headers.granted routes[0].request_headers.set.x-b"]),
+        ("set: {X-C: y}", []),
+    ],
+)
+def test_what_is_granted_has_to_arrive(edits: str, found: list[str], tmp_path: Path) -> None:
+    problems = load_text(tmp_path, file(f"request_headers: {{{edits}}}, {GRANTING}")).problems
+
+    assert [f"{problem.code} {problem.path}" for problem in problems] == found
 
 
 @pytest.mark.parametrize(

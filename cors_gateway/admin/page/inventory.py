@@ -8,7 +8,6 @@ from cors_gateway.admin.page.markup import Markup, join, tag
 from cors_gateway.admin.page.view import RouteView, UpstreamView, View
 from cors_gateway.admin.status import ServerState
 from cors_gateway.observe.metrics import OK
-from cors_gateway.policy.policy import Mode
 from cors_gateway.server.reload import ReloadResult
 
 MAX_ROUTES = 100
@@ -56,9 +55,6 @@ def configuration(view: View) -> Markup:
 
 def _route(each: RouteView) -> Markup:
     route, counts = each.route, each.counts
-    policy = route.policy_name or (
-        "its own" if route.policy.mode is Mode.ENFORCE else route.policy.mode.value
-    )
     place = tag("small", str(route.policy_location)) if route.policy_location is not None else None
     return tag(
         "tr",
@@ -66,13 +62,18 @@ def _route(each: RouteView) -> Markup:
             "th",
             tag("strong", route.name),
             tag("code", words.match_words(route)),
-            tag("small", f"to {route.upstream}"),
+            tag("small", words.destination_words(route)),
             scope="row",
         ),
         tag(
             "td",
-            tag("p", tag("strong", policy), " ", place),
+            tag("p", tag("strong", words.policy_names(route)), " ", place),
             [tag("p", sentence) for sentence in words.policy_words(route.policy)],
+            [
+                tag("p", tag("strong", f"{further.name}: "), " ".join(words.policy_words(further.policy)))
+                for further in route.further_policies
+            ],
+            [tag("p", sentence) for sentence in words.edit_words(route)],
         ),
         figure(counts.requests),
         figure(counts.preflights),

@@ -6,7 +6,7 @@ from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.policy.fetch import SAFELISTED_METHODS
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.reason import Reason
-from cors_gateway.snapshot import Route
+from cors_gateway.snapshot import NO_COOKIE_EDITS, Redirect, Refusal, Route
 
 MAX_NAMED = 6
 """Entries that a sentence names; the rest is a number. A policy may have many thousand origins."""
@@ -74,6 +74,38 @@ def match_words(route: Route) -> str:
         "" if route.extensions is None else "|".join(f".{ending}" for ending in sorted(route.extensions))
     )
     return f"{methods}{', '.join(route.hosts)}{path}{endings}"
+
+
+def destination_words(route: Route) -> str:
+    """What becomes of its requests: `to backend, below /v1`, `refused with 404`."""
+    match route.answer:
+        case Redirect(to, status):
+            return f"redirected to {to or 'this host'} with {status}"
+        case Refusal(status):
+            return f"refused with {status}"
+        case None:
+            below = "" if route.replace_prefix is None else f", below {route.replace_prefix}"
+            return f"to {route.upstream}{below}"
+
+
+def edit_words(route: Route) -> Iterator[str]:
+    """What the route changes on the way, one sentence after the other. Values may be secrets: only names are told."""
+    for whose, edits in (("Requests", route.request_headers), ("Answers", route.response_headers)):
+        if edits.set:
+            yield f"{whose} get {enumerated([each.name for each in edits.set])}."
+        if edits.remove:
+            yield f"{whose} lose {enumerated(edits.remove)}."
+    if route.cookies != NO_COOKIE_EDITS:
+        yield "The backend's cookies get other attributes."
+    if route.request_body is not None:
+        limit = f"up to {number(route.request_body)} bytes" if route.request_body else "of any size"
+        yield f"Request bodies may be {limit}."
+
+
+def policy_names(route: Route) -> str:
+    """The policies of a route, in the order in which they are asked."""
+    own = "its own" if route.policy.mode is Mode.ENFORCE else route.policy.mode.value
+    return ", then ".join((route.policy_name or own, *(each.name or "" for each in route.further_policies)))
 
 
 def reason_words(refusal: RefusedOrigin) -> str:

@@ -28,6 +28,7 @@ from cors_gateway.config.lint.policy_lists import Overlaps, lint_policy_list
 from cors_gateway.config.lint.rest_of_path import lint_rest
 from cors_gateway.config.lint.route_keys import DESTINATIONS, lint_route
 from cors_gateway.config.lint.route_rules import lint_routes
+from cors_gateway.config.lint.undelivered import lint_undelivered
 from cors_gateway.config.models.policy import PolicySection
 from cors_gateway.config.models.route import ExpectationSection, RouteSection
 from cors_gateway.config.problems import Problem, Severity
@@ -79,7 +80,7 @@ def compile_parts(parts: Parts, files: Files, problems: list[Problem]) -> Snapsh
         problems += secret_problems(route)
         problems += _plain_http_problems(route, server)
     routes = tuple(compile_route(route, _policies(route, parts, resolved)) for route in parts.routes)
-    for finding in lint_rest(routes):
+    for finding in (*lint_rest(routes), *lint_undelivered(routes)):
         document, path = _place(finding.path, parts)
         problems.append(finding_problem(document, path, finding))
     return Snapshot(

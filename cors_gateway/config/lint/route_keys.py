@@ -60,6 +60,9 @@ def without_effect(route: RouteSection) -> Iterator[Finding]:
     key = "refuse" if route.refuse is not None else "redirect" if route.redirect is not None else None
     if key is None or route.upstream is not None:
         return
+    if route.cors == "passthrough":
+        what = f"cors: passthrough leaves CORS to a backend, and a route with {key} has none"
+        yield Finding("error", "schema.conflict", what, "name a policy, or write disabled", ("cors",))
     for idle in _FORWARDING_KEYS:
         if idle in route.model_fields_set and not (key == "redirect" and idle.endswith("_prefix")):
             what = f"{idle} has no effect: nothing is forwarded on a route with {key}"
