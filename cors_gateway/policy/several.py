@@ -7,9 +7,8 @@ listed: see the rules of the configuration.
 
 from collections.abc import Sequence
 
-from cors_gateway.policy.compiled import MAX_REMEMBERED, CompiledPolicy
+from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.grant import ActualDecision
-from cors_gateway.policy.origin import MAX_ORIGIN_LENGTH
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.preflight import PreflightDecision
 from cors_gateway.policy.reason import Reason
@@ -18,35 +17,21 @@ from cors_gateway.policy.reason import Reason
 class CompiledPolicies:
     """Asked like a `CompiledPolicy`; raises as it does, at construction only."""
 
-    __slots__ = ("_deciding", "_first", "_size", "members", "policy")
+    __slots__ = ("members", "policy")
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         """At least one policy."""
         self.members = tuple(CompiledPolicy(policy, is_one_of_several=True) for policy in policies)
-        self._first = self.members[0]
-        self.policy = self._first.policy
+        self.policy = self.members[0].policy
         """The one that answers for strangers; what it says about requests to the backend holds for all."""
-        self._deciding: dict[bytes, CompiledPolicy] = {}
-        self._size = MAX_REMEMBERED + sum(len(policy.allow_origins) for policy in policies)
-
-    @property
-    def remembered(self) -> int:
-        """Origins in the memo, at most `MAX_REMEMBERED` beyond as many as the policies list."""
-        return len(self._deciding)
 
     def deciding(self, origin: Sequence[bytes]) -> CompiledPolicy:
-        """The policy that decides about a received `Origin`."""
-        if len(origin) != 1:
-            return self._first
-        value = origin[0]
-        found = self._deciding.get(value)
-        if found is None:
-            found = self._find(origin)
-            if len(value) <= MAX_ORIGIN_LENGTH:
-                if len(self._deciding) >= self._size:
-                    self._deciding.clear()
-                self._deciding[value] = found
-        return found
+        """The policy that decides about a received `Origin`; each remembers what it decided about it."""
+        if len(origin) == 1:
+            for member in self.members:
+                if member.actual(origin).reason is Reason.ALLOWED:
+                    return member
+        return self.members[0]
 
     def actual(self, origin: Sequence[bytes], sec_fetch_site: Sequence[bytes] = ()) -> ActualDecision:
         """Decide on a request that is not a preflight."""
@@ -65,7 +50,3 @@ class CompiledPolicies:
     ) -> PreflightDecision:
         """Decide on a preflight."""
         return self.deciding(origin).preflight(origin, method, headers, private_network)
-
-    def _find(self, origin: Sequence[bytes]) -> CompiledPolicy:
-        allowing = (each for each in self.members if each.actual(origin).reason is Reason.ALLOWED)
-        return next(allowing, self._first)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.policy.compiled import MAX_REMEMBERED, CompiledPolicy
+from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.pattern import OriginPattern, parse_pattern
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Reason
@@ -107,11 +107,3 @@ def test_a_list_is_what_asking_one_after_the_other_is(
         assert compiled.websocket(received) == expected.websocket(received)
         asked = (received, (method,), (), ())
         assert compiled.preflight(*asked) == expected.preflight(*asked)
-
-
-def test_what_strangers_send_is_remembered_within_bounds() -> None:
-    for number in range(MAX_REMEMBERED + 10):
-        CLOSED.actual((b"https://s%d.example" % number,))
-
-    assert CLOSED.remembered <= MAX_REMEMBERED + 2
-    assert CLOSED.actual((b"https://app.example",)).reason is Reason.ALLOWED

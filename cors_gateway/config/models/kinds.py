@@ -94,8 +94,12 @@ def is_form(step: str | int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldText:
-    """The value of a header field, maybe a secret: what is wrong with it is said without repeating it."""
+class SecretText:
+    """A text that may be a secret: what is wrong with it is said without repeating it."""
+
+    code: str
+    what: str
+    """What it is, in a message."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(self.check)
@@ -105,11 +109,10 @@ class FieldText:
     ) -> dict[str, Any]:
         return {"type": "string"}
 
-    @staticmethod
-    def check(value: object) -> str:
+    def check(self, value: object) -> str:
         if not isinstance(value, str):
             hint = "put the value or its reference in double quotes"
-            raise fault(TYPE, "the value of the field is not text", hint)
+            raise fault(self.code, f"{self.what} is not text", hint)
         return value
 
 

@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from cors_gateway.config.models.kinds import (
+    TYPE,
     FieldName,
-    FieldText,
     Keys,
     Name,
     Names,
+    SecretText,
     Section,
     SizeRange,
     Text,
@@ -41,6 +42,7 @@ def _header_value(text: str) -> str:
     return text
 
 
+FieldValue = Annotated[str, SecretText(TYPE, "the value of the field")]
 Token = Annotated[str, AfterValidator(_token)]
 
 
@@ -59,7 +61,7 @@ class RedirectSection(Section):
 class HeadersSection(Section):
     """Header fields to set and to remove. CORS, framing, Host and forwarding are the gateway's own business."""
 
-    set: dict[FieldName, Annotated[str, FieldText()]] = Field(
+    set: dict[FieldName, FieldValue] = Field(
         default={},
         description="Fields by name; each takes the place of those that came. Secrets are best written as ${file:/run/secrets/key}.",
     )

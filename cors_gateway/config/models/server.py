@@ -15,6 +15,7 @@ from cors_gateway.config.models.kinds import (
     FilePath,
     Keys,
     ListenAddress,
+    SecretText,
     Section,
     SizeRange,
     Text,
@@ -46,6 +47,15 @@ def _admin_host(text: str) -> str:
     return text
 
 
+def _bearer_token(text: str) -> str:
+    """What is wrong with a token is said without repeating it."""
+    if len(text) < MIN_TOKEN:
+        raise fault("admin.token", f"a token has at least {MIN_TOKEN} characters", "make it long and random")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise fault("admin.token", "a token is printable ASCII without spaces", "use letters and digits")
+    return text
+
+
 class WorkerCount:
     """A number of processes; the word `auto` becomes 0."""
 
@@ -69,33 +79,8 @@ class WorkerCount:
         return value
 
 
-class BearerToken:
-    """A secret. What is wrong with it is said without repeating it."""
-
-    def __get_pydantic_core_schema__(self, source: object, handler: object) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.check)
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"type": "string"}
-
-    @staticmethod
-    def check(value: object) -> str:
-        if not isinstance(value, str):
-            raise fault(
-                "admin.token", "the token is not text", "put the value or its reference in double quotes"
-            )
-        if len(value) < MIN_TOKEN:
-            raise fault(
-                "admin.token", f"a token has at least {MIN_TOKEN} characters", "make it long and random"
-            )
-        if not value.isascii() or not value.isprintable() or " " in value:
-            raise fault("admin.token", "a token is printable ASCII without spaces", "use letters and digits")
-        return value
-
-
 SocketMode = Annotated[str, AfterValidator(_socket_mode)]
+BearerToken = Annotated[str, SecretText("admin.token", "the token"), AfterValidator(_bearer_token)]
 AdminHost = Annotated[str, AfterValidator(_admin_host)]
 
 
@@ -212,7 +197,7 @@ class AdminSection(Section):
     listen: AdminAddress = Field(
         default="127.0.0.1:9090", description='"127.0.0.1:9090" or "unix:/run/gw-admin.sock".'
     )
-    token: Annotated[str, BearerToken()] | None = Field(
+    token: BearerToken | None = Field(
         default=None,
         description="Bearer token that requests must carry; best written as ${file:/run/secrets/token}.",
     )
