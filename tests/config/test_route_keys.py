@@ -169,6 +169,25 @@ def test_what_is_granted_has_to_arrive(edits: str, found: list[str], tmp_path: P
 
 
 @pytest.mark.parametrize(
+    ("policy", "edits", "found"),
+    [
+        ("timing_allow_origin: same-as-origins", "set: {Timing-Allow-Origin: '*'}", True),
+        ("cross_origin_resource_policy: same-site", "remove: [Cross-Origin-Resource-Policy]", True),
+        ("cross_origin_resource_policy: same-site", "remove: [Timing-Allow-Origin]", False),
+        ("max_age: 0", "set: {Cross-Origin-Resource-Policy: same-site}", False),
+    ],
+)
+def test_what_the_policy_writes_is_written_there(
+    policy: str, edits: str, found: bool, tmp_path: Path
+) -> None:
+    cors = f"cors: {{allow_origins: ['https://a.example'], allow_methods: [PUT], {policy}}}"
+    loaded = load_text(tmp_path, file(f"response_headers: {{{edits}}}, {cors}"))
+
+    assert [problem.code for problem in loaded.problems] == ["response_headers.forbidden"] * found
+    assert (loaded.snapshot is None) == found
+
+
+@pytest.mark.parametrize(
     ("name", "key"),
     [
         ("Access-Control-Allow-Origin", "allow_origins"),

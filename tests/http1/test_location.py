@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.http1.location import BackendLocations, redirect_location
+from cors_gateway.http1.location import BackendLocations, leads_elsewhere, redirect_location
 from cors_gateway.http1.prefix import PrefixMap
 
 OWN = [(b"backend", 8000), (b"plain", 80), (b"secure", 443), (b"[::1]", 9)]
@@ -104,6 +104,31 @@ def test_a_refresh_is_read_as_browsers_read_it(value: bytes, expected: bytes) ->
 )
 def test_a_redirect_adds_path_and_query(to: bytes, target: bytes, expected: bytes) -> None:
     assert redirect_location(to, target) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "is_elsewhere"),
+    [
+        (b"/login", False),
+        (b"login", False),
+        (b"?x=https://a.example", False),
+        (b"", False),
+        (b"https://api.example.com/login", False),
+        (b"https://API.example.com:443/login", False),
+        (b"//api.example.com", False),
+        (b"http://api.example.com/login", True),
+        (b"https://api.example.com:8443/", True),
+        (b"https://login.example.com/", True),
+        (b"//login.example.com/", True),
+        (b"/\\login.example.com/", True),
+        (b"https:\\\\login.example.com", True),
+        (b"https://api.example.com@login.example.com/", True),
+        (b"app://open", True),
+        (b"mailto:a@b.example", True),
+    ],
+)
+def test_a_redirect_leads_elsewhere_if_the_origin_is_another(value: bytes, is_elsewhere: bool) -> None:
+    assert leads_elsewhere(value, b"https", HOST) is is_elsewhere
 
 
 @given(st.binary(max_size=40), st.sampled_from([AS_IS, REPLACED, STRIPPED]))

@@ -23,12 +23,12 @@ from cors_gateway.config.compile.routes import (
 )
 from cors_gateway.config.compile.sections import Parts, Place, Placed
 from cors_gateway.config.compile.server_section import compile_admin, compile_server
+from cors_gateway.config.lint.field_conflicts import lint_field_conflicts
 from cors_gateway.config.lint.finding import Finding
 from cors_gateway.config.lint.policy_lists import Overlaps, lint_policy_list
 from cors_gateway.config.lint.rest_of_path import lint_rest
 from cors_gateway.config.lint.route_keys import DESTINATIONS, lint_route
 from cors_gateway.config.lint.route_rules import lint_routes
-from cors_gateway.config.lint.undelivered import lint_undelivered
 from cors_gateway.config.models.policy import PolicySection
 from cors_gateway.config.models.route import ExpectationSection, RouteSection
 from cors_gateway.config.problems import Problem, Severity
@@ -80,9 +80,11 @@ def compile_parts(parts: Parts, files: Files, problems: list[Problem]) -> Snapsh
         problems += secret_problems(route)
         problems += _plain_http_problems(route, server)
     routes = tuple(compile_route(route, _policies(route, parts, resolved)) for route in parts.routes)
-    for finding in (*lint_rest(routes), *lint_undelivered(routes)):
+    for finding in (*lint_rest(routes), *lint_field_conflicts(routes)):
         document, path = _place(finding.path, parts)
         problems.append(finding_problem(document, path, finding))
+    if any(problem.is_error for problem in problems):
+        return None
     return Snapshot(
         server=server,
         admin=admin,
