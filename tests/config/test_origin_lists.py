@@ -82,6 +82,7 @@ def test_lists_and_policies_may_stand_in_any_file(tmp_path: Path) -> None:
         (file("[{list: ours}]", "origin_lists: {ours: https://a.example}\n"), ["schema.type origin_lists.ours"]),
         (file("[{list: ours}]", "origin_lists: {ours: []}\n"), ["allow_origins.missing policies.app.allow_origins"]),
         (file("[{list: ours}]", "origin_lists: {'a b': []}\n"), ["name.invalid origin_lists[\"a b\"]", "origin_list.unknown policies.app.allow_origins[0].list"]),
+        (file("[{lst: ours}]"), ["schema.missing policies.app.allow_origins[0].list", "schema.unknown_key policies.app.allow_origins[0].lst"]),
         (file("[{list: 5}]"), ["schema.type policies.app.allow_origins[0].list"]),
         (file("[{split: 5}]"), ["schema.type policies.app.allow_origins[0].split"]),
         (file("[{split: '${UNSET:-}'}]"), ["allow_origins.missing policies.app.allow_origins"]),

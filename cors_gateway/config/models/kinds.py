@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -72,7 +73,7 @@ def fault(code: str, message: str, hint: str = "") -> PydanticCustomError:
 def either(what: str, *keys: str) -> Discriminator:
     """Choose between a text, a list and a mapping by looking, so that mistakes are reported for the form that was written.
 
-    `keys` tell several mappings apart: each is labelled by a key that it has, and by the first if it has none of them.
+    `keys` tell several mappings apart: each is labelled by the key that it has, or that one of its keys is a slip of.
     """
 
     def form_of(value: object) -> str | None:
@@ -83,7 +84,8 @@ def either(what: str, *keys: str) -> Discriminator:
         if not isinstance(value, dict | BaseModel) and not is_dataclass(value):
             return None
         held = value if isinstance(value, dict) else value.__annotations__
-        return MAPPING.format(next((key for key in keys if key in held), keys[0] if keys else ""))
+        meant = (match for key in held for match in get_close_matches(str(key), keys, n=1, cutoff=0.7))
+        return MAPPING.format(next(meant, keys[0] if keys else ""))
 
     return Discriminator(form_of, custom_error_type=TYPE, custom_error_message=what)
 
