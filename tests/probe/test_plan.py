@@ -73,7 +73,7 @@ def test_an_address_with_a_path_stands_for_itself(snapshot: Snapshot) -> None:
 
 
 def test_a_host_without_routes_is_told(snapshot: Snapshot) -> None:
-    routes = tuple(route for route in snapshot.routes if route.host)
+    routes = tuple(route for route in snapshot.routes if route.hosts)
     alone = Snapshot(snapshot.server, None, snapshot.upstreams, routes)
 
     made = planned(alone, "http://127.0.0.1/")
