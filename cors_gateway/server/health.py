@@ -7,13 +7,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
-
-import aiohttp
+from typing import TYPE_CHECKING
 
 from cors_gateway.observe.event import emit
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.proxy.upstream_server import UpstreamServer
 from cors_gateway.snapshot import HealthCheck
+
+if TYPE_CHECKING:
+    import aiohttp
 
 HEALTHY = range(200, 400)
 """Statuses that mean a server is well; redirects are not followed."""
@@ -64,7 +66,9 @@ class HealthChecks:
                 await asyncio.sleep(check.interval)
 
 
-def _session(server: UpstreamServer, check: HealthCheck) -> aiohttp.ClientSession:
+def _session(server: UpstreamServer, check: HealthCheck) -> "aiohttp.ClientSession":
+    import aiohttp
+
     path = server.address.unix_path
     connector: aiohttp.BaseConnector
     if path is not None:
@@ -82,8 +86,10 @@ def _session(server: UpstreamServer, check: HealthCheck) -> aiohttp.ClientSessio
     )
 
 
-async def _ask(session: aiohttp.ClientSession, server: UpstreamServer, check: HealthCheck) -> bool:
+async def _ask(session: "aiohttp.ClientSession", server: UpstreamServer, check: HealthCheck) -> bool:
     origin = "http://localhost" if server.address.unix_path is not None else server.name
+    import aiohttp
+
     with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
         async with session.get(
             origin + check.path, allow_redirects=False, server_hostname=server.connector.server_name

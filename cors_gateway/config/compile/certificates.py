@@ -1,7 +1,6 @@
 """Certificates and keys: whether the files are there, are PEM, and belong together. Opens no sockets."""
 
 import os
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +33,8 @@ def check_pair(files: Files, certificate: str, key: str) -> list[TlsFault]:
     ]
     if faults:
         return faults
+    import ssl
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, key, password="")
@@ -51,6 +52,8 @@ def check_authorities(files: Files, ca: str) -> list[TlsFault]:
     faults = _content_faults(files, "ca", ca, b"-----BEGIN CERTIFICATE-----")
     if faults:
         return faults
+    import ssl
+
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca)
     except OSError as error:
