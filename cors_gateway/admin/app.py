@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from cors_gateway.admin import documents, probes, status
+from cors_gateway.admin import documents, probes, status, summary
 from cors_gateway.admin.explainers import Explainers
 from cors_gateway.admin.guard import guard
 from cors_gateway.admin.history import History
@@ -33,6 +33,7 @@ def create_app(control: Control) -> web.Application:
             web.get("/readyz", probes.readyz),
             web.post("/reload", probes.reload),
             web.get("/status", status.status),
+            web.get("/summary", summary.summary),
             web.get("/config", documents.configuration),
             web.get("/metrics", documents.metrics),
             web.get("/explain", documents.explanation),

@@ -1,6 +1,6 @@
 """One request to the admin listener of a running gateway, with nothing but the standard library's HTTP client.
 
-Shared by `healthcheck` and `reload`.
+Shared by all verbs that ask a running gateway.
 """
 
 import http.client

@@ -27,6 +27,7 @@ from pathlib import Path
 
 import click
 
+from cors_gateway.cli.colour import ERROR, FINE, WARNING
 from cors_gateway.cli.load_or_exit import snapshot_or_exit
 from cors_gateway.cli.options import config_option
 
@@ -65,6 +66,7 @@ def command(
 
     from cors_gateway.explain.document import as_document
     from cors_gateway.explain.explainer import Explainer
+    from cors_gateway.explain.explanation import Verdict
     from cors_gateway.explain.text import render_text
 
     explanation = Explainer(snapshot).explain(request)
@@ -72,4 +74,6 @@ def command(
         document = as_document(explanation, snapshot.server)
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        click.echo(render_text(explanation, snapshot.server), nl=False)
+        verdict, _, rest = render_text(explanation, snapshot.server).partition("\n")
+        colour = {Verdict.ALLOWED: FINE, Verdict.REFUSED: ERROR}.get(explanation.verdict, WARNING)
+        click.echo(f"{click.style(verdict, fg=colour, bold=True)}\n{rest}", nl=False)

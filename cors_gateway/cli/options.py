@@ -4,13 +4,12 @@ from pathlib import Path
 
 import click
 
-LOCAL_DIRECTORY = Path("config")
-SYSTEM_DIRECTORY = Path("/etc/cors-gateway")
-
 
 def default_path() -> Path:
-    """`./config` if it is there, else `/etc/cors-gateway`."""
-    return LOCAL_DIRECTORY if LOCAL_DIRECTORY.exists() else SYSTEM_DIRECTORY
+    """Where the configuration is if nobody says so."""
+    from cors_gateway.config import places
+
+    return places.default_path()
 
 
 config_option = click.option(
@@ -18,18 +17,30 @@ config_option = click.option(
     "--config",
     "path",
     envvar="CORS_GATEWAY_CONFIG",
+    show_envvar=True,
     default=default_path,
-    show_default="$CORS_GATEWAY_CONFIG, ./config, /etc/cors-gateway",
-    type=click.Path(path_type=Path),
-    help="Configuration: a file, or a directory that holds gateway.yaml.",
+    show_default="./config, else /etc/cors-gateway",
+    # Whether it can be read is found out by reading, and reported like everything else that is wrong with it.
+    type=click.Path(path_type=Path, readable=False, allow_dash=True),
+    metavar="PATH",
+    help="Configuration: a file, a directory that holds gateway.yaml, or - for standard input.",
 )
 
 admin_option = click.option(
     "--url",
     "address",
     envvar="CORS_GATEWAY_ADMIN",
+    show_envvar=True,
     default="127.0.0.1:9090",
-    show_default="$CORS_GATEWAY_ADMIN, 127.0.0.1:9090",
+    show_default=True,
     metavar="ADDRESS",
     help="Where the admin listener is: host:port, http://host:port or unix:/path.",
+)
+
+token_option = click.option(
+    "--token",
+    envvar="CORS_GATEWAY_ADMIN_TOKEN",
+    show_envvar=True,
+    default="",
+    help="Bearer token, if the admin listener wants one.",
 )

@@ -1,23 +1,18 @@
 """`cors-gateway reload`: ask a running gateway to read its configuration again, and show what came of it."""
 
-import http.client
 import sys
 
 import click
 
-from cors_gateway.cli.admin_client import AddressError, ask, parse_admin_address
-from cors_gateway.cli.options import admin_option
+from cors_gateway.cli.admin_answer import document_or_exit
+from cors_gateway.cli.colour import paint_problems
+from cors_gateway.cli.options import admin_option, token_option
 from cors_gateway.exit_codes import FAILED
 
 
 @click.command()
 @admin_option
-@click.option(
-    "--token",
-    envvar="CORS_GATEWAY_ADMIN_TOKEN",
-    default="",
-    help="Bearer token, if the admin listener wants one.",
-)
+@token_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for the outcome.")
 def command(address: str, token: str, form: str, timeout: float) -> None:
@@ -25,27 +20,12 @@ def command(address: str, token: str, form: str, timeout: float) -> None:
 
     Exit code 1 if it keeps the old one.
     """
-    import json
-
-    try:
-        target = parse_admin_address(address)
-    except AddressError as error:
-        raise click.BadParameter(str(error), param_hint="--url") from None
-    try:
-        answer = ask(target, "POST", "/reload", timeout=timeout, token=token)
-    except (OSError, http.client.HTTPException) as error:
-        click.echo(f"no answer from {target}: {error}", err=True)
-        sys.exit(FAILED)
-    try:
-        result = json.loads(answer.body)
-    except ValueError:
-        click.echo(f"{target} answered {answer.status}, and not as the admin listener does", err=True)
-        sys.exit(FAILED)
+    answer = document_or_exit(address, "POST", "/reload", timeout=timeout, token=token)
     if form == "json":
-        click.echo(answer.body.decode())
+        click.echo(answer.text)
     else:
-        click.echo("\n".join(_lines(result)))
-    if not result.get("ok"):
+        click.echo(paint_problems("\n".join(_lines(answer.values))))
+    if not answer.values.get("ok"):
         sys.exit(FAILED)
 
 

@@ -23,7 +23,10 @@ def command(path: Path) -> None:
     """
     import os
 
-    from cors_gateway.server.serve import serve
+    from cors_gateway.cli.importing import without_collection
+
+    with without_collection():
+        from cors_gateway.server.serve import serve
 
     sys.exit(serve(path, os.environ, open_admin=_open_admin))
 
@@ -37,6 +40,9 @@ async def _open_admin(control: "Control", sock: "socket") -> "AdminSite":
 
 
 def _import_admin() -> "OpenAdmin":
-    from cors_gateway.admin.listener import open_site
+    from cors_gateway.cli.importing import without_collection
+
+    with without_collection():
+        from cors_gateway.admin.listener import open_site
 
     return open_site

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cors_gateway.cli.colour import ERROR, FINE
 from cors_gateway.cli.load_or_exit import snapshot_or_exit
 from cors_gateway.cli.options import config_option
 from cors_gateway.exit_codes import TESTS_FAILED
@@ -54,7 +55,8 @@ def _summary(outcomes: Sequence["Outcome"]) -> str:
 def _line(outcome: "Outcome") -> str:
     test = outcome.test
     place = "" if test.location is None else f"{test.location.file}:{test.location.line}: "
-    line = f"{'pass' if outcome.passed else 'FAIL'}  {place}{_request(test)}: {_expectation(test)}"
+    word = click.style("pass", fg=FINE) if outcome.passed else click.style("FAIL", fg=ERROR)
+    line = f"{word}  {place}{_request(test)}: {_expectation(test)}"
     return line if outcome.passed else f"{line}\n      {outcome.failure}"
 
 

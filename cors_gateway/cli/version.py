@@ -10,11 +10,11 @@ NOT_INSTALLED = "not installed"
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
-def command(as_json: bool) -> None:
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(form: str) -> None:
     """Say which version this is, and of what."""
     libraries = parts()
-    if as_json:
+    if form == "json":
         import json
 
         click.echo(json.dumps({"version": __version__, **libraries}))

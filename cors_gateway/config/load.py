@@ -12,7 +12,20 @@ from cors_gateway.config.syntax.files import Files
 from cors_gateway.config.syntax.includes import read_sources
 from cors_gateway.snapshot import Snapshot
 
-__all__ = ["Loaded", "effective", "load"]
+__all__ = ["Extent", "Loaded", "effective", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much was read; parts that cannot be used are not counted."""
+
+    files: int = 0
+    """The main file and those it includes; neither certificates nor secrets."""
+    routes: int = 0
+    policies: int = 0
+    """Whether or not a route names them, and those written in a route."""
+    upstreams: int = 0
+    tests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,7 @@ class Loaded:
     fingerprint: str = ""
     """Of everything that was read, also if the snapshot is missing: a broken file may be mended."""
     files: tuple[str, ...] = ()
+    extent: Extent = Extent()
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -35,11 +49,19 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     files = Files()
     problems: list[Problem] = []
     snapshot = None
+    extent = Extent()
     sources = read_sources(path, environ, files, problems)
     if sources.documents:
         parts = read_parts(sources, problems)
         snapshot = compile_parts(parts, files, problems)
+        extent = Extent(
+            files=len(sources.names),
+            routes=len(parts.routes),
+            policies=len(parts.policies) + len(parts.inline_policies),
+            upstreams=len(parts.upstreams if snapshot is None else snapshot.upstreams),
+            tests=len(parts.tests),
+        )
     order = {name: index for index, name in enumerate(sources.names)}
     unique = dict.fromkeys(problems)
     ordered = sorted(unique, key=lambda found: (order[found.file], found.line, found.column))
-    return Loaded(snapshot, tuple(ordered), files.fingerprint, files.names)
+    return Loaded(snapshot, tuple(ordered), files.fingerprint, files.names, extent)

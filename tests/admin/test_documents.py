@@ -100,6 +100,21 @@ async def test_the_status_is_summed_over_workers(process: StandIn, client: Clien
     assert [each.get("connections") for each in status["workers"]] == [3, 4, None]
 
 
+async def test_the_summary_says_what_is_wrong_and_counts(process: StandIn, client: Client) -> None:
+    process.workers = [worker(1), worker(2, is_healthy=False, connections=4), {"worker": 3, "serving": False}]
+    async with client.get("/summary") as response:
+        summary = await response.json()
+
+    assert (summary["ready"], summary["phase"], summary["version"]) == (True, "ready", "1.2.3")
+    assert summary["complaints"] == [
+        "Only 2 of 3 workers serve.",
+        "Upstream backend: http://127.0.0.1:9002 not available.",
+    ]
+    assert (summary["workers"], summary["workers_serving"], summary["connections"]) == (3, 2, 7)
+    assert [server["healthy"] for server in summary["upstreams"]["backend"]] == [True, False]
+    assert summary["since_start"].keys() == {"requests", "preflights", "refused_origins", "server_errors"}
+
+
 async def test_the_configuration_is_what_is_in_force_without_secrets(
     process: StandIn, client: Client, tmp_path: Path
 ) -> None:

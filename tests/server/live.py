@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 DEADLINE = 30.0
 """Seconds after which a test fails for want of something; nothing is asserted about how fast anything is."""
@@ -115,11 +115,16 @@ class Live:
 
 
 @contextlib.contextmanager
-def command(directory: Path, *arguments: str, environ: Mapping[str, str] = {}) -> Iterator[Live]:
+def command(
+    directory: Path,
+    *arguments: str,
+    environ: Mapping[str, str] = {},
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+) -> Iterator[Live]:
     """`cors-gateway` with these arguments; it is killed, with its workers, if the test has not ended it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cors_gateway", *arguments],
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stderr=subprocess.PIPE,
         env={**os.environ, **environ},
     )

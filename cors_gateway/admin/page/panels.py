@@ -1,6 +1,5 @@
 """The parts of the page that show what is going on: each a function from one look at the process to HTML."""
 
-from collections.abc import Iterator
 from urllib.parse import urlencode
 
 from cors_gateway.admin.page import words
@@ -8,30 +7,30 @@ from cors_gateway.admin.page.chart import REASON_CLASSES
 from cors_gateway.admin.page.elements import figure, moment, pill, table, tile
 from cors_gateway.admin.page.markup import Markup, join, tag
 from cors_gateway.admin.page.view import View
+from cors_gateway.admin.summary import NO_COMPLAINT, SERVING, complaints, phase_words
 from cors_gateway.observe.metrics import NO_ROUTE
 from cors_gateway.observe.refusals import RefusedOrigin
-from cors_gateway.server.lifecycle import Phase
 
 MAX_REFUSALS = 50
-
-_SERVING = {Phase.READY: "Ready", Phase.RELOADING: "Ready, reloading"}
 
 
 def state(view: View) -> Markup:
     """Whether it serves, in a word, and what is running."""
-    is_serving = view.phase in _SERVING
-    text = _SERVING.get(view.phase, view.phase.value.capitalize())
     facts = f"generation {view.generation}", f"up {words.span(view.uptime)}", f"version {view.version}"
-    return join((pill("good" if is_serving else "bad", text), [tag("span", fact) for fact in facts]))
+    return join(
+        (
+            pill("good" if view.phase in SERVING else "bad", phase_words(view.phase)),
+            [tag("span", fact) for fact in facts],
+        )
+    )
 
 
 def verdict(view: View) -> Markup:
     """What is wrong just now, or that nothing is."""
-    found = list(_complaints(view))
+    found = list(complaints(view))
     if not found:
-        text = "Nothing is wrong: ready, the configuration is in force, every server is available."
-        return tag("p", text, class_="calm")
-    items = [tag("li", text, " ", tag("a", "Look", href=f"#{place}")) for text, place in found]
+        return tag("p", NO_COMPLAINT, class_="calm")
+    items = [tag("li", one.text, " ", tag("a", "Look", href=f"#{one.place}")) for one in found]
     return tag("ul", items, class_="alarm")
 
 
@@ -97,21 +96,6 @@ def _explanation_link(entry: RefusedOrigin) -> str:
     query = [("origin", entry.origin), ("method", entry.method), ("url", url)]
     query += [("header", name.strip()) for name in entry.headers.split(",") if name.strip()]
     return f"/?{urlencode(query)}#explain"
-
-
-def _complaints(view: View) -> Iterator[tuple[str, str]]:
-    """Sentences, each with the part of the page to look at."""
-    last, load = view.last_reload, view.load
-    if view.phase not in _SERVING:
-        yield f"The process is {view.phase}: no new traffic should come here.", "configuration"
-    if last is not None and not last.ok:
-        yield f"What is in the files is not what is served: {last.message}.", "configuration"
-    if load.workers_serving < load.workers:
-        yield f"Only {load.workers_serving} of {load.workers} workers serve.", "configuration"
-    for upstream in view.upstreams:
-        down = [server.address for server in upstream.servers if not server.is_healthy]
-        if down:
-            yield f"Upstream {upstream.name}: {words.enumerated(down)} not available.", "upstreams"
 
 
 def _nothing_refused() -> Markup:

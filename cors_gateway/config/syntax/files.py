@@ -3,12 +3,16 @@
 What the bytes mean is decided elsewhere.
 """
 
+import functools
 import hashlib
 import os
 import stat
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from cors_gateway.config.places import STANDARD_INPUT
 from cors_gateway.config.syntax.interpolation import ReadFile, ReferenceFault
 
 MAX_FILE = 16 * 1024 * 1024
@@ -43,7 +47,12 @@ class Files:
         return total.hexdigest()
 
     def read(self, path: Path, limit: int = MAX_FILE) -> bytes | FileFault:
-        """The content of a regular file of at most `limit` bytes."""
+        """The content of a regular file of at most `limit` bytes.
+
+        Standard input is read as well, but leaves no trace: there is nothing to watch and nothing to read again.
+        """
+        if path == STANDARD_INPUT:
+            return _read_standard_input(limit)
         content = _read(path, limit)
         name = os.path.abspath(path)  # noqa: PTH100 - a watcher must see the link, not its target
         self._digests[name] = hashlib.sha256(content).digest() if isinstance(content, bytes) else b""
@@ -95,6 +104,25 @@ def _read(path: Path, limit: int) -> bytes | FileFault:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return FileFault("file.unreadable", f"cannot be read: {(reason or 'unknown reason').lower()}")
+    return _within(limit, content)
+
+
+def _read_standard_input(limit: int) -> bytes | FileFault:
+    if sys.stdin is None:
+        return FileFault("file.unreadable", "standard input is closed")
+    try:
+        return _within(limit, _drain(sys.stdin.buffer, limit))
+    except OSError as error:
+        return FileFault("file.unreadable", f"cannot be read: {(error.strerror or str(error)).lower()}")
+
+
+@functools.lru_cache(maxsize=1)
+def _drain(stream: BinaryIO, limit: int) -> bytes:
+    """A stream can be read once; a reload, which asks again, gets what it held."""
+    return stream.read(limit + 1)
+
+
+def _within(limit: int, content: bytes) -> bytes | FileFault:
     if len(content) > limit:
         return FileFault("file.too_large", f"larger than {limit // 1024:,} KiB", "split it with include")
     return content

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cors_gateway.config.places import PLACES, STANDARD_INPUT, advice
 from cors_gateway.config.problems import Problem
 from cors_gateway.config.syntax.files import FileFault, Files
 from cors_gateway.config.syntax.interpolation import expander
@@ -32,7 +33,8 @@ class Sources:
 
 def read_sources(path: Path, environ: Mapping[str, str], files: Files, problems: list[Problem]) -> Sources:
     """Read the main file and everything it includes. Adds to `problems`."""
-    main_path = path / MAIN_FILE if _is_directory(path) else path
+    is_directory = path != STANDARD_INPUT and _is_directory(path)
+    main_path = path / MAIN_FILE if is_directory else path
     main = _read(main_path, environ, files)
     problems += main.problems
     if main.document is None:
@@ -64,6 +66,8 @@ def _read(path: Path, environ: Mapping[str, str], files: Files) -> _Read:
         hint = text.hint
         if path.name == MAIN_FILE and text.code == "file.missing" and _is_directory(path.parent):
             hint = f"a configuration directory holds {MAIN_FILE}"
+        elif path in PLACES and text.code == "file.missing":
+            hint = advice()
         return _Read(None, [Problem(code=text.code, message=text.message, hint=hint, file=str(path))])
     directory = os.path.abspath(path.parent)  # noqa: PTH100 - links below it must stay visible to the watcher
     expand = expander(environ, files.reference_reader(directory))

@@ -1,0 +1,94 @@
+"""How the gateway is, in one look: what is wrong just now, and the few numbers that people look at first.
+
+The page's first panels show it as HTML, `GET /summary` gives it as JSON, and `cors-gateway status` prints that.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from cors_gateway.admin.counts import Counts
+from cors_gateway.admin.history import Rates
+from cors_gateway.admin.page import words
+from cors_gateway.admin.page.view import View, look
+from cors_gateway.admin.responses import json_answer
+from cors_gateway.admin.state import CONTROL
+from cors_gateway.server.lifecycle import Phase
+
+SERVING = frozenset({Phase.READY, Phase.RELOADING})
+
+NO_COMPLAINT = "Nothing is wrong: ready, the configuration is in force, every server is available."
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """Something that is wrong just now."""
+
+    text: str
+    """A sentence."""
+    place: str
+    """The part of the page to look at."""
+
+
+def phase_words(phase: Phase) -> str:
+    """The phase for people."""
+    return "Ready, reloading" if phase is Phase.RELOADING else phase.value.capitalize()
+
+
+def complaints(view: View) -> Iterator[Complaint]:
+    """What is wrong, the worst first."""
+    last, load = view.last_reload, view.load
+    if view.phase not in SERVING:
+        yield Complaint(f"The process is {view.phase}: no new traffic should come here.", "configuration")
+    if last is not None and not last.ok:
+        yield Complaint(f"What is in the files is not what is served: {last.message}.", "configuration")
+    if load.workers_serving < load.workers:
+        yield Complaint(f"Only {load.workers_serving} of {load.workers} workers serve.", "configuration")
+    for upstream in view.upstreams:
+        down = [server.address for server in upstream.servers if not server.is_healthy]
+        if down:
+            yield Complaint(f"Upstream {upstream.name}: {words.enumerated(down)} not available.", "upstreams")
+
+
+async def summary(request: web.Request) -> web.Response:
+    """`GET /summary`."""
+    view = await look(request.app)
+    return json_answer({"ready": request.app[CONTROL].is_ready, **as_document(view)})
+
+
+def as_document(view: View) -> dict[str, object]:
+    """The view in JSON's types; keys are only ever added."""
+    load = view.load
+    return {
+        "phase": view.phase.value,
+        "version": view.version,
+        "uptime": view.uptime,
+        "generation": view.generation,
+        "configuration": view.path,
+        "listen": list(view.listen),
+        "complaints": [one.text for one in complaints(view)],
+        "warnings": len(view.warnings),
+        "per_second": None if view.rates is None else _numbers(view.rates),
+        "since_start": _numbers(view.counts),
+        "connections": load.connections,
+        "tunnels": load.tunnels,
+        "active_requests": load.active_requests,
+        "workers": load.workers,
+        "workers_serving": load.workers_serving,
+        "upstreams": {
+            upstream.name: [
+                {"server": server.address, "healthy": server.is_healthy} for server in upstream.servers
+            ]
+            for upstream in view.upstreams
+        },
+    }
+
+
+def _numbers(counted: Counts | Rates) -> dict[str, float]:
+    return {
+        "requests": counted.requests,
+        "preflights": counted.preflights,
+        "refused_origins": counted.refused,
+        "server_errors": counted.errors,
+    }
