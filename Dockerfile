@@ -10,6 +10,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 WORKDIR /src
 COPY pyproject.toml README.md ./
 COPY cors_gateway cors_gateway
+COPY config/examples config/examples
+COPY config/shell config/shell
+COPY config/schema.json config/
 # pip stays outside the environment that it fills: the image has no use for an installer.
 # hadolint ignore=DL3013
 RUN python -m venv --without-pip /opt/cors-gateway \

@@ -86,6 +86,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 ignore = shutil.ignore_patterns("__pycache__")
                 shutil.copytree(ROOT / source, directory / source, ignore=ignore)
             else:
+                (directory / source).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / source, directory / source)
     return directory
 
@@ -154,6 +155,48 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     assert any(name.endswith(".html") for name in held)
 
 
+def test_the_wheel_brings_the_examples_and_what_shell_and_man_look_for(wheel: Path) -> None:
+    held = {
+        name.partition("/data/share/")[2]
+        for name in zipfile.ZipFile(wheel).namelist()
+        if "/data/share/" in name
+    }
+    shell = ROOT / "config" / "shell"
+    expected = {path.relative_to(shell).as_posix() for path in shell.rglob("*") if path.is_file()}
+    expected |= {
+        f"doc/cors-gateway/examples/{path.name}" for path in (ROOT / "config" / "examples").iterdir()
+    }
+
+    assert held == expected | {"doc/cors-gateway/schema.json"}
+
+
+def test_an_installed_example_passes_its_own_tests(installed: Path, tmp_path: Path) -> None:
+    example = installed.parent / "share" / "doc" / "cors-gateway" / "examples" / "spa-with-cookies.yaml"
+
+    _run(installed / "cors-gateway", "test", "-c", example, cwd=tmp_path)
+
+
+def test_the_installed_program_writes_a_configuration_that_it_accepts(
+    installed: Path, tmp_path: Path
+) -> None:
+    _run(installed / "cors-gateway", "init", cwd=tmp_path)
+
+    assert "no problems" in _run(installed / "cors-gateway", "check", "--strict", cwd=tmp_path)
+
+
+def test_the_installed_completion_completes(installed: Path, tmp_path: Path) -> None:
+    """As bash does it: the script is read, and its function asked for the words that go on."""
+    script = installed.parent / "share" / "bash-completion" / "completions" / "cors-gateway"
+    asked = (
+        f"source {script}; COMP_WORDS=(cors-gateway chec); COMP_CWORD=1;"
+        ' _cors_gateway_completion cors-gateway; echo "${COMPREPLY[@]}"'
+    )
+
+    completed = _run("bash", "-c", asked, cwd=tmp_path, PATH=f"{installed}:/usr/bin:/bin")
+
+    assert completed == "check\n"
+
+
 def test_the_installed_program_runs_away_from_the_checkout(installed: Path, tmp_path: Path) -> None:
     """The steps of the image, replayed: install, put the configuration in place, ask for the version and check it."""
     for sources, _ in _copied_from_checkout(1):
@@ -196,7 +239,7 @@ def test_everything_copied_exists_and_enters_the_build(stage: int) -> None:
     assert [source for source in sources if not _enters_build_context(source)] == []
 
 
-@pytest.mark.parametrize("path", [".git", "tests", "docs", "config/examples", ".venv", "docker-compose.yml"])
+@pytest.mark.parametrize("path", [".git", "tests", "docs", "config/compose", ".venv", "docker-compose.yml"])
 def test_nothing_else_enters_the_build(path: str) -> None:
     assert not _enters_build_context(path)
 
