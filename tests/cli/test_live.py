@@ -20,9 +20,7 @@ def test_a_gateway_configured_by_standard_input_serves_and_keeps_what_it_was_giv
         reload = CliRunner().invoke(main, ["reload", "--url", admin])
         allowed = preflight(traffic)
         status = CliRunner().invoke(main, ["status", "--url", admin])
-        document = json.loads(
-            CliRunner().invoke(main, ["status", "--url", admin, "--format", "json"]).stdout
-        )
+        document = json.loads(CliRunner().invoke(main, ["status", "--url", admin, "--format", "json"]).stdout)
 
         assert (reload.exit_code, reload.stdout) == (0, "nothing has changed\n")
         assert allowed == 204
