@@ -44,11 +44,8 @@ def command(
     import os
 
     from cors_gateway.cli.colour import paint_problems
-    from cors_gateway.cli.importing import without_collection
-
-    with without_collection():
-        from cors_gateway.config import problems as report
-        from cors_gateway.config.load import effective, load
+    from cors_gateway.config import problems as report
+    from cors_gateway.config.load import effective, load
 
     if place is not None:
         if context.get_parameter_source("path") is ParameterSource.COMMANDLINE:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cors_gateway.cli import collection
 from cors_gateway.exit_codes import FAILED
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def command(host: str, port: int | None, only: str | None) -> None:
     """
     import uvloop
 
+    collection.resume()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             match only:

@@ -127,10 +127,7 @@ def _problems(text: str) -> tuple["Problem", ...]:
     """What `check` says of it."""
     import os
 
-    from cors_gateway.cli.importing import without_collection
-
-    with without_collection():
-        from cors_gateway.config.load import load
+    from cors_gateway.config.load import load
 
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, MAIN_FILE)

@@ -17,11 +17,8 @@ def snapshot_or_exit(path: Path, form: str) -> "Snapshot":
     import os
 
     from cors_gateway.cli.colour import paint_problems
-    from cors_gateway.cli.importing import without_collection
-
-    with without_collection():
-        from cors_gateway.config.load import load
-        from cors_gateway.config.problems import render_json, render_text
+    from cors_gateway.config.load import load
+    from cors_gateway.config.problems import render_json, render_text
 
     loaded = load(path, os.environ)
     if loaded.snapshot is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cors_gateway.cli import collection
 from cors_gateway.cli.options import config_option
 
 if TYPE_CHECKING:
@@ -23,11 +24,9 @@ def command(path: Path) -> None:
     """
     import os
 
-    from cors_gateway.cli.importing import without_collection
+    from cors_gateway.server.serve import serve
 
-    with without_collection():
-        from cors_gateway.server.serve import serve
-
+    collection.resume()
     sys.exit(serve(path, os.environ, open_admin=_open_admin))
 
 
@@ -40,9 +39,6 @@ async def _open_admin(control: "Control", sock: "socket") -> "AdminSite":
 
 
 def _import_admin() -> "OpenAdmin":
-    from cors_gateway.cli.importing import without_collection
-
-    with without_collection():
-        from cors_gateway.admin.listener import open_site
+    from cors_gateway.admin.listener import open_site
 
     return open_site

@@ -1,5 +1,7 @@
 """What holds for all verbs: help, wrong usage, and where the configuration is looked for."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -159,3 +161,15 @@ def test_a_configuration_that_is_nowhere_is_reported_with_the_places_tried(
 
     assert result.exit_code == 1
     assert "without -c, $CORS_GATEWAY_CONFIG, ./config and /etc/cors-gateway are tried" in result.stdout
+
+
+def test_the_collector_rests_during_the_start_and_works_in_a_program_that_serves() -> None:
+    script = (
+        "import gc; from cors_gateway.cli import collection as c\n"
+        "c.pause(); paused = gc.isenabled(); c.resume(); print(paused, gc.isenabled(), gc.get_freeze_count() > 1000)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout == "False True True\n"
