@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cors_gateway.cli.load_or_exit import snapshot_or_exit
-from cors_gateway.cli.options import admin_option, config_option
+from cors_gateway.cli.options import admin_option, config_option, token_option
 from cors_gateway.exit_codes import FAILED
 
 if TYPE_CHECKING:
@@ -34,12 +34,7 @@ if TYPE_CHECKING:
     help="An access log of the form json, or - for standard input, in place of the running gateway.",
 )
 @admin_option
-@click.option(
-    "--token",
-    envvar="CORS_GATEWAY_ADMIN_TOKEN",
-    default="",
-    help="Bearer token, if the admin listener wants one.",
-)
+@token_option
 @click.option(
     "--origin", "named", multiple=True, help="Suggest this origin although it looks unsafe; may be repeated."
 )
