@@ -24,7 +24,7 @@ _OPTIONS = (
         "-c",
         "--config",
         "path",
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False, allow_dash=True),
         help="Ask what this configuration's routes, policies and tests are about.",
     ),
     click.option(

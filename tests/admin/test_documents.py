@@ -101,7 +101,7 @@ async def test_the_status_is_summed_over_workers(process: StandIn, client: Clien
 
 
 async def test_the_summary_says_what_is_wrong_and_counts(process: StandIn, client: Client) -> None:
-    process.workers = [worker(1), worker(2, is_healthy=False, connections=4), {"worker": 3, "serving": False}]
+    process.workers = [worker(1), worker(2, is_healthy=False, connections=4), WorkerFigures(3, 3)]
     async with client.get("/summary") as response:
         summary = await response.json()
 
