@@ -17,6 +17,10 @@ PAIRS = 150
 POLICIES = 30
 SEED = 20
 
+STRAIGHT = {"chromium": 1, "firefox": 1, "webkit": 2}
+"""How many of the demo's calls come out as wanted without a gateway. WebKit does not take what a request without CORS left
+in its cache for one with CORS, so a forgotten Vary does no harm there."""
+
 RUN_ALL = """async () => {
     const found = async selector => {
         while (!document.querySelector(selector)) await new Promise(resolve => setTimeout(resolve, 50));
@@ -40,4 +44,4 @@ def test_the_demo_shows_the_same_in_every_engine(name: str, tmp_path: Path) -> N
     with running_demo(tmp_path) as demo, running(name) as engine:
         engine.go(demo.page)
 
-        assert engine.call(RUN_ALL, None) == ["10 of 10 as wanted", "1 of 10 as wanted"]
+        assert engine.call(RUN_ALL, None) == ["10 of 10 as wanted", f"{STRAIGHT[name]} of 10 as wanted"]

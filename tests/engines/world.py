@@ -56,7 +56,7 @@ class Backend(BaseHTTPRequestHandler):
 
     # the names are those that http.server looks for
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_patch = do_DELETE = do_OPTIONS = answer  # noqa: N815
-    do_QUERY = do_PROPFIND = answer
+    do_QUERY = do_PROPFIND = answer  # noqa: N815
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
