@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cors_gateway.explain.described_request import describe
 from cors_gateway.explain.explanation import Explanation
+from cors_gateway.policy.engines import Browser
 from tests.engines.draw import Drawn, draw_call
 from tests.engines.engine import Engine
 from tests.engines.world import READABLE, World
@@ -53,29 +54,36 @@ def differences(engine: Engine, world: World, *, pairs: int, seed: int) -> Itera
         engine.go(world.pages[page])
         for start in range(0, len(ours), BATCH):
             batch = ours[start : start + BATCH]
-            for call, seen in zip(batch, _made(engine, world, page, batch), strict=True):
-                foretold = foretell(world, call)
+            for call, seen in zip(batch, _made(engine, world, page, start, batch), strict=True):
+                foretold = foretell(world, call, Browser(engine.name))
                 if seen != foretold:
                     yield Difference(call, seen, foretold)
 
 
-def foretell(world: World, call: Drawn) -> tuple[str, ...] | None:
+def foretell(world: World, call: Drawn, browser: Browser) -> tuple[str, ...] | None:
     """The backend's headers that the script is said to be able to read; None if it gets no response."""
     origin = world.origins[call.page]
-    first = _explained(world, call, f"{world.gateway}/{call.policy}/x", origin)
+    first = _explained(world, call, f"{world.gateway}/{call.policy}/x", origin, browser)
     if call.redirects_to is None or not first.is_allowed:
         return _readable(first)
     # Fetch, "HTTP-redirect fetch": an origin that is neither the page's nor the redirecting server's becomes `null`.
     host, origin = (world.other_name, "null") if call.leaves_host else (world.gateway, origin)
-    return _readable(_explained(world, call, f"{host}/{call.redirects_to}/x", origin))
+    return _readable(_explained(world, call, f"{host}/{call.redirects_to}/x", origin, browser))
 
 
-def _explained(world: World, call: Drawn, url: str, origin: str) -> Explanation:
+def _explained(world: World, call: Drawn, url: str, origin: str, browser: Browser) -> Explanation:
     headers = [f"{name}: {value}" for name, value in call.headers]
     if call.body and not any(name.lower() == "content-type" for name, _ in call.headers):
         headers.append("Content-Type: text/plain;charset=UTF-8")
-    request = describe(url, origin=origin, method=call.method, headers=headers, credentials=call.credentials)
-    return world.explainer.explain(request)
+    request = describe(
+        url,
+        origin=origin,
+        method=call.method,
+        headers=headers,
+        credentials=call.credentials,
+        browser=browser,
+    )
+    return world.explainer.judge(request)
 
 
 def _readable(explanation: Explanation) -> tuple[str, ...] | None:
@@ -86,8 +94,10 @@ def _readable(explanation: Explanation) -> tuple[str, ...] | None:
     return tuple(sorted(set(READABLE) & set(explanation.readable)))
 
 
-def _made(engine: Engine, world: World, page: str, batch: list[Drawn]) -> list[tuple[str, ...] | None]:
-    argument = [[_url(world, call), _init(call)] for call in batch]
+def _made(
+    engine: Engine, world: World, page: str, first: int, batch: list[Drawn]
+) -> list[tuple[str, ...] | None]:
+    argument = [[_url(world, call, number), _init(call)] for number, call in enumerate(batch, first)]
     if page == "null":
         outcomes = engine.call(IN_SANDBOX.replace("TEXT", json.dumps(CALLS)), argument)
     else:
@@ -95,12 +105,13 @@ def _made(engine: Engine, world: World, page: str, batch: list[Drawn]) -> list[t
     return [None if names is None else tuple(sorted(set(READABLE) & set(names))) for names in outcomes]
 
 
-def _url(world: World, call: Drawn) -> str:
-    url = f"{world.gateway}/{call.policy}/x"
+def _url(world: World, call: Drawn, number: int) -> str:
+    """No two calls from a page share an address: what a browser remembers of one preflight must not answer for another."""
+    url = f"{world.gateway}/{call.policy}/{call.page}{number}"
     if call.redirects_to is None:
         return url
     host = world.other_name if call.leaves_host else world.gateway
-    return f"{url}?to={host}/{call.redirects_to}/x"
+    return f"{url}?to={host}/{call.redirects_to}/{call.page}{number}"
 
 
 def _init(call: Drawn) -> dict[str, object]:

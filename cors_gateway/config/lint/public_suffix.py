@@ -19,6 +19,15 @@ def is_open_to_registration(base: str) -> bool:
     return bool(suffixes.is_public(name) or suffixes.is_public(f"any-label.{name}"))
 
 
+def registrable_name(host: str) -> str | None:
+    """The part of a host that belongs to one owner, its site: `example.co.uk` of `app.example.co.uk`.
+
+    None for a public suffix itself, an address, and a name that is in no registry.
+    """
+    site: str | None = _suffixes().privatesuffix(host.removesuffix("."))
+    return site
+
+
 @cache
 def _suffixes() -> PublicSuffixList:
     # Reading the list takes longer than checking most configurations, and few need it.
