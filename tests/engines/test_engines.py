@@ -9,6 +9,7 @@ import pytest
 from tests.demo.conftest import running_demo
 from tests.engines.differential import differences
 from tests.engines.engine import engines, running
+from tests.engines.table import DOCUMENT, results, written
 from tests.engines.world import world
 
 pytestmark = pytest.mark.browser
@@ -37,6 +38,12 @@ RUN_ALL = """async () => {
 def test_an_engine_does_what_is_explained(name: str, tmp_path: Path) -> None:
     with world(tmp_path, seed=SEED, policies=POLICIES) as looked_at, running(name) as engine:
         assert list(differences(engine, looked_at, pairs=PAIRS, seed=SEED)) == []
+
+
+@pytest.mark.parametrize("name", engines())
+def test_the_table_of_the_documentation_is_what_engines_do(name: str) -> None:
+    with running(name) as engine:
+        assert results(engine) == written(DOCUMENT.read_text(), name)
 
 
 @pytest.mark.parametrize("name", engines())
