@@ -6,7 +6,8 @@
     allowed          whether the verdict is "allowed"
     reason           the deciding word of docs/decisions.md; null if the request line itself is refused
     summary          the outcome in a sentence or two
-    request          {origin, method, url, host, path, headers: [[name, value or null]], credentials, websocket}
+    request          {origin, method, url, host, path, headers: [[name, value or null]], credentials, websocket,
+                     browser: the engine asked about, or null for the standard}
     cross_origin     whether the browser applies CORS at all; relation says why
     route            {name, file, line}, null if none serves the request
     policy           {name or null, mode: "enforce" | "disabled" | "passthrough", report_only, file, line}; null likewise
@@ -44,10 +45,22 @@ from cors_gateway.cli.options import config_option
     help="A header that the script sets; may be repeated.",
 )
 @click.option("--credentials", is_flag=True, help="The script sends cookies: credentials: 'include'.")
+@click.option(
+    "--browser",
+    type=click.Choice(["chromium", "firefox", "webkit"]),
+    help="Follow this engine where it goes other ways than the standard. Safari is webkit.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.argument("url")
 def command(
-    path: Path, origin: str, method: str, headers: tuple[str, ...], credentials: bool, form: str, url: str
+    path: Path,
+    origin: str,
+    method: str,
+    headers: tuple[str, ...],
+    credentials: bool,
+    browser: str | None,
+    form: str,
+    url: str,
 ) -> None:
     """Explain what becomes of a request across origins, and why.
 
@@ -55,9 +68,13 @@ def command(
     stands for any host. The exit code is 0 whatever the verdict.
     """
     from cors_gateway.explain.described_request import DescriptionFault, describe
+    from cors_gateway.policy.engines import Browser
 
+    engine = None if browser is None else Browser(browser)
     try:
-        request = describe(url, origin=origin, method=method, headers=headers, credentials=credentials)
+        request = describe(
+            url, origin=origin, method=method, headers=headers, credentials=credentials, browser=engine
+        )
     except DescriptionFault as fault:
         raise click.UsageError(str(fault)) from None
     snapshot = snapshot_or_exit(path, form)

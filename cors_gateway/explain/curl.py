@@ -7,8 +7,7 @@ import shlex
 
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Explanation
-from cors_gateway.policy.browser import sends_origin
-from cors_gateway.policy.fetch import is_forbidden_request_header
+from cors_gateway.policy.browser import is_left_out, sends_origin
 from cors_gateway.snapshot import Server, TcpListener, UnixListener
 
 _ANYWHERE = {"0.0.0.0": "localhost", "::": "localhost"}
@@ -45,7 +44,7 @@ def request_line(explanation: Explanation, server: Server) -> str:
         if not explanation.is_cross_origin and request.target.tells_site:
             fields.append("Sec-Fetch-Site: same-origin")
     for name, value in request.headers:
-        if not is_forbidden_request_header(name, value):
+        if not is_left_out(name, value, request.browser):
             known = _GUESSED_VALUES.get(name.lower(), "x") if value is None else value
             fields.append(f"{name}: {known}" if known else f"{name};")
     methods = {"GET": [], "HEAD": ["--head"]}

@@ -6,12 +6,13 @@ would be sent, dot segments resolved and odd characters escaped. What comes of i
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from cors_gateway.http1.grammar import has_only_value_bytes, is_token, is_valid_host
 from cors_gateway.http1.request_line import MAX_METHOD
 from cors_gateway.policy.browser import Call
+from cors_gateway.policy.engines import Browser
 from cors_gateway.policy.fetch import normalise_method
 from cors_gateway.policy.origin import parse_origin
 from cors_gateway.policy.pattern import is_loopback
@@ -70,12 +71,20 @@ class Request:
     headers: tuple[tuple[str, str | None], ...] = ()
     credentials: bool = False
     asks_first: bool = False
+    browser: Browser | None = None
+    """The engine; None for one that keeps to the standard."""
 
     @property
     def call(self) -> Call:
         """The call as the browser's rules want it."""
         return Call(
-            self.origin or "", self.method, self.target.path, self.headers, self.credentials, self.asks_first
+            self.origin or "",
+            self.method,
+            self.target.path,
+            self.headers,
+            self.credentials,
+            self.asks_first,
+            self.browser,
         )
 
 
@@ -86,11 +95,12 @@ def describe(
     method: str = "GET",
     headers: Iterable[str] = (),
     credentials: bool = False,
+    browser: Browser | None = None,
 ) -> Request:
     """Put a description into its final form. `headers` are `Name` or `Name: value`. Raises DescriptionFault."""
     target = parse_target(url)
     read = tuple(parse_header(header) for header in headers)
-    return _request(target, origin, method, read, credentials)
+    return replace(_request(target, origin, method, read, credentials), browser=browser)
 
 
 def describe_parts(

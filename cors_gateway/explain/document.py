@@ -29,6 +29,7 @@ def as_document(explanation: Explanation, server: Server) -> Json:
             "headers": [[name, value] for name, value in request.headers],
             "credentials": request.credentials,
             "websocket": request.target.is_websocket,
+            "browser": request.browser,
         },
         "cross_origin": explanation.is_cross_origin,
         "relation": explanation.relation,

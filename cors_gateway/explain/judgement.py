@@ -15,12 +15,13 @@ from cors_gateway.policy.browser import (
     Lines,
     cors_fault,
     exposed_names,
+    is_left_out,
     preflight_causes,
     preflight_fault,
     sends_origin,
 )
 from cors_gateway.policy.compiled import CompiledPolicy
-from cors_gateway.policy.fetch import is_forbidden_method, is_forbidden_request_header
+from cors_gateway.policy.fetch import is_forbidden_method
 from cors_gateway.policy.grant import ActualDecision
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.reason import Kind, Reason
@@ -286,7 +287,7 @@ def _lines(request: Request, *, is_cross_origin: bool) -> tuple[str, ...]:
         *(
             f"{name}: {'…' if value is None else value}"
             for name, value in request.headers
-            if not is_forbidden_request_header(name, value)
+            if not is_left_out(name, value, request.browser)
         ),
         *(["Cookie: …"] if request.credentials else []),
     )

@@ -1,12 +1,13 @@
 """The sentences of an explanation. Which of them is true of a request is found out in `judgement.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from cors_gateway.explain.beyond_cors import notes_beyond_cors
 from cors_gateway.explain.described_request import Request
-from cors_gateway.policy.fetch import is_forbidden_request_header
+from cors_gateway.policy.browser import is_left_out, preflight_causes
+from cors_gateway.policy.engines import Browser, leaves_out, lets_pass
 from cors_gateway.policy.origin import parse_origin
-from cors_gateway.policy.pattern import is_loopback
-from cors_gateway.policy.policy import Policy
+from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.reason import Reason
 from cors_gateway.snapshot import Location, Route
@@ -53,13 +54,16 @@ def notes(request: Request, route: Route | None, *, is_cross_origin: bool) -> tu
             f"no browser sends the origin {quoted(request.origin)}: one has scheme, host and, if it is not the default, "
             "port, all in lower case"
         )
-    left_out = [name for name, value in request.headers if is_forbidden_request_header(name, value)]
+    left_out = [name for name, value in request.headers if is_left_out(name, value, request.browser)]
     if left_out:
         found.append(f"scripts cannot set {enumerated(left_out)}: browsers leave it out without a word")
-    if is_cross_origin and _is_mixed(request):
-        found.append(
-            f"a page of {request.origin} may not call http at all (mixed content), whatever the gateway answers"
-        )
+    if is_cross_origin:
+        found += _other_engines(request)
+        if route is not None and _is_asked_often(request, route.policy):
+            found.append(
+                "the policy has no max_age: browsers forget the preflight after five seconds and ask again"
+            )
+        found += notes_beyond_cors(request)
     return tuple(found)
 
 
@@ -170,8 +174,19 @@ def enumerated(names: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _is_mixed(request: Request) -> bool:
-    page, gateway = (parse_origin((text or "").encode()) for text in (request.origin, request.target.origin))
-    if page is None or gateway is None:
-        return False
-    return page.scheme == "https" and gateway.scheme == "http" and not is_loopback(gateway.host)
+def _is_asked_often(request: Request, policy: Policy) -> bool:
+    is_enforced = policy.mode is Mode.ENFORCE and not policy.report_only
+    return is_enforced and policy.max_age is None and bool(preflight_causes(request.call))
+
+
+def _other_engines(request: Request) -> Iterator[str]:
+    """Where an engine does otherwise, unless one is asked about."""
+    if request.browser is not None:
+        return
+    for browser in Browser:
+        ignored = [name for name, value in request.headers if leaves_out(browser, name.lower())]
+        passed = [name for name, value in request.headers if lets_pass(browser, name.lower(), value)]
+        if ignored:
+            yield f"{browser.name.capitalize()} leaves out {enumerated(ignored)} and does not ask first for it"
+        if passed:
+            yield f"{browser.name.capitalize()} does not ask first for {enumerated(passed)}"

@@ -6,9 +6,10 @@ decides is in `compiled.py`; nothing here lies on the data path.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cors_gateway.policy.engines import Browser, leaves_out, lets_pass
 from cors_gateway.policy.fetch import (
     FORBIDDEN_RESPONSE_HEADERS,
     NON_WILDCARD_REQUEST_HEADER,
@@ -53,11 +54,18 @@ class Call:
     """Whether cookies and the like go along: credentials mode `include`."""
     asks_first: bool = False
     """Whether there is a preflight whatever the rest says: a listener for upload progress, a streamed body."""
+    browser: Browser | None = None
+    """The engine that makes the call; None for one that keeps to the standard."""
 
     @property
     def unsafe_headers(self) -> tuple[str, ...]:
         """The names that Access-Control-Request-Headers lists: lower case, sorted, unique."""
-        return tuple(sorted({name.lower() for name in _unsafe_names(self.headers)}))
+        return tuple(sorted({name.lower() for name, _ in _unsafe_headers(self)}))
+
+
+def is_left_out(name: str, value: str | None = None, browser: Browser | None = None) -> bool:
+    """Whether the browser sends the request without this header when a script sets it."""
+    return is_forbidden_request_header(name, value) or leaves_out(browser, name.lower())
 
 
 def is_safelisted_request_header(name: str, value: str | None) -> bool:
@@ -92,7 +100,7 @@ def preflight_causes(call: Call) -> list[str]:
     causes = []
     if call.method not in SAFELISTED_METHODS:
         causes.append(f"the method is {call.method}")
-    named = {name.lower(): (name, value) for name, value in reversed(_unsafe_headers(call.headers))}
+    named = {name.lower(): (name, value) for name, value in reversed(_unsafe_headers(call))}
     causes += [_cause(*named[name]) for name in call.unsafe_headers]
     if call.asks_first:
         causes.append("the upload is watched or streamed")
@@ -161,17 +169,13 @@ def readable_headers(call: Call, answer: Lines) -> list[str]:
     ]
 
 
-def _unsafe_names(headers: Iterable[tuple[str, str | None]]) -> list[str]:
-    return [name for name, _ in _unsafe_headers(headers)]
-
-
-def _unsafe_headers(headers: Iterable[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+def _unsafe_headers(call: Call) -> list[tuple[str, str | None]]:
     """Fetch, "CORS-unsafe request-header names", with the values and without the sorting."""
     unsafe, safelisted, size = list[tuple[str, str | None]](), list[tuple[str, str | None]](), 0
-    for name, value in headers:
-        if is_forbidden_request_header(name, value):
+    for name, value in call.headers:
+        if is_left_out(name, value, call.browser):
             continue
-        if is_safelisted_request_header(name, value):
+        if is_safelisted_request_header(name, value) or lets_pass(call.browser, name.lower(), value):
             safelisted.append((name, value))
             size += len(value or "")
         else:

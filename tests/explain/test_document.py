@@ -53,6 +53,7 @@ def test_an_allowed_request() -> None:
             "headers": [["Content-Type", "application/json"], ["Accept", None]],
             "credentials": False,
             "websocket": False,
+            "browser": None,
         },
         "cross_origin": True,
         "relation": "the page is https://app.example.com, the gateway https://a.example",

@@ -15,6 +15,7 @@ from cors_gateway.explain.described_request import DescriptionFault, describe, d
 from cors_gateway.explain.document import as_document
 from cors_gateway.explain.explanation import Entry, Verdict
 from cors_gateway.explain.text import render_text
+from cors_gateway.policy.engines import Browser
 from cors_gateway.policy.reason import Kind, Reason
 from tests.explain.situations import explain, explainer
 from tests.policy.strategies import origins
@@ -210,7 +211,30 @@ def test_what_else_is_worth_knowing(described: tuple[Any, ...], note: str) -> No
     assert note in found
 
 
-@pytest.mark.parametrize("url", ["http://localhost:8080/api/x", f"{API}/api/x", "/api/x"])
+@pytest.mark.parametrize(
+    ("header", "browser", "asks", "note"),
+    [
+        ("Save-Data: on", None, True, "Chromium does not ask first for Save-Data"),
+        ("Save-Data: on", Browser.CHROMIUM, False, None),
+        ("Save-Data: off", Browser.CHROMIUM, True, None),
+        ("Save-Data: on", Browser.WEBKIT, True, None),
+        ("DPR", Browser.CHROMIUM, False, None),
+        ("ECT: fast", Browser.CHROMIUM, True, None),
+        ("User-Agent: x", None, True, "Chromium leaves out User-Agent and does not ask first"),
+        ("User-Agent: x", Browser.CHROMIUM, False, "browsers leave it out"),
+        ("User-Agent: x", Browser.FIREFOX, True, None),
+    ],
+)
+def test_engines_that_go_other_ways(
+    header: str, browser: Browser | None, asks: bool, note: str | None
+) -> None:
+    explanation = explainer().explain(describe(f"{API}/api/x", origin=APP, headers=[header], browser=browser))
+
+    assert bool(explanation.causes) is asks
+    assert note in " ".join(explanation.notes) if note is not None else explanation.notes == ()
+
+
+@pytest.mark.parametrize("url", [f"{API}/api/x", "/api/x"])
 def test_nothing_is_noted_where_nothing_is_odd(url: str) -> None:
     assert explain(url).notes == ()
 

@@ -24,6 +24,15 @@ def is_public_suffix(name: str) -> bool:
     return bool(_suffixes().is_public(name.lower().removesuffix(".")))
 
 
+def registrable_name(host: str) -> str | None:
+    """The part of a host that belongs to one owner, its site: `example.co.uk` of `app.example.co.uk`.
+
+    None for a public suffix itself, an address, and a name that is in no registry.
+    """
+    site: str | None = _suffixes().privatesuffix(host.removesuffix("."))
+    return site
+
+
 @cache
 def _suffixes() -> PublicSuffixList:
     # Reading the list takes longer than checking most configurations, and few need it.
