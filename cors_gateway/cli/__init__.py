@@ -21,6 +21,7 @@ VERBS = (
     "doctor",
     "compare",
     "suggest",
+    "diff",
     "schema",
     "status",
     "reload",

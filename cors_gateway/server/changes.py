@@ -5,13 +5,14 @@ Pure: two snapshots in, values out. Policies are compared in `policy/difference.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import zip_longest
 
 from cors_gateway.config.lint.regex.containment import contains
 from cors_gateway.policy.difference import NO_DIFFERENCE, PolicyDifference, difference
 from cors_gateway.policy.policy import DISABLED, Policy
 from cors_gateway.server.change_sentences import access_phrases, memory_sentence, other_phrases
+from cors_gateway.server.moved_requests import moves
 from cors_gateway.server.route_changes import route_phrases
 from cors_gateway.snapshot import Route, Snapshot
 
@@ -62,33 +63,71 @@ class Changes:
     @property
     def widened(self) -> tuple[str, ...]:
         """Names of routes on which somebody may do more than before."""
-        return tuple(route.name for route in self.routes if route.policy.wider)
+        return tuple(dict.fromkeys(route.name for route in self.routes if route.policy.wider))
 
     @property
     def narrowed(self) -> tuple[str, ...]:
         """Names of routes on which somebody may do less than before."""
-        return tuple(route.name for route in self.routes if route.policy.narrower)
+        return tuple(dict.fromkeys(route.name for route in self.routes if route.policy.narrower))
 
 
 NO_CHANGES = Changes()
 
 
 def compare(old: Snapshot, new: Snapshot) -> Changes:
-    """What differs in meaning. Routes are the same if they have the same name.
+    """What differs in meaning, request by request: who served it before, and who serves it now.
 
-    Takes its time: not for the event loop.
+    Routes are the same if they have the same name, or serve the same requests under another. Takes its time: not for
+    the event loop.
     """
+    new = _with_former_names(old, new)
     before = {route.name: route for route in old.routes}
     after = {route.name: route for route in new.routes}
     differences = _Differences()
     changes: list[RouteChange] = []
     for name in dict.fromkeys([*before, *after]):
-        one, other = before.get(name), after.get(name)
-        settings = tuple(_route_settings(one, other))
-        found = _joined([differences.between(*pair) for pair in _pairs(_policies(one), _policies(other))])
-        if settings or not found.is_empty:
-            changes.append(RouteChange(name, found, settings))
-    return Changes(tuple(changes), tuple(_settings(old, new)))
+        if name in before and name in after:
+            one, other = before[name], after[name]
+            changes.append(RouteChange(name, differences.of(one, other), tuple(route_phrases(one, other))))
+    seen = set(before) & set(after)
+    for one_or_none, other_or_none in moves(old, new):
+        changes.append(_moved(one_or_none, other_or_none, seen, differences))
+    # One that is never reached moves nothing.
+    unseen = [route.name for route in (*old.routes, *new.routes) if route.name not in seen]
+    changes += [RouteChange(name, settings=("added" if name in after else "removed",)) for name in unseen]
+    return Changes(
+        tuple(change for change in changes if change.settings or not change.policy.is_empty),
+        tuple(_settings(old, new)),
+    )
+
+
+def _moved(old: Route | None, new: Route | None, seen: set[str], differences: "_Differences") -> RouteChange:
+    """Requests that another route serves now; `seen` are the routes of which it was told that they came or went."""
+    settings = []
+    for route, verb in ((old, "removed"), (new, "added")):
+        if route is not None and route.name not in seen:
+            seen.add(route.name)
+            settings.append(verb if route is (new or old) else f"route {route.name} {verb}")
+    if old is not None and new is not None:
+        settings.append(f"serves requests that route {old.name} served")
+    name = new.name if new is not None else old.name if old is not None else ""
+    return RouteChange(name, differences.of(old, new), tuple(settings))
+
+
+def _with_former_names(old: Snapshot, new: Snapshot) -> Snapshot:
+    """The new routes, those under their old names that are only named otherwise."""
+    names = {route.name for route in new.routes}
+    gone = {route.keys: route.name for route in old.routes if route.name not in names}
+    known = {route.name for route in old.routes}
+    return replace(
+        new,
+        routes=tuple(
+            replace(route, name=gone.pop(route.keys))
+            if route.name not in known and route.keys in gone
+            else route
+            for route in new.routes
+        ),
+    )
 
 
 class _Differences:
@@ -97,7 +136,12 @@ class _Differences:
     def __init__(self) -> None:
         self._found: dict[tuple[int, int], PolicyDifference] = {}
 
-    def between(self, old: Policy, new: Policy) -> PolicyDifference:
+    def of(self, old: Route | None, new: Route | None) -> PolicyDifference:
+        """All policies of two routes; nobody's requests are closed to everybody."""
+        pairs = _pairs(_policies(old), _policies(new))
+        return _joined([self._between(one, other) for one, other in pairs])
+
+    def _between(self, old: Policy, new: Policy) -> PolicyDifference:
         pair = id(old), id(new)
         if pair not in self._found:
             self._found[pair] = difference(old, new, contains)
@@ -133,14 +177,6 @@ def _joined(differences: Sequence[PolicyDifference]) -> PolicyDifference:
         changed=tuple(statement for each in differences for statement in each.changed),
         remembered=tuple(memories.items()),
     )
-
-
-def _route_settings(old: Route | None, new: Route | None) -> Iterator[str]:
-    """Changes of a route that are not about its policy."""
-    if old is None or new is None:
-        yield "removed" if new is None else "added"
-        return
-    yield from route_phrases(old, new)
 
 
 def _settings(old: Snapshot, new: Snapshot) -> Iterable[str]:
