@@ -23,10 +23,12 @@ from cors_gateway.config.lint.regex.tree import (
 )
 
 _STATE_LIMIT = 1_000
-_WALK_LIMIT = 5_000
+_WALK_LIMIT = 50_000
 _NAME_CHARS = mask_of("abcdefghijklmnopqrstuvwxyz0123456789-")
 _WIDE = 10
 """An atom that matches this many characters of a name (all digits, say) leaves strangers a choice."""
+STRAY = "x"
+"""Stands for whatever else than a dot a `.` may match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Automaton:
     follow: tuple[tuple[int, ...], ...]
     accepting: frozenset[int]
     lone_dots: frozenset[int]
-    """States of a `.` that is not repeated: most likely a forgotten backslash, and judged as a dot."""
+    """States of a `.` that is not repeated: most likely a forgotten backslash."""
     looped: frozenset[int]
     """States inside an unbounded repeat."""
     is_ambiguous: bool
@@ -112,7 +114,8 @@ def intersection(one: Automaton, other: Automaton) -> Automaton | None:
 def open_ends(automaton: Automaton) -> set[str]:
     """Return what the hosts end in, to the right of the last character that anyone may choose.
 
-    `https://.*\\.example\\.com` gives `.example.com`, `https://.*` the empty text, a list of names nothing.
+    `https://.*\\.example\\.com` gives `.example.com`, `https://.*` the empty text, a list of names nothing. A `.` that is not
+    repeated is a dot or `STRAY`: alone it leaves nobody a choice, after such a character it is part of a name.
     """
     host = described_by(NAMED_ORIGIN)
     before = _predecessors(automaton, host)
@@ -130,7 +133,9 @@ def open_ends(automaton: Automaton) -> set[str]:
                 ends.add(end.removesuffix("."))
                 continue
             both = automaton.atoms[left].mask & host.atoms[right].mask
-            tails = [char + end for char in ("." if left in automaton.lone_dots else chars_of(both))]
+            if left in automaton.lone_dots:
+                both &= mask_of(f".{STRAY}")
+            tails = [char + end for char in chars_of(both)]
         for pair in before[left, right]:
             for tail in tails:
                 step = (*pair, tail)
