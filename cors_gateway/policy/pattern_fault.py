@@ -83,8 +83,13 @@ def _of_whole(text: str) -> Iterator[_Complaint]:
 
 
 def _of_several(text: str, is_pattern: Callable[[str], bool]) -> Iterator[_Complaint]:
-    several = [repair(part) for part in re.split(r"[\s,;|]+", text) if part]
-    if len(several) > 1 and all(is_pattern(part) and ("." in part or "://" in text) for part in several):
+    parts = [part for part in re.split(r"[\s,;|]+", text) if part]
+    several = [repair(part) for part in parts]
+    if (
+        len(parts) > 1
+        and all("." in part or "://" in part for part in parts)
+        and all(map(is_pattern, several))
+    ):
         entries = ", ".join(f'"{part}"' for part in several)
         yield "invalid", "holds several origins", f"split it into {len(several)} entries: {entries}"
     if _BLANK.search(text) or "," in text:
