@@ -50,6 +50,8 @@ CASES: list[tuple[str, dict[str, tuple[str | None, str | None]]]] = [
     (r"https://[a-z.-]*example\.com", {"regex_too_broad": REFUSED}),
     (r"https://\w*-shop\.co\.uk", {"regex_too_broad": REFUSED}),
     (r"https://pr-\d+example\.com", {"regex_too_broad": REFUSED}),
+    (r"https://[a-d][a-d]example\.com", {"regex_too_broad": REFUSED}),
+    (r"https://[a-d]\.[a-d]example\.com", {}),
     (r"https://(a+)example\.com", {"regex_too_broad": REFUSED}),
     # A stray dot after what anyone may choose is part of a name that anyone can register.
     (r"https://.*.example.com", {"regex_too_broad": REFUSED, "regex_unescaped_dot": WARNED}),

@@ -26,7 +26,7 @@ _STATE_LIMIT = 1_000
 _WALK_LIMIT = 50_000
 _NAME_CHARS = mask_of("abcdefghijklmnopqrstuvwxyz0123456789-")
 _WIDE = 10
-"""An atom that matches this many characters of a name (all digits, say) leaves strangers a choice."""
+"""So many ways to write a part of a name leave strangers a choice: all digits, say, or two letters out of four."""
 STRAY = "x"
 """Stands for whatever else than a dot a `.` may match."""
 
@@ -120,16 +120,17 @@ def open_ends(automaton: Automaton) -> set[str]:
     host = described_by(NAMED_ORIGIN)
     before = _predecessors(automaton, host)
     ends: set[str] = set()
-    waiting = [(left, right, "") for left, right in before if _both_accept(automaton, host, left, right)]
+    waiting = [(left, right, "", 1) for left, right in before if _both_accept(automaton, host, left, right)]
     seen = set(waiting)
     while waiting and len(seen) < _WALK_LIMIT:
-        left, right, end = waiting.pop()
+        left, right, end, ways = waiting.pop()
         written_at = host.atoms[right].start
         if written_at < len(SCHEME):
             continue
         tails = [end]
         if written_at < len(SCHEME) + len(NAME):
-            if _is_wide(automaton, left):
+            ways *= _ways(automaton, left)
+            if ways >= _WIDE:
                 ends.add(end.removesuffix("."))
                 continue
             both = automaton.atoms[left].mask & host.atoms[right].mask
@@ -138,7 +139,7 @@ def open_ends(automaton: Automaton) -> set[str]:
             tails = [char + end for char in chars_of(both)]
         for pair in before[left, right]:
             for tail in tails:
-                step = (*pair, tail)
+                step = (*pair, tail, ways)
                 if step not in seen:
                     seen.add(step)
                     waiting.append(step)
@@ -258,11 +259,12 @@ def _both_accept(one: Automaton, other: Automaton, left: int, right: int) -> boo
     return left in one.accepting and right in other.accepting
 
 
-def _is_wide(automaton: Automaton, state: int) -> bool:
+def _ways(automaton: Automaton, state: int) -> int:
+    """How many letters an atom has to choose from, at least one; a repeat without end is as good as any number."""
     if state in automaton.lone_dots:
-        return False
+        return 1
     choices = (automaton.atoms[state].mask & _NAME_CHARS).bit_count()
-    return choices >= _WIDE or (choices > 0 and state in automaton.looped)
+    return _WIDE if choices and state in automaton.looped else max(choices, 1)
 
 
 def _predecessors(one: Automaton, other: Automaton) -> dict[tuple[int, int], list[tuple[int, int]]]:
