@@ -67,7 +67,8 @@ ADVICE = {
         f"{MISSING} For a preflight: {PREFLIGHT_MISSING}",
         "If the page may read the response, add its origin to `allow_origins` exactly as the message quotes it, with"
         " scheme and port. `null` comes from sandboxed frames, local files and some redirects: serve the page from an"
-        " origin of its own.",
+        " origin of its own. A browser extension or webview may have another random host in every installation: allow its"
+        " scheme, as in `moz-extension://*`.",
     ),
     Reason.ORIGIN_MALFORMED: Advice(
         "nothing: browsers do not send such a value.",
@@ -85,7 +86,8 @@ ADVICE = {
         f"{PREFLIGHT_MISSING} With `preflight_failure: diagnose`: `Request header field x-a is not allowed by"
         " Access-Control-Allow-Headers in preflight response.`",
         "Add the header to `allow_headers`. `Content-Type` needs listing for JSON. `Authorization` needs listing even"
-        ' beside `"*"`.',
+        ' beside `"*"`. `Access-Control-Allow-Origin` in a request is a mistake of the page; where it cannot be mended,'
+        " list it too: granting it gives the page nothing.",
     ),
     Reason.REQUEST_MALFORMED: Advice(
         f"{PREFLIGHT_MISSING} Browsers themselves do not send such preflights.",

@@ -38,7 +38,7 @@ class WrittenPolicy:
 
     allow_origins: tuple[str | RegexEntry, ...] | None = _key(
         None,
-        'Who may read: https://app.example.com, https://*.example.com (one or more labels), http://localhost:* (any port), {regex: ...}, {list: ...}, {split: ...}, or "*" alone for everybody.',
+        'Who may read: https://app.example.com, https://*.example.com (one or more labels), http://localhost:* (any port), moz-extension://* (any extension), {regex: ...}, {list: ...}, {split: ...}, or "*" alone for everybody.',
     )
     allow_methods: tuple[str, ...] | None = _key(
         None, 'Default GET, HEAD, POST, which always pass. "*" is any method.'
@@ -98,5 +98,5 @@ class WrittenPolicy:
     )
     dangerously_allow_insecure_origins: bool = _key(False, "Allow http origins together with credentials.")
     dangerously_allow_public_suffix: bool = _key(
-        False, "Allow a wildcard under a public suffix (*.github.io) together with credentials."
+        False, "Allow a wildcard or expression under a public suffix (*.github.io) together with credentials."
     )

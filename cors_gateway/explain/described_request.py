@@ -16,7 +16,7 @@ from cors_gateway.policy.engines import Browser
 from cors_gateway.policy.fetch import normalise_method
 from cors_gateway.policy.origin import parse_origin
 from cors_gateway.policy.pattern import is_loopback
-from cors_gateway.policy.quoting import quoted
+from cors_gateway.policy.quoting import quoted, without_userinfo
 from cors_gateway.policy.spelling import repair
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
@@ -134,7 +134,9 @@ def parse_target(url: str) -> Target:
         hint = "write http://, https://, ws:// or wss:// before the host"
         raise DescriptionFault(f"{quoted(url)} does not lead to a gateway: {hint}")
     if "@" in found[2]:
-        raise DescriptionFault(f"{quoted(url)} has a user name, with which browsers refuse to call")
+        raise DescriptionFault(
+            f"{quoted(without_userinfo(url))} has a user name, with which browsers refuse to call"
+        )
     origin = repair(f"{_SCHEMES[scheme]}://{found[2]}")
     if parse_origin(_ascii(origin)) is None:
         raise DescriptionFault(f"{quoted(url)} has no host that a browser could call")

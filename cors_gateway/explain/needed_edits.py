@@ -19,6 +19,7 @@ from cors_gateway.policy.pattern import parse_pattern
 from cors_gateway.policy.pattern_fault import PatternFault
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Reason
+from cors_gateway.policy.schemes import scheme_entry
 from cors_gateway.snapshot import Route
 
 FLAGS = {
@@ -91,10 +92,11 @@ def _edit(attempt: Explanation, policy: Policy) -> Edit:
 def _allow_origin(action: Literal["add", "replace"], origin: str) -> Edit:
     if origin == "null":
         return Edit("set", "dangerously_allow_null_origin", "true")
-    fault = parse_pattern(origin)
-    if isinstance(fault, PatternFault):
-        raise BlockedError(f"{fault.message}; {fault.hint}")
-    return Edit(action, "allow_origins", origin)
+    pattern = parse_pattern(origin)
+    if isinstance(pattern, PatternFault):
+        raise BlockedError(f"{pattern.message}; {pattern.hint}")
+    # The host of an extension may be another one in every browser that has it.
+    return Edit(action, "allow_origins", scheme_entry(pattern.scheme) or origin)
 
 
 def _applied(edit: Edit, written: WrittenPolicy) -> WrittenPolicy:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from cors_gateway.policy.origin import Origin, ends_in_number, parse_origin
-from cors_gateway.policy.pattern import OriginPattern, PatternKind
+from cors_gateway.policy.pattern import OriginPattern
 
 MIN_LENGTH = 6
 """Shorter hosts are one slip away from too many others."""
@@ -50,14 +50,14 @@ class Resemblance:
 
 
 def resembling(value: str, patterns: Sequence[OriginPattern]) -> Resemblance | None:
-    """The entry that an unlisted origin is most like, if any. Expressions are not compared."""
+    """The entry that an unlisted origin is most like, if any. Expressions and whole schemes are not compared."""
     origin = parse_origin(value.encode())
     if origin is None:
         return None
     best: Resemblance | None = None
     skeleton = _skeleton(origin.host)
     for index, pattern in enumerate(patterns):
-        if pattern.kind is PatternKind.REGEX:
+        if not pattern.host:
             continue
         likeness = _likeness(origin, skeleton, pattern)
         if likeness is not None and (best is None or likeness < best.likeness):

@@ -38,9 +38,11 @@ class Cover:
         if pattern.regex is not None:
             return self._is_contained(pattern, (*self._regexes, *self._wildcards))
         host = pattern.host
-        while host:
+        while True:
             if any(covers(wide, pattern) for wide in self._wide.get((pattern.scheme, host), ())):
                 return True
+            if not host:  # the place of a pattern for the whole scheme
+                break
             host = host.partition(".")[2]
         if pattern.kind is PatternKind.EXACT:
             return self._matcher.match(pattern.text.encode("ascii")) is not None

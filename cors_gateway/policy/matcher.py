@@ -20,12 +20,13 @@ _Key = tuple[str, str, int | None]
 class OriginMatcher:
     """Immutable once built. Raises as `compile_regex` does, at construction only."""
 
-    __slots__ = ("_bases", "_depth", "_exact", "_hosts", "_regexes")
+    __slots__ = ("_bases", "_depth", "_exact", "_hosts", "_regexes", "_schemes")
 
     def __init__(self, patterns: Sequence[OriginPattern]) -> None:
         self._exact: dict[bytes, int] = {}
         self._hosts: dict[_Key, int] = {}
         self._bases: dict[_Key, int] = {}
+        self._schemes: dict[str, int] = {}
         self._regexes: list[tuple[Callable[[bytes], bool], int]] = []
         self._depth = 0
         for index, pattern in enumerate(patterns):
@@ -41,22 +42,27 @@ class OriginMatcher:
         index = self._exact.get(value)
         if index is not None:
             return index
-        if not (self._hosts or self._bases or self._regexes):
+        if not (self._hosts or self._bases or self._schemes or self._regexes):
             return None
         # The grammar comes first: it keeps slashes, at-signs and the like away from wildcards and expressions.
         origin = parse_origin(value)
-        if origin is None:
+        # Nor may they mean all local files: those are only ever meant literally.
+        if origin is None or not origin.host:
             return None
         index = self._hosts.get((origin.scheme, origin.host, _ANY_PORT))
         if index is None:
             index = self._match_base(origin)
+        if index is None and origin.port is None:
+            index = self._schemes.get(origin.scheme)
         if index is None:
             index = self._match_regex(value)
         return index
 
     def _add_wildcard(self, pattern: OriginPattern, index: int) -> None:
         key = (pattern.scheme, pattern.host, _ANY_PORT if pattern.any_port else pattern.port)
-        if pattern.subdomains:
+        if pattern.any_host:
+            self._schemes.setdefault(pattern.scheme, index)
+        elif pattern.subdomains:
             self._bases.setdefault(key, index)
             self._depth = max(self._depth, pattern.host.count(".") + 1)
         else:

@@ -18,18 +18,27 @@ MAX_HOST_LENGTH = 253
 DEFAULT_PORTS = {"http": 80, "https": 443}
 """Ports that browsers leave out."""
 
+LOCAL_FILES = "file://"
+"""What Chromium with access to files and old webviews send for a page from the disk; other browsers send `null`."""
+
 _ORIGIN = re.compile(
     rb"([a-z][a-z0-9+.-]{0,63})://"
-    rb"(\[[0-9a-f:]{2,39}\]|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?)"
+    rb"(\[[0-9a-f:]{2,39}\]|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?|\.)"
     rb"(?::([1-9][0-9]{0,4}))?"
 )
+_WEB_SCHEMES = frozenset({"http", "https", "ws", "wss", "ftp", "file"})
+"""URL, "special scheme": their hosts are names and addresses. Those of any other scheme are opaque."""
+_LOCAL_FILES = LOCAL_FILES.encode("ascii")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 
 
 class Origin(NamedTuple):
-    """A tuple origin. The host of an IPv6 origin keeps its brackets; no port means the default port of the scheme."""
+    """A tuple origin. The host of an IPv6 origin keeps its brackets; no port means the default port of the scheme.
+
+    The host of `file://` is empty.
+    """
 
     scheme: str
     host: str
@@ -46,9 +55,9 @@ def parse_origin(value: bytes) -> Origin | None:
         return None
     found = _ORIGIN.fullmatch(value)
     if found is None:
-        return None
+        return Origin("file", "") if value == _LOCAL_FILES else None
     scheme, host = found[1].decode("ascii"), found[2].decode("ascii")
-    if not _is_serialised_host(host):
+    if not _is_serialised_host(host) or (scheme in _WEB_SCHEMES and not _is_domain(host)):
         return None
     if found[3] is None:
         return Origin(scheme, host)
@@ -77,6 +86,11 @@ def canonical_ipv6(address: str) -> str | None:
     except AddressValueError:
         return None
     return None if parsed.ipv4_mapped is not None else parsed.compressed
+
+
+def _is_domain(host: str) -> bool:
+    # An app may be at `app://.`, and some browsers write the identifier of an extension in upper case.
+    return host != "." and host == host.lower()
 
 
 def _is_serialised_host(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""One entry of `allow_origins` as a value: exact, with wildcards, or a regular expression.
+"""One entry of `allow_origins` as a value: exact, with wildcards, a whole scheme, or a regular expression.
 
 Reading an entry either gives an `OriginPattern` or a `PatternFault` that says what is wrong and what to write
 (`pattern_fault.py`). Whether an acceptable pattern is also wise is for the configuration's lints to say. Matching is in
@@ -9,10 +9,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address
 
-from cors_gateway.policy.origin import MAX_HOST_LENGTH, Origin, ends_in_number, is_ipv4, parse_origin
+from cors_gateway.policy.origin import (
+    LOCAL_FILES,
+    MAX_HOST_LENGTH,
+    Origin,
+    ends_in_number,
+    is_ipv4,
+    parse_origin,
+)
 from cors_gateway.policy.pattern_fault import PatternFault, find_fault
 from cors_gateway.policy.quoting import quoted
 from cors_gateway.policy.regex import INSTALL_HINT, RegexInvalidError, RegexUnavailableError, compile_regex
+from cors_gateway.policy.schemes import RANDOM_HOSTS
 from cors_gateway.policy.spelling import is_punycode_sound
 
 
@@ -30,16 +38,21 @@ class OriginPattern:
     kind: PatternKind
     scheme: str = ""
     host: str = ""
-    """The host, or what follows `*.` if `subdomains`. IPv6 keeps its brackets. Empty for a regular expression."""
+    """The host, or what follows `*.` if `subdomains`. IPv6 keeps its brackets.
+
+    Empty for a regular expression, for `any_host` and for `file://`.
+    """
     port: int | None = None
     """None is the default port of the scheme, unless `any_port`."""
     subdomains: bool = False
     any_port: bool = False
     regex: str | None = None
+    any_host: bool = False
+    """`scheme://*`, for the schemes of `schemes.py`."""
 
 
 def parse_pattern(text: str) -> OriginPattern | PatternFault:
-    """Read an exact origin, `scheme://*.base`, or either with `:*` for the port."""
+    """Read an exact origin, `scheme://*.base`, either with `:*` for the port, or `scheme://*` of a scheme for apps."""
     return _accept(text) or find_fault(text, is_pattern)
 
 
@@ -82,6 +95,8 @@ def covers(wide: OriginPattern, narrow: OriginPattern) -> bool:
     """Whether `wide` matches every origin that `narrow` matches. Never true of regular expressions."""
     if PatternKind.REGEX in (wide.kind, narrow.kind) or wide.scheme != narrow.scheme:
         return False
+    if wide.any_host:
+        return narrow.any_host or (narrow.port is None and not narrow.any_port)
     if not wide.any_port and (narrow.any_port or wide.port != narrow.port):
         return False
     if wide.host == narrow.host:
@@ -90,13 +105,18 @@ def covers(wide: OriginPattern, narrow: OriginPattern) -> bool:
 
 
 def _accept(text: str) -> OriginPattern | None:
+    scheme, separator, host = text.partition("://")
+    if host == "*" and separator and scheme in RANDOM_HOSTS:
+        return OriginPattern(text, PatternKind.WILDCARD, scheme, any_host=True)
     any_port = text.endswith(":*")
     body = text.removesuffix(":*")
     subdomains = "://*." in body
     if subdomains:
         body = body.replace("://*.", "://", 1)
     origin = parse_origin(body.encode("ascii", "replace"))
-    if origin is None or origin.scheme == "file" or (any_port and origin.port is not None):
+    if origin is None or (any_port and origin.port is not None):
+        return None
+    if origin.scheme == "file" and text != LOCAL_FILES:
         return None
     if subdomains and not _can_have_subdomains(origin):
         return None
@@ -107,6 +127,6 @@ def _accept(text: str) -> OriginPattern | None:
 
 
 def _can_have_subdomains(origin: Origin) -> bool:
-    if origin.host[0] == "[" or ends_in_number(origin.host):
+    if origin.host == "." or origin.host[0] == "[" or ends_in_number(origin.host):
         return False
     return len(origin.host) + len("a.") <= MAX_HOST_LENGTH

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 
 from cors_gateway.policy.origin import DEFAULT_PORTS, MAX_HOST_LENGTH, canonical_ipv6, ends_in_number, is_ipv4
-from cors_gateway.policy.quoting import quoted
-from cors_gateway.policy.spelling import is_punycode_sound, repair, split_port
+from cors_gateway.policy.quoting import quoted, without_userinfo
+from cors_gateway.policy.spelling import braced, is_punycode_sound, repair, split_port
 
 _EXAMPLE = 'write scheme, host and, if it is not the default, port: "https://app.example.com"'
 
@@ -39,23 +39,24 @@ class PatternFault:
 
 def find_fault(text: str, is_pattern: Callable[[str], bool]) -> PatternFault:
     """The first thing wrong with a text that is not a pattern; `is_pattern` judges the spellings to suggest."""
-    code, complaint, advice = next(_complaints(text), ("invalid", "is not an origin", None))
+    code, complaint, advice = next(_complaints(text, is_pattern), ("invalid", "is not an origin", None))
     if advice is None:
         repaired = repair(text)
         advice = f'write "{repaired}"' if is_pattern(repaired) else _EXAMPLE
-    return PatternFault(code, f"{quoted(text)} {complaint}", advice)
+    return PatternFault(code, f"{quoted(without_userinfo(text))} {complaint}", advice)
 
 
-def _complaints(text: str) -> Iterator[_Complaint]:
+def _complaints(text: str, is_pattern: Callable[[str], bool]) -> Iterator[_Complaint]:
     yield from _of_whole(text)
+    yield from _of_several(text, is_pattern)
     scheme, separator, rest = text.partition("://")
     if not separator:
         yield "invalid", "has no scheme", None
-    yield from _of_scheme(scheme, rest)
+    yield from _of_scheme(scheme, rest, is_pattern)
     yield from _of_delimiters(rest)
     host, port = split_port(rest)
     yield from _of_spelling(host)
-    yield from _of_port(port)
+    yield from _of_port(port, f"{scheme}://{host}:*", is_pattern)
     yield from _of_stars(host)
     base = host.removeprefix("*.")
     yield from _of_address(base, is_wildcard=base != host)
@@ -77,20 +78,32 @@ def _of_whole(text: str) -> Iterator[_Complaint]:
         yield "invalid", "has quotes as part of the value", None
     if _BLANK.sub("", text[:1] + text[-1:]) != text[:1] + text[-1:]:
         yield "invalid", "begins or ends with a blank", None
-    several = [part for part in re.split(r"[\s,;|]+", text) if part]
-    if len(several) > 1 and all("://" in part for part in several):
-        entries = ", ".join(f'"{repair(part)}"' for part in several)
+    if braced(text) != text:
+        yield "invalid", "names a variable without braces", f'write it with braces: "{braced(text)}"'
+
+
+def _of_several(text: str, is_pattern: Callable[[str], bool]) -> Iterator[_Complaint]:
+    parts = [part for part in re.split(r"[\s,;|]+", text) if part]
+    several = [repair(part) for part in parts]
+    if (
+        len(parts) > 1
+        and all("." in part or "://" in part for part in parts)
+        and all(map(is_pattern, several))
+    ):
+        entries = ", ".join(f'"{part}"' for part in several)
         yield "invalid", "holds several origins", f"split it into {len(several)} entries: {entries}"
     if _BLANK.search(text) or "," in text:
         yield "invalid", "contains a blank, a comma or a control character", None
 
 
-def _of_scheme(scheme: str, rest: str) -> Iterator[_Complaint]:
+def _of_scheme(scheme: str, rest: str, is_pattern: Callable[[str], bool]) -> Iterator[_Complaint]:
     if "*" in scheme:
-        advice = f'write one entry for each scheme: "https://{rest}", "http://{rest}"'
+        twins = [repair(f"{each}://{rest}") for each in ("https", "http")]
+        advice = 'write one entry for each scheme: "{}", "{}"'.format(*twins)
+        advice = advice if all(map(is_pattern, twins)) else _EXAMPLE
         yield "invalid", "has a star in the scheme", advice
     if scheme.lower() == "file":
-        advice = "remove it; to test local pages, serve them and allow http://localhost:*"
+        advice = "serve local pages and allow http://localhost:*; Chromium with access to files sends file:// alone"
         yield "prohibited", "is never sent: browsers send null for local files", advice
     if not _SCHEME.fullmatch(scheme):
         is_upper = _SCHEME.fullmatch(scheme.lower()) is not None
@@ -127,20 +140,21 @@ def _of_spelling(host: str) -> Iterator[_Complaint]:
         yield "invalid", "has a percent sign in the host", None
 
 
-def _of_port(port: str) -> Iterator[_Complaint]:
+def _of_port(port: str, any_port: str, is_pattern: Callable[[str], bool]) -> Iterator[_Complaint]:
     digits = port[1:]
+    for_any = f'write "{any_port}" for any port' if is_pattern(any_port) else "write :* for any port"
     if port in ("", ":*"):
         return
     if not digits:
         yield "invalid", "has a colon without a port", None
     elif "*" in digits:
-        yield "invalid", "has a star as part of a port", "write :* for any port, or the whole number"
+        yield "invalid", "has a star as part of a port", f"{for_any}, or the whole number"
     elif ":" in digits:
         yield "invalid", "has an IPv6 address without brackets, or two ports", _BRACKETS
     elif not (digits.isascii() and digits.isdigit()):
         yield "invalid", "has a port that is not a number", None
     elif not 0 < int(digits[:6]) <= 65535:
-        yield "invalid", "has a port outside 1 to 65535", "write a port from 1 to 65535, or :* for any port"
+        yield "invalid", "has a port outside 1 to 65535", f"{for_any}, or one from 1 to 65535"
     elif digits.startswith("0"):
         yield "invalid", "has a port with a leading zero", None
 

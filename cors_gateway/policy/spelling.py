@@ -14,6 +14,7 @@ _DEVIATIONS = frozenset("ßς\u200c\u200d")
 """Letters that browsers keep and the older mapping behind the `idna` codec loses (UTS 46 section 2.3)."""
 _UNPRINTABLE = frozenset(("Cc", "Cs", "Co", "Zs", "Zl", "Zp"))
 _LEADING_STARS = re.compile(r"[.*]*\*[.*]*(?=[^.*])")
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\(([A-Za-z_][A-Za-z0-9_]*)\))")
 _LOCAL = ("localhost", "127.", "[::1]")
 
 
@@ -32,6 +33,11 @@ def repair(text: str) -> str:
     stars = _LEADING_STARS.match(host)
     star, base = ("*.", host[stars.end() :]) if stars else ("", host)
     return f"{scheme}://{star}{_repair_host(base.lower())}{_repair_port(scheme, port)}"
+
+
+def braced(text: str) -> str:
+    """The text with references of a shell (`$NAME`, `$(NAME)`) as a configuration has them: `${NAME}`."""
+    return _VARIABLE.sub(lambda found: f"${{{found[1] or found[2]}}}", text)
 
 
 def split_port(rest: str) -> tuple[str, str]:

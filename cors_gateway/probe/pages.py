@@ -90,7 +90,8 @@ def _sample(pattern: OriginPattern) -> str | None:
     if pattern.regex is not None:
         automaton = automaton_of(parse_regex(pattern.regex))
         return None if automaton is None else common_value(automaton, described_by(ANY_ORIGIN))
-    host = f"sample.{pattern.host}" if pattern.subdomains else pattern.host
+    host = "sample" if pattern.any_host else pattern.host
+    host = f"sample.{host}" if pattern.subdomains else host
     return str(Origin(pattern.scheme, host, _ANY_PORT if pattern.any_port else pattern.port))
 
 

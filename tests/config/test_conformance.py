@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cors_gateway.config.syntax.secrets import redacted_line
 from tests.config.written import load_text
 
 CASES = yaml.safe_load((Path(__file__).parent.parent / "conformance" / "config.yaml").read_text())["cases"]
@@ -29,5 +30,5 @@ def test_every_problem_names_a_place_and_most_a_remedy(case: dict[str, Any], tmp
     for problem in load_text(tmp_path, case["yaml"]).problems:
         assert problem.file.endswith("gateway.yaml")
         assert problem.line > 1
-        assert problem.excerpt == case["yaml"].splitlines()[problem.line - 1]
+        assert problem.excerpt == redacted_line(case["yaml"].splitlines()[problem.line - 1])
         assert problem.message

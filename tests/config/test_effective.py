@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cors_gateway.config.compile.effective import REDACTED, effective
+from cors_gateway.config.compile.effective import effective
 from cors_gateway.config.load import load
 from cors_gateway.config.syntax.emit import Raw, to_yaml
 from cors_gateway.config.syntax.interpolation import ReferenceFault, expander
 from cors_gateway.config.syntax.source import parse
 from cors_gateway.config.syntax.tree import Mapping, Node, Scalar, Sequence
+from cors_gateway.policy.quoting import REDACTED
 from cors_gateway.snapshot import Snapshot
 from tests.config.test_load import EVERYTHING
 from tests.config.written import MINIMAL, load_text
@@ -59,6 +60,18 @@ def test_a_token_in_the_file_is_redacted(tmp_path: Path) -> None:
 
     assert "secret-0123456789" not in effective(snapshot)
     assert again == replace(snapshot, admin=replace(snapshot.admin, token=REDACTED))
+
+
+def test_the_default_of_a_secret_is_one(tmp_path: Path) -> None:
+    text = f"{MINIMAL}admin: {{token: '${{TOKEN:-only-for-tests}}'}}\n"
+    snapshot = load_text(tmp_path, text, {"TOKEN": "from-the-environment"}).snapshot
+    assert snapshot is not None
+    printed = effective(snapshot)
+
+    assert "only-for-tests" not in printed
+    assert "${TOKEN:-" in printed
+    assert load_text(tmp_path, printed, {"TOKEN": "from-the-environment"}).snapshot == snapshot
+    assert load_text(tmp_path, printed, {}).snapshot is not None
 
 
 @pytest.mark.parametrize("reference", ["${TOKEN}", "${TOKEN:?is needed}", "${file:token}", "x-${TOKEN}-$$"])

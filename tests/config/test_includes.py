@@ -72,12 +72,12 @@ def test_a_file_is_included_once_and_the_main_file_not_at_all(tmp_path: Path) ->
     ("include", "found"),
     [
         ("conf.d/absent.yaml", ["include.missing"]),
-        ("conf.d/absent-*.yaml", []),
+        ("conf.d/absent-*.yaml", ["include.empty"]),
         ("conf.d", ["include.missing"]),
-        ("/nowhere/*.yaml", []),
+        ("/nowhere/*.yaml", ["include.empty"]),
         ("''", ["include.missing"]),
         ('"a\\0"', ["include.missing"]),
-        ('"a\\0/*"', []),
+        ('"a\\0/*"', ["include.empty"]),
         ("5", ["schema.type"]),
         ("null", ["schema.type"]),
         ("[conf.d/a.yaml]", ["schema.type"]),
@@ -85,6 +85,16 @@ def test_a_file_is_included_once_and_the_main_file_not_at_all(tmp_path: Path) ->
 )
 def test_a_pattern_without_wildcard_must_name_a_file(include: str, found: list[str], tmp_path: Path) -> None:
     assert codes(load(write(tmp_path, include), {})) == found
+
+
+def test_a_pattern_that_matches_nothing_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "gateway.yaml").write_text(MINIMAL + "include: [conf.d/*.yaml]\n")
+
+    loaded = load(tmp_path, {})
+
+    assert loaded.snapshot is not None
+    assert [(problem.severity, problem.code) for problem in loaded.problems] == [("warning", "include.empty")]
 
 
 @pytest.mark.parametrize("section", ["upstreams", "policies"])

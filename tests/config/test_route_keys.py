@@ -138,7 +138,7 @@ def test_a_key_arrives_in_its_final_form(text: str, key: str, value: object, tmp
         ("request_headers: {remove: [x, X]}", "request_headers.duplicate routes[0].request_headers.remove[1]", "keep one of them"),
         ("request_headers: {remove: ['X-A: b']}", "request_headers.invalid routes[0].request_headers.remove[0]", "write one name, such as X-Api-Key"),
         ("request_headers: {set: {'X-A:': b}}", 'request_headers.invalid routes[0].request_headers.set["X-A:"]', "write X-A"),
-        ("request_headers: {remove: ['X-A, X-B']}", "request_headers.invalid routes[0].request_headers.remove[0]", "one name an entry: [X-A, X-B]"),
+        ("request_headers: {remove: ['X-A, X-B']}", "request_headers.invalid routes[0].request_headers.remove[0]", "split it into 2 entries: X-A, X-B"),
         ("response_headers: {set: {X-Served-By: $hostname}}", "response_headers.value routes[0].response_headers.set.X-Served-By", "write the text that is meant, or ${NAME} for an environment variable"),
         ("response_headers: {set: {Strict-Transport-Security: max-age=1}}", "response_headers.plain_http routes[0].response_headers.set.Strict-Transport-Security", "serve tls, or list the proxy that does in trusted_proxies"),
     ],

@@ -51,6 +51,22 @@ REMEDIES = [
         id="origin",
     ),
     pytest.param(
+        (f"{API}/api/x", "moz-extension://0f7c6b2a-1f4e-4f5e-9d3c-2b8f6f1a7c11"),
+        ['add "moz-extension://*" to policies.app.allow_origins (gateway.yaml:12)'],
+        id="extension with another origin in every browser",
+    ),
+    pytest.param(
+        (f"{API}/api/x", "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh"),
+        ['add "chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh" to policies.app.allow_origins (gateway.yaml:12)'],
+        id="extension with one origin",
+    ),
+    pytest.param(
+        (f"{API}/api/x", "file://"), ['add "file://" to policies.app.allow_origins (gateway.yaml:12)'], id="local file"
+    ),
+    pytest.param(
+        (f"{API}/api/x", "app://."), ['add "app://." to policies.app.allow_origins (gateway.yaml:12)'], id="app"
+    ),
+    pytest.param(
         (f"{API}/api/x", APP, "DELETE"), ["add DELETE to policies.app.allow_methods (gateway.yaml:8)"], id="method"
     ),
     pytest.param(
@@ -243,7 +259,7 @@ BLOCKED = [
     ((f"{API}/api/..%2fx", APP), False, "the address has to change"),
     ((f"{API}/fonts/x", APP, "patch"), False, "no client sends"),
     ((f"{API}/fonts/x", APP), True, '"*" and credentials exclude each other'),
-    ((f"{API}/api/x", APP, "GET", ["Access-Control-Allow-Origin"]), False, "is a response header"),
+    ((f"{API}/api/x", APP, "GET", ["Timing-Allow-Origin"]), False, "is a response header"),
     ((f"{API}/api/x", APP, "GET", ["X-" + "a" * 4096]), False, "fewer headers"),
     ((f"{API}/api/x", "https://xn--.example"), False, "write"),
 ]  # fmt: skip

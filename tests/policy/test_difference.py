@@ -27,6 +27,12 @@ WIDER = [
     (APP, _policy(A, B), Statement("allow_origins", gained=(B,))),
     (APP, Policy(any_origin=True), Statement("allow_origins", gained=("*",))),
     (APP, _policy(A, SUB, allow_null_origin=True), Statement("allow_origins", gained=(SUB, "null"))),
+    (APP, _policy(A, "moz-extension://*"), Statement("allow_origins", gained=("moz-extension://*",))),
+    (
+        _policy(A, "moz-extension://b"),
+        _policy(A, "moz-extension://*"),
+        Statement("allow_origins", gained=("moz-extension://*",)),
+    ),
     (APP, replace(APP, allow_methods=("GET", "PUT")), Statement("allow_methods", gained=("PUT",))),
     (
         replace(APP, any_header=True),

@@ -95,3 +95,48 @@ def test_an_expression_sees_whole_well_formed_values_only(
 ) -> None:
     matcher = OriginMatcher(patterns({"regex": expression}))
     assert (matcher.match(value) is not None) is expected
+
+
+APPS = patterns("app://.", "file://", "moz-extension://*", "vscode-webview://*", "chrome-extension://abc")
+
+
+@pytest.mark.parametrize(
+    ("origin", "index"),
+    [
+        ("app://.", 0),
+        ("app://x", None),
+        ("app://.:81", None),
+        ("file://", 1),
+        ("file:///", None),
+        ("file://localhost", None),
+        ("moz-extension://0f7c6b2a-1f4e-4f5e-9d3c-2b8f6f1a7c11", 2),
+        ("moz-extension://x:81", None),
+        ("moz-extension://", None),
+        ("moz-extension://*", None),
+        ("moz-extension://a/b", None),
+        ("MOZ-EXTENSION://x", None),
+        ("moz-extensions://x", None),
+        ("vscode-webview://1k2l3m", 3),
+        ("chrome-extension://abc", 4),
+        ("chrome-extension://abd", None),
+    ],
+)
+def test_apps_extensions_and_local_files(origin: str, index: int | None) -> None:
+    assert OriginMatcher(APPS).match(origin.encode()) == index
+
+
+def test_the_identifier_of_an_extension_may_be_in_upper_case() -> None:
+    value = b"safari-web-extension://E7FE1A4D-0000-4000-8000-1234567890AB"
+
+    assert OriginMatcher(patterns("safari-web-extension://*")).match(value) == 0
+    assert OriginMatcher(patterns(value.decode())).match(value) == 0
+
+
+def test_local_files_are_only_meant_literally() -> None:
+    assert OriginMatcher(patterns({"regex": ".*"}, {"regex": "file://"})).match(b"file://") is None
+
+
+def test_one_extension_is_more_specific_than_all_of_them() -> None:
+    entries = patterns({"regex": "moz-extension://.*"}, "moz-extension://*", "moz-extension://a")
+
+    assert [OriginMatcher(entries).match(b"moz-extension://" + host) for host in (b"a", b"b")] == [2, 1]

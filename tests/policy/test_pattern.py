@@ -140,6 +140,21 @@ FAULTS = [
     ("http://[::ffff:1.2.3.4]", "prohibited", "maps an IPv4", '"1.2.3.4"'),
     ("file://localhost", "prohibited", "never sent", "localhost"),
     ("file:///tmp/x.html", "prohibited", "never sent", "localhost"),
+    ("file://*", "prohibited", "never sent", "localhost"),
+    ("https://.", "invalid", "empty label", "https://app.example.com"),
+    ("app://*", "invalid", "every host", "list the hosts"),
+    ("moz-extension://*:*", "invalid", "every host", "list the hosts"),
+    ("moz-extension://*.x*", "invalid", "star", "one entry for each host"),
+    ("$APP_ORIGIN", "invalid", "without braces", '"${APP_ORIGIN}"'),
+    ("https://$HOST:81", "invalid", "without braces", '"https://${HOST}:81"'),
+    (
+        "a.example.com, b.example.com",
+        "invalid",
+        "several",
+        '"https://a.example.com", "https://b.example.com"',
+    ),
+    ("http://localhost:80*", "invalid", "star as part of a port", 'write "http://localhost:*" for any port'),
+    ("http*://*", "invalid", "star in the scheme", "https://app.example.com"),
 ]
 
 
@@ -261,6 +276,16 @@ def test_plain_http_is_insecure_unless_it_stays_on_the_machine(text: str, expect
         ("http://localhost:*", "http://localhost:3000", True),
         ("http://localhost:*", "http://localhost", True),
         ("http://localhost", "http://localhost:*", False),
+        ("moz-extension://*", "moz-extension://a", True),
+        ("moz-extension://*", "moz-extension://*.a", True),
+        ("moz-extension://*", "moz-extension://*", True),
+        ("moz-extension://*", "moz-extension://a:81", False),
+        ("moz-extension://*", "moz-extension://a:*", False),
+        ("moz-extension://*", "chrome-extension://a", False),
+        ("moz-extension://a", "moz-extension://*", False),
+        ("moz-extension://*.a", "moz-extension://*", False),
+        ("file://", "file://", True),
+        ("file://", "app://.", False),
     ],
 )
 def test_a_pattern_covers_those_it_makes_redundant(wide: str, narrow: str, expected: bool) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from cors_gateway.config.load import load
 from cors_gateway.explain.described_request import parse_target
+from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Reason
 from cors_gateway.probe.asking import Manner, endpoint
 from cors_gateway.probe.enquiry import Enquiry, plan_for
@@ -16,6 +17,7 @@ from cors_gateway.probe.pages import IMITATIONS, Role, listed_pages, other_pages
 from cors_gateway.probe.plan import Plan
 from cors_gateway.probe.question import SAFE_METHODS, Kind
 from cors_gateway.snapshot import Snapshot
+from tests.policy.written import patterns
 from tests.probe import servers
 from tests.probe.servers import APP, PATH, Reply, Server, admitting, running
 
@@ -88,6 +90,14 @@ def test_every_kind_of_entry_is_asked_for(snapshot: Snapshot) -> None:
 
     assert pages[:2] == [APP, "https://sample.tenant.example.com:8443"]
     assert pages[2].startswith("https://pr-")
+
+
+def test_a_whole_scheme_has_a_sample() -> None:
+    policy = Policy(allow_origins=patterns("moz-extension://*", "file://"))
+
+    pages = [page.origin for page in listed_pages(policy)]
+
+    assert pages == ["moz-extension://sample", "file://"]
 
 
 def test_what_is_promised_is_what_the_policy_says(snapshot: Snapshot) -> None:

@@ -13,6 +13,7 @@ from cors_gateway.config.syntax.endpoints import EndpointFault, parse_server
 from cors_gateway.config.syntax.files import Files
 from cors_gateway.config.syntax.tree import Document, Path
 from cors_gateway.policy.quoting import quoted
+from cors_gateway.policy.spelling import braced
 from cors_gateway.snapshot import (
     Balance,
     HealthCheck,
@@ -60,7 +61,8 @@ def named_server(text: str) -> ServerAddress | EndpointFault | None:
 
 
 def unknown_upstream(document: Document, path: Path, name: str, known: Collection[str]) -> Problem:
-    hint = suggestion(name, known) or "define it under upstreams, or write a URL: http://host:port"
+    hint = f"write it with braces: {quoted(braced(name))}" if braced(name) != name else ""
+    hint = hint or suggestion(name, known) or "define it under upstreams, or write a URL: http://host:port"
     return document.problem("upstream.unknown", f"no upstream is called {quoted(name)}", hint, path=path)
 
 

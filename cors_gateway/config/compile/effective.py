@@ -1,7 +1,7 @@
 """A snapshot written as a configuration file again: what is in force, defaults and all.
 
 Loading the text gives an equal snapshot. Secrets, which are the admin token and values of header fields, are written as
-the reference they came from; one that stands in the file itself is written as asterisks, and then only that differs.
+the reference they came from, without its default; one that stands in the file itself is written as asterisks, and then only that differs.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,10 @@ from cors_gateway.config.lint.field_edits import is_secret_name
 from cors_gateway.config.policy_conversion import written_form
 from cors_gateway.config.syntax.emit import Raw, to_yaml
 from cors_gateway.config.syntax.endpoints import UNIX
+from cors_gateway.config.syntax.secrets import redacted_reference
 from cors_gateway.config.syntax.units import format_duration, format_size
 from cors_gateway.policy.policy import Mode, Policy
+from cors_gateway.policy.quoting import REDACTED
 from cors_gateway.snapshot import (
     Admin,
     CookieEdits,
@@ -30,8 +32,6 @@ from cors_gateway.snapshot import (
     UnixListener,
     Upstream,
 )
-
-REDACTED = "*" * 8
 
 Section = dict[str, object]
 
@@ -111,7 +111,9 @@ def _admin(admin: Admin | None) -> object:
         return "off"
     section: Section = {"listen": str(admin.listen)}
     if admin.token is not None:
-        section["token"] = REDACTED if admin.token_reference is None else Raw(admin.token_reference)
+        section["token"] = (
+            REDACTED if admin.token_reference is None else Raw(redacted_reference(admin.token_reference))
+        )
     if admin.hosts:
         section["hosts"] = list(admin.hosts)
     return section
@@ -200,9 +202,10 @@ def _field_edits(key: str, edits: FieldEdits) -> Section:
 
 
 def _field_value(each: SetField) -> str:
+    is_secret = is_secret_name(each.name)
     if each.reference is not None:
-        return Raw(each.reference)
-    return REDACTED if is_secret_name(each.name) else each.value
+        return Raw(redacted_reference(each.reference) if is_secret else each.reference)
+    return REDACTED if is_secret else each.value
 
 
 def _cookies(edits: CookieEdits) -> Section:

@@ -54,4 +54,5 @@ RULES = (nobody_to_refuse, nothing_to_merge)
 
 
 def _idle(key: str, why: str) -> Finding:
+    # Never an error: switching something off in an emergency has to load.
     return Finding("warning", "schema.conflict", f"{key} has no effect: {why}", "remove it", (key,))

@@ -3,23 +3,25 @@
 from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
-from cors_gateway.config.lint.names import named_entries, split_hint
+from cors_gateway.config.lint.names import is_partial_star, named_entries, split_hint
 from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.fetch import FORBIDDEN_RESPONSE_HEADERS, SAFELISTED_RESPONSE_HEADERS, is_token
 from cors_gateway.policy.quoting import shown
 
 
 def invalid(policy: WrittenPolicy) -> Iterator[Finding]:
-    """A field name is one token."""
+    """A field name is one token; a star in it is text to browsers, and in no name that is in use."""
     for index, name in enumerate(policy.expose_headers or ()):
-        if not is_token(name):
-            yield Finding(
-                "error",
-                "expose_headers.invalid",
-                f"{shown(name)} is not a header name",
-                split_hint(name) or 'a name is letters, digits and "-", such as X-Request-Id; "*" is any',
-                ("expose_headers", index),
-            )
+        if is_partial_star(name):
+            what, hint = "is not a pattern", 'list each name; only "*" by itself stands for any'
+        elif not is_token(name):
+            what = "is not a header name"
+            hint = split_hint(name) or 'a name is letters, digits and "-", such as X-Request-Id; "*" is any'
+        else:
+            continue
+        yield Finding(
+            "error", "expose_headers.invalid", f"{shown(name)} {what}", hint, ("expose_headers", index)
+        )
 
 
 def forbidden(policy: WrittenPolicy) -> Iterator[Finding]:
@@ -80,7 +82,12 @@ def redundant(policy: WrittenPolicy) -> Iterator[Finding]:
     star = "*" in names and not policy.allow_credentials
     seen: set[str] = set()
     for index, name in enumerate(names):
-        if not is_token(name) or name.lower() in FORBIDDEN_RESPONSE_HEADERS or _is_request_name(name.lower()):
+        if (
+            not is_token(name)
+            or is_partial_star(name)
+            or name.lower() in FORBIDDEN_RESPONSE_HEADERS
+            or _is_request_name(name.lower())
+        ):
             continue
         if name in seen:
             problem = f"{shown(name)} is listed twice"

@@ -22,12 +22,17 @@ def named_entries(entries: Iterable[str] | None) -> Iterator[tuple[int, str]]:
             yield index, entry
 
 
+def is_partial_star(name: str) -> bool:
+    """Tell whether a name was meant as a pattern, such as `X-*`."""
+    return "*" in name and name != "*" and is_token(name)
+
+
 def split_hint(text: str) -> str:
     """Say how to write an entry that holds several names; empty if it does not."""
     parts = [part for part in re.split(r"[\s,;]+", text) if part]
     if len(parts) < 2 or not all(map(is_token, parts)):
         return ""
-    return f"one name an entry: [{', '.join(parts)}]"
+    return f"split it into {len(parts)} entries: {', '.join(parts)}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -12,7 +12,7 @@ from cors_gateway.config.lint.finding import Finding, Path
 from cors_gateway.config.lint.public_suffix import is_open_to_registration
 from cors_gateway.config.lint.regex.reach import lint_regex
 from cors_gateway.config.written_policy import RegexEntry, WrittenPolicy
-from cors_gateway.policy.origin import ends_in_number
+from cors_gateway.policy.origin import DEFAULT_PORTS, ends_in_number
 from cors_gateway.policy.pattern import OriginPattern, PatternKind, is_insecure, parse_pattern, regex_pattern
 from cors_gateway.policy.pattern_fault import PatternFault
 from cors_gateway.policy.quoting import shown
@@ -135,7 +135,7 @@ def insecure(origins: Origins) -> Iterator[Finding]:
                 "error",
                 "allow_origins.insecure_credentials",
                 f"{shown(pattern.text)} is plain http: whoever replaces its pages on the way acts as the user",
-                f'write "https{pattern.text.removeprefix("http")}", or remove allow_credentials',
+                f"write {shown(_secure_twin(pattern))}, or remove allow_credentials",
                 ("allow_origins", index),
             )
         elif policy.allow_credentials or _has_secure_twin(pattern):
@@ -143,7 +143,7 @@ def insecure(origins: Origins) -> Iterator[Finding]:
                 "warning",
                 "allow_origins.insecure",
                 f"{shown(pattern.text)} is plain http: its pages can be replaced on the way",
-                f'write "https{pattern.text.removeprefix("http")}"',
+                f"write {shown(_secure_twin(pattern))}",
                 ("allow_origins", index),
             )
 
@@ -166,7 +166,7 @@ def public_suffix(origins: Origins) -> Iterator[Finding]:
 def trailing_dot(origins: Origins) -> Iterator[Finding]:
     """The fully qualified spelling is another origin."""
     for index, pattern in origins.patterns:
-        if pattern.host.endswith("."):
+        if pattern.host != "." and pattern.host.endswith("."):
             yield Finding(
                 "warning",
                 "allow_origins.trailing_dot",
@@ -233,20 +233,23 @@ class _Wildcards:
     def __init__(self, patterns: Iterator[OriginPattern]) -> None:
         self._hosts: dict[tuple[str, str], str] = {}
         self._bases: dict[tuple[str, str], dict[int | None, str]] = defaultdict(dict)
+        self._schemes: dict[str, str] = {}
         for pattern in patterns:
             key = (pattern.scheme, pattern.host)
-            if pattern.subdomains:
+            if pattern.any_host:
+                self._schemes[pattern.scheme] = pattern.text
+            elif pattern.subdomains:
                 self._bases[key][_ANY_PORT if pattern.any_port else pattern.port] = pattern.text
             else:
                 self._hosts[key] = pattern.text
 
     @property
     def is_empty(self) -> bool:
-        return not (self._hosts or self._bases)
+        return not (self._hosts or self._bases or self._schemes)
 
     def cover_of(self, pattern: OriginPattern) -> str | None:
         """Return another entry that covers this one."""
-        if pattern.regex is not None:
+        if pattern.regex is not None or pattern.any_host:
             return None
         key = (pattern.scheme, pattern.host)
         if not pattern.any_port:
@@ -261,7 +264,12 @@ class _Wildcards:
             cover = ports.get(_ANY_PORT) or ports.get(port)
             if cover is not None:
                 return cover
-        return None
+        has_port = pattern.any_port or pattern.port is not None
+        return None if has_port else self._schemes.get(pattern.scheme)
+
+
+def _secure_twin(pattern: OriginPattern) -> str:
+    return f"https{pattern.text.removeprefix('http')}".removesuffix(f":{DEFAULT_PORTS['https']}")
 
 
 def _has_secure_twin(pattern: OriginPattern) -> bool:

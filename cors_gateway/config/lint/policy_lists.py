@@ -83,7 +83,7 @@ class _Listing:
         self.wildcards = [
             automaton
             for pattern in self.plain
-            if (pattern.subdomains or pattern.any_port)
+            if (pattern.subdomains or pattern.any_port or pattern.any_host)
             and (automaton := automaton_of(parse_regex(of_pattern(pattern)))) is not None
         ]
         self.expressions = [
@@ -118,7 +118,8 @@ def _suspects(one: _Listing, other: _Listing) -> Iterator[str]:
 
 
 def _samples(pattern: OriginPattern, ports: Sequence[int]) -> Iterator[str]:
-    host = f"{_LABEL}.{pattern.host}" if pattern.subdomains else pattern.host
+    host = _LABEL if pattern.any_host else pattern.host
+    host = f"{_LABEL}.{host}" if pattern.subdomains else host
     if pattern.any_port:
         yield from (f"{pattern.scheme}://{host}:{port}" for port in ports)
     yield f"{pattern.scheme}://{host}" + ("" if pattern.port is None else f":{pattern.port}")

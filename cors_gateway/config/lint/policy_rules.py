@@ -2,6 +2,7 @@
 
 from cors_gateway.config.lint import (
     answer_options,
+    app_origins,
     conflicts,
     expose_headers,
     methods,
@@ -25,7 +26,7 @@ _RULES = (
 def lint_policy(policy: WrittenPolicy) -> list[Finding]:
     """Apply every rule. A finding of severity `error` means that the policy must not be used."""
     read = origins.read_origins(policy)
-    findings = [finding for rule in origins.RULES for finding in rule(read)]
+    findings = [finding for rule in (*origins.RULES, *app_origins.RULES) for finding in rule(read)]
     findings.extend(conflicts.dangerous_without_effect(policy, tuple(findings)))
     findings.extend(finding for rule in _RULES for finding in rule(policy))
     return findings

@@ -15,7 +15,7 @@ def invalid(policy: WrittenPolicy) -> Iterator[Finding]:
         read = parse_pattern(entry)
         if isinstance(read, PatternFault):
             message, hint = read.message, read.hint
-            if entry in ("*", "null"):
+            if "*" in hint or entry == "null":
                 hint = 'write origins under which browsers reach the gateway: "https://api.example.com"'
         elif read.kind is not PatternKind.EXACT:
             message = f"{shown(entry)} is a pattern; an own origin is known exactly"

@@ -33,6 +33,13 @@ def registrable_name(host: str) -> str | None:
     return site
 
 
+def is_registry(base: str) -> bool:
+    """Tell whether names under `base` are domains of their own, sold by a registry, and not parts of somebody's service."""
+    name = base.removesuffix(".")
+    suffixes = _registries()
+    return bool(suffixes.is_public(name) or suffixes.is_public(f"any-label.{name}"))
+
+
 @cache
 def _suffixes() -> PublicSuffixList:
     # Reading the list takes longer than checking most configurations, and few need it.

@@ -6,7 +6,7 @@ The names that browsers keep to themselves are those of Fetch, "forbidden reques
 from collections.abc import Iterator
 
 from cors_gateway.config.lint.finding import Finding
-from cors_gateway.config.lint.names import named_entries, split_hint, words
+from cors_gateway.config.lint.names import is_partial_star, named_entries, split_hint, words
 from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.fetch import (
     METHOD_OVERRIDES,
@@ -32,16 +32,18 @@ _HINTS = {
 
 
 def invalid(policy: WrittenPolicy) -> Iterator[Finding]:
-    """A field name is one token."""
+    """A field name is one token; a star in it is text to browsers, and in no name that is in use."""
     for index, name in enumerate(policy.allow_headers or ()):
-        if not is_token(name):
-            yield Finding(
-                "error",
-                "allow_headers.invalid",
-                f"{shown(name)} is not a header name",
-                split_hint(name) or 'a name is letters, digits and "-", such as Content-Type; "*" is any',
-                ("allow_headers", index),
-            )
+        if is_partial_star(name):
+            what, hint = "is not a pattern", 'list each name; only "*" by itself stands for any'
+        elif not is_token(name):
+            what = "is not a header name"
+            hint = split_hint(name) or 'a name is letters, digits and "-", such as Content-Type; "*" is any'
+        else:
+            continue
+        yield Finding(
+            "error", "allow_headers.invalid", f"{shown(name)} {what}", hint, ("allow_headers", index)
+        )
 
 
 def forbidden(policy: WrittenPolicy) -> Iterator[Finding]:
@@ -57,8 +59,24 @@ def forbidden(policy: WrittenPolicy) -> Iterator[Finding]:
             )
 
 
+def misplaced(policy: WrittenPolicy) -> Iterator[Finding]:
+    """Some front ends set headers of the CORS protocol on requests, and not all of them can be changed.
+
+    Granting the name gives a script nothing; refusing it would drive operators to the star.
+    """
+    for index, name in named_entries(policy.allow_headers):
+        if _is_cors_response_name(name.lower()):
+            yield Finding(
+                "warning",
+                "allow_headers.prohibited",
+                f"{shown(name)} is a response header: a script that sets it does so by mistake",
+                "remove it from the script, then here; without it preflights of that script fail",
+                ("allow_headers", index),
+            )
+
+
 def prohibited(policy: WrittenPolicy) -> Iterator[Finding]:
-    """Response headers in this list are the sign of a front end that sends them with its requests."""
+    """Other response headers in this list are mistaken for `expose_headers`."""
     for index, name in named_entries(policy.allow_headers):
         if _is_response_name(name.lower()):
             yield Finding(
@@ -104,7 +122,12 @@ def redundant(policy: WrittenPolicy) -> Iterator[Finding]:
     names = policy.allow_headers or ()
     seen: set[str] = set()
     for index, name in enumerate(names):
-        if not is_token(name) or _is_forbidden(name.lower()) or _is_response_name(name.lower()):
+        if (
+            not is_token(name)
+            or is_partial_star(name)
+            or _is_forbidden(name.lower())
+            or _is_response_name(name.lower())
+        ):
             continue
         if name in seen:
             problem = f"{shown(name)} is listed twice"
@@ -146,6 +169,7 @@ def wildcard_no_authorization(policy: WrittenPolicy) -> Iterator[Finding]:
 RULES = (
     invalid,
     forbidden,
+    misplaced,
     prohibited,
     method_override,
     safelisted,
@@ -160,7 +184,9 @@ def _is_forbidden(name: str) -> bool:
     return is_forbidden_request_header(name) or name.startswith("access-control-request-")
 
 
+def _is_cors_response_name(name: str) -> bool:
+    return name.startswith("access-control-") and not name.startswith("access-control-request-")
+
+
 def _is_response_name(name: str) -> bool:
-    if name.startswith("access-control-"):
-        return not name.startswith("access-control-request-")
     return name in _RESPONSE_NAMES

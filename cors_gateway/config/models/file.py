@@ -43,5 +43,5 @@ class MainFile(IncludedFile):
     )
     include: list[str] = Field(
         default=[],
-        description="More files, relative to this one; * is a wildcard. The same name twice is an error.",
+        description="More files, relative to this one; * is a wildcard, and a pattern without a file a warning. The same name twice is an error.",
     )

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from cors_gateway.config.models.corrected import address, as_list
 from cors_gateway.config.models.kinds import TYPE, is_form
 from cors_gateway.config.models.policy import MAX_AGE_TYPE, NULLABLE
 from cors_gateway.config.problems import Problem
@@ -40,6 +41,11 @@ _EXPECTED = {
     "dataclass_type": "a mapping is expected",
 }
 
+_MAPPINGS = frozenset({"dict_type", "model_type", "dataclass_type"})
+_NAMED = frozenset({"policies", "upstreams"})
+"""Sections whose keys are names that the operator chooses."""
+
+_NULL_ORIGIN = "remove it; dangerously_allow_null_origin: true is for policies without credentials only, if null is meant"
 _UNKNOWN = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 """Keys that a model, or a dataclass, does not have."""
 
@@ -155,13 +161,32 @@ def _null_problems(document: Document, path: Path, node: Node) -> list[Problem]:
 
 def _null_problem(document: Document, path: Path, node: Scalar) -> Problem:
     if not node.text:
-        message, hint = "the value is missing", "write a value, or remove the key"
+        below = _outdented(document, path)
+        message = "the value is missing"
+        hint = (
+            f"indent what belongs below it: {', '.join(below)}"
+            if below
+            else "write a value, or remove the key"
+        )
     else:
         message = f"{node.text} is a missing value, not the text {quoted(node.text)}"
         hint = f"put it in quotes if the text is meant: {quoted(node.text)}"
     if isinstance(path[-1] if path else None, int):
-        hint = "remove the item" if not node.text else hint
+        is_null_origin = node.text == "null" and path[-2:-1] == ("allow_origins",)
+        hint = "remove the item" if not node.text else _NULL_ORIGIN if is_null_origin else hint
     return document.problem(TYPE, message, hint, path=path)
+
+
+def _is_outdented(path: Path) -> bool:
+    """Whether a key of a named mapping stands beside the name instead of below it."""
+    return path[-1] in known_keys((*path[:1], "name")) and path[0] in _NAMED
+
+
+def _outdented(document: Document, path: Path) -> list[str]:
+    """The keys that stand beside an empty key of the path and belong below it."""
+    holder = document.node(path[:-1])
+    below = known_keys(path)
+    return [key for key in holder.entries if key in below] if isinstance(holder, Mapping) else []
 
 
 def _problem(document: Document, path: Path, node: Node | None, details: ErrorDetails) -> Problem:
@@ -183,9 +208,8 @@ def _problem(document: Document, path: Path, node: Node | None, details: ErrorDe
             TYPE, message, "write it without leading zeros, colons and underscores", path=path
         )
     if kind in _EXPECTED:
-        return document.problem(
-            TYPE, f"{_EXPECTED[kind]}, not {_describe(node)}", _type_hint(kind, node), path=path
-        )
+        message = f"{_EXPECTED[kind]}, not {_describe(node)}"
+        return document.problem(TYPE, message, _type_hint(kind, node, path), path=path)
     if kind in ("literal_error", "enum"):
         return _not_one_of(document, path, node, str(context.get("expected", "")))
     if kind in ("greater_than_equal", "less_than_equal"):
@@ -203,6 +227,7 @@ def _own_problem(document: Document, path: Path, node: Node | None, details: Err
     kind, context = details["type"], details.get("ctx", {})
     message, hint = details["msg"], str(context.get("hint", ""))
     if message.endswith(" is expected"):
+        hint = hint or _address_hint(node, path)
         message = f"{message}, not {_describe(node)}"
     return document.problem(kind, message, hint, path=path)
 
@@ -226,12 +251,24 @@ def _describe(node: Node | None) -> str:
     return f"{kind} {node.text}" if kind else f"the text {quoted(node.text)}"
 
 
-def _type_hint(kind: str, node: Node | None) -> str:
+def _address_hint(node: Node | None, path: Path) -> str:
+    if not isinstance(node, Scalar) or not node.text.isdecimal():
+        return ""
+    meant = address(path, node.text)
+    return f"write {quoted(meant)}" if meant else ""
+
+
+def _type_hint(kind: str, node: Node | None, path: Path) -> str:
+    if kind in _MAPPINGS and len(path) > 1 and _is_outdented(path):
+        return f"indent {path[-1]} below the name it belongs to"
     if not isinstance(node, Scalar):
         return ""
     if kind in ("list_type", "tuple_type"):
-        return f"write it as a list: [{quoted(node.text)}]"
+        return f"write it as a list: {as_list(path, node.reference or node.text)}"
     if kind == "string_type":
+        meant = _address_hint(node, path)
+        if meant:
+            return meant
         written = node.reference or node.text
         return f"put it in quotes: {quoted(written)}"
     if kind == "bool_type" and node.text.lower() in ("true", "false"):

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from cors_gateway.policy.quoting import quoted
+from cors_gateway.policy.quoting import quoted, without_userinfo
+from cors_gateway.policy.spelling import braced
 from cors_gateway.snapshot import ServerAddress, TcpListener, UnixListener
 
 Network = IPv4Network | IPv6Network
@@ -64,20 +65,19 @@ def parse_server(text: str) -> ServerAddress | EndpointFault:
         return fault or ServerAddress(unix_path=text.removeprefix("unix:"))
     match = _URL.fullmatch(text)
     if match is None:
-        guess = f'write "http://{text}"' if re.fullmatch(r"[\w.-]+(:[0-9]+)?", text) else ""
         return EndpointFault(
-            f"{quoted(text)} is not the URL of a server",
-            guess or "write http://host:port, https://host:port or unix:/path",
+            f"{quoted(without_userinfo(text))} is not the URL of a server", _server_hint(text)
         )
     scheme, written_host, written_port, rest = match.groups()
     host = parse_address(written_host) or _name(written_host)
-    if host is None:
+    if host is None and "@" not in rest:
         return EndpointFault(f"{quoted(written_host)} is not a host", _host_hint(written_host))
-    if rest:
+    if rest or host is None:
         base = text[: len(text) - len(rest)]
         if "@" in rest:
             return EndpointFault(
-                f"{quoted(text)} holds a user name or password", "credentials do not belong in this URL"
+                f"{quoted(without_userinfo(text))} holds a user name or password",
+                "credentials do not belong in this URL",
             )
         return EndpointFault(
             f"{quoted(text)} has more than scheme, host and port",
@@ -162,9 +162,21 @@ def _socket_path_fault(text: str) -> EndpointFault | None:
     return None
 
 
+def _server_hint(text: str) -> str:
+    if braced(text) != text:
+        return f"write it with braces: {quoted(braced(text))}"
+    guess = f"http://{text}"
+    if re.fullmatch(r"[\w.-]+(:[0-9]+)?", text) and isinstance(parse_server(guess), ServerAddress):
+        return f"write {quoted(guess)}"
+    return "write http://host:port, https://host:port or unix:/path"
+
+
 def _listener_hint(text: str) -> str:
-    if re.fullmatch(r":?[0-9]{1,5}", text):
-        return f'write "0.0.0.0:{text.lstrip(":")}"'
+    if braced(text) != text:
+        return f"write it with braces: {quoted(braced(text))}"
+    port = re.fullmatch(r"(?:https?://)?(?:\*|0\.0\.0\.0)?:?([0-9]{1,5})/?", text)
+    if port and int(port[1]) <= 65535:
+        return f'write "0.0.0.0:{port[1]}"'
     if text.count(":") > 1 and not {"[", "/"} & set(text):
         return "an IPv6 address stands in brackets: [::]:8080"
     return "write address:port or unix:/path"

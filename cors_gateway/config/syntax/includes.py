@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cors_gateway.config.places import PLACES, STANDARD_INPUT, advice
-from cors_gateway.config.problems import Problem
+from cors_gateway.config.problems import Problem, Severity
 from cors_gateway.config.syntax.files import FileFault, Files
 from cors_gateway.config.syntax.interpolation import expander
 from cors_gateway.config.syntax.source import parse
@@ -85,9 +85,14 @@ def _included(main: Document, main_path: Path, problems: list[Problem]) -> Itera
             continue
         place: NodePath = ("include", index)
         names = _matches(main_path.parent, item.value)
-        if not names and not _WILDCARDS & set(item.value):
+        hint = f"paths start at the directory of {main_path.name}"
+        if not names and _WILDCARDS & set(item.value):
+            message = f"no file matches {quoted(item.value)}"
+            problems.append(
+                main.problem("include.empty", message, hint, path=place, severity=Severity.WARNING)
+            )
+        elif not names:
             message = f"there is no file {quoted(item.value)}"
-            hint = f"paths start at the directory of {main_path.name}"
             problems.append(main.problem("include.missing", message, hint, path=place))
             yield None
         for name in names:

@@ -77,7 +77,9 @@ def absolute_reference(text: str, directory: str) -> str:
 
 def _reference(body: str | None, environ: Mapping[str, str], read_file: ReadFile) -> str | ReferenceFault:
     if body is None:
-        return ReferenceFault('"${" without its "}"', 'write "$${" for the characters themselves')
+        return ReferenceFault(
+            '"${" without its "}"', "double the dollar sign if the characters are meant: $${"
+        )
     if body.startswith("file:"):
         return _file(body.removeprefix("file:"), read_file)
     name = _NAME.match(body)
@@ -89,13 +91,13 @@ def _reference(body: str | None, environ: Mapping[str, str], read_file: ReadFile
 def _variable(name: str, rest: str, environ: Mapping[str, str]) -> str | ReferenceFault:
     value = environ.get(name, "")
     operator, argument = rest[:2], rest[2:]
+    # Never what follows the operator: the default of a secret is one.
+    shape = f'"${{{name}{operator if rest[:1] == ":" else rest[:1]}…}}"'
     if "${" in argument:
-        return ReferenceFault(
-            f'"${{{name}{rest}}}" puts one reference inside another', "use plain text as the default"
-        )
+        return ReferenceFault(f"{shape} puts one reference inside another", "use plain text as the default")
     if rest and operator not in (":-", ":?"):
         return ReferenceFault(
-            f'"${{{name}{rest}}}" is not a reference', "write ${NAME}, ${NAME:-default} or ${NAME:?message}"
+            f"{shape} is not a reference", "write ${NAME}, ${NAME:-default} or ${NAME:?message}"
         )
     if value:
         return value

@@ -95,7 +95,7 @@ def _events(text: str) -> Iterator[Event]:
     try:
         yield from yaml.parse(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        raise _AbandonError(*explain(error)) from None
+        raise _AbandonError(*explain(error, text)) from None
 
 
 def _unprintable(document: Document, text: str, match: re.Match[str]) -> Problem:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from cors_gateway.config.problems import Problem, Severity, path_text
 from cors_gateway.config.syntax.scalars import Value
+from cors_gateway.config.syntax.secrets import redacted_line
+from cors_gateway.policy.quoting import without_userinfo
 from cors_gateway.snapshot import Location
 
 Path = tuple[str | int, ...]
@@ -121,17 +123,17 @@ class Document:
         mark: Mark | None = None,
         severity: Severity = Severity.ERROR,
     ) -> Problem:
-        """A problem with the value at a path, shown at its place or at `mark`."""
+        """A problem with the value at a path, shown at its place or at `mark`, without secrets."""
         place = mark or self.mark(path)
         return Problem(
             severity=severity,
             code=code,
-            message=message,
-            hint=hint,
+            message=without_userinfo(message),
+            hint=without_userinfo(hint),
             file=self.file,
             line=place.line,
             column=place.column,
             width=place.width,
             path=path_text(path),
-            excerpt=self.lines[place.line - 1] if place.line <= len(self.lines) else "",
+            excerpt=redacted_line(self.lines[place.line - 1]) if place.line <= len(self.lines) else "",
         )

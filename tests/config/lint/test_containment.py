@@ -31,6 +31,7 @@ def _entry(text: str) -> OriginPattern:
         (r"/https?://a\.example\.com/", r"/http://a\.example\.com/"),
         (r"/https://(a|b)\.example\.com/", r"/https://[ab]\.example\.com/"),
         (r"/https://.*/", r"/https://\w+\.example\.com/"),
+        ("moz-extension://*", r"/moz-extension://[0-9a-f-]{36}/"),
     ],
 )
 def test_what_is_covered(wide: str, narrow: str) -> None:
@@ -41,6 +42,8 @@ def test_what_is_covered(wide: str, narrow: str) -> None:
     ("wide", "narrow"),
     [
         ("https://*.example.com", r"/https://.*example\.com/"),
+        ("moz-extension://*", r"/(moz|chrome)-extension://[0-9a-f-]{36}/"),
+        (r"/moz-extension://[0-9a-z-]+/", "moz-extension://*"),
         ("https://*.example.com", r"/https?://a\.example\.com/"),
         ("https://a.example.com", r"/https://a.example\.com/"),
         (r"/https://[a-z]+\.example\.com/", "https://*.example.com"),

@@ -30,31 +30,46 @@ CASES: list[tuple[str, dict[str, tuple[str | None, str | None]]]] = [
     (r"https://(a", {"regex_invalid": REFUSED}),
     (r"https://(?!evil)[a-z]+\.example\.com", {"regex_invalid": REFUSED}),
     # Everybody.
-    (r".*", {"regex_too_broad": BOTH}),
-    (r".+", {"regex_too_broad": BOTH}),
-    (r"https://.*", {"regex_too_broad": BOTH}),
-    (r"https?://[^/]+", {"regex_too_broad": BOTH}),
-    (r"\w+://[\w.-]+", {"regex_too_broad": BOTH}),
-    (r"https://\d+\.\d+\.\d+\.\d+", {"regex_too_broad": BOTH}),
-    (r"http://[0-9.]+(:\d+)?", {"regex_too_broad": BOTH}),
+    (r".*", {"regex_too_broad": REFUSED}),
+    (r".+", {"regex_too_broad": REFUSED}),
+    (r"https://.*", {"regex_too_broad": REFUSED}),
+    (r"https?://[^/]+", {"regex_too_broad": REFUSED}),
+    (r"\w+://[\w.-]+", {"regex_too_broad": REFUSED}),
+    (r"https://\d+\.\d+\.\d+\.\d+", {"regex_too_broad": REFUSED}),
+    (r"http://[0-9.]+(:\d+)?", {"regex_too_broad": REFUSED}),
     # A name that continues to the right.
-    (r"https://app\.example\.com.*", {"regex_too_broad": BOTH}),
-    (r"https://app\.example\.com[^/]*", {"regex_too_broad": BOTH}),
-    (r"https://app\.example\.com(\..+)?", {"regex_too_broad": BOTH}),
-    (r"https://app\.example\.[a-z]+", {"regex_too_broad": BOTH}),
-    (r"https://(app\.example\.com|.*)", {"regex_too_broad": BOTH}),
+    (r"https://app\.example\.com.*", {"regex_too_broad": REFUSED}),
+    (r"https://app\.example\.com[^/]*", {"regex_too_broad": REFUSED}),
+    (r"https://app\.example\.com(\..+)?", {"regex_too_broad": REFUSED}),
+    (r"https://app\.example\.[a-z]+", {"regex_too_broad": REFUSED}),
+    (r"https://(app\.example\.com|.*)", {"regex_too_broad": REFUSED}),
     (r"https://[a-z]+" + "a" * 900 + r"\.com", {}),  # longer than any host
     (r"https://[a-z]+" + "a" * 240 + r"\.com", {}),  # longer than any label
     # A name that continues to the left.
-    (r"https://.*example\.com", {"regex_too_broad": BOTH}),
-    (r"https://[a-z.-]*example\.com", {"regex_too_broad": BOTH}),
-    (r"https://\w*-shop\.co\.uk", {"regex_too_broad": BOTH}),
-    (r"https://pr-\d+example\.com", {"regex_too_broad": BOTH}),
-    (r"https://(a+)example\.com", {"regex_too_broad": BOTH}),
+    (r"https://.*example\.com", {"regex_too_broad": REFUSED}),
+    (r"https://[a-z.-]*example\.com", {"regex_too_broad": REFUSED}),
+    (r"https://\w*-shop\.co\.uk", {"regex_too_broad": REFUSED}),
+    (r"https://pr-\d+example\.com", {"regex_too_broad": REFUSED}),
+    (r"https://[a-d][a-d]example\.com", {"regex_too_broad": REFUSED}),
+    (r"https://[a-d]\.[a-d]example\.com", {}),
+    (r"https://(a+)example\.com", {"regex_too_broad": REFUSED}),
+    # A stray dot after what anyone may choose is part of a name that anyone can register.
+    (r"https://.*.example.com", {"regex_too_broad": REFUSED, "regex_unescaped_dot": WARNED}),
+    (r"https://[a-z]+.example.com", {"regex_too_broad": REFUSED, "regex_unescaped_dot": WARNED}),
+    (r"https://[a-z]+.example\.com", {"regex_too_broad": REFUSED, "regex_unescaped_dot": WARNED}),
+    (r"https://pr-\d+.preview.example.com", {"regex_too_broad": REFUSED, "regex_unescaped_dot": WARNED}),
+    (r"https://(www|m).?example.com", {"regex_too_broad": REFUSED, "regex_unescaped_dot": WARNED}),
+    (r"https://.?example\.com", {"regex_too_broad": REFUSED}),
+    (r"https://[a-z]+\.app.example\.com", {"regex_unescaped_dot": WARNED}),
+    (r"https://[a-z]+.app\.example\.com", {"regex_unescaped_dot": WARNED}),
+    (r"https://(dev|stage).example.com", {"regex_unescaped_dot": WARNED}),
     # Names that anyone can register.
     (r"https://[a-z]+\.com", {"public_suffix": BOTH}),
     (r"https://[^.]+\.github\.io", {"public_suffix": BOTH}),
     (r"https://my-app-[a-z0-9-]+\.vercel\.app", {"public_suffix": BOTH}),
+    (r"https://pr-[0-9]+--site\.netlify\.app", {"public_suffix": BOTH}),
+    (r"https://.*-team\.vercel\.app", {"public_suffix": BOTH, "regex_dotstar": WARNED}),
+    (r"https://pr-[0-9]+\.site\.netlify\.app", {}),
     (r"https://(app\.example\.com|my-[a-z]+\.vercel\.app)(:\d+)?", {"public_suffix": BOTH}),
     # Plain http.
     (r"http://app\.example\.com", {"insecure": ("warning", None), "insecure_credentials": UNMENTIONED}),
@@ -64,7 +79,7 @@ CASES: list[tuple[str, dict[str, tuple[str | None, str | None]]]] = [
     (r"http://192\.168\.1\.\d+(:\d+)?", {"insecure_credentials": UNMENTIONED}),
     (r"http://(localhost|intranet):3000", {"insecure_credentials": UNMENTIONED}),
     # Null.
-    (r"null|https://app\.example\.com", {"regex_too_broad": BOTH}),
+    (r"null|https://app\.example\.com", {"regex_too_broad": REFUSED}),
     (r"null", {"regex_never": REFUSED}),
     # Nobody.
     (r"app\.example\.com", {"regex_never": REFUSED}),
@@ -125,6 +140,8 @@ def test_expression(
         ("regex_default_port", r"https://app\.example\.com:443", "remove :443"),
         ("regex_too_broad", r"https://.*example\.com", 'dot before "example.com"'),
         ("regex_too_broad", r".*", '["*"]'),
+        ("regex_too_broad", r"https://.*.example.com", r"write https://.*\.example\.com"),
+        ("regex_too_broad", r"https://(www|m).?example.com", 'dot before "example.com"'),
     ],
 )
 def test_hints_say_what_to_write(code: str, expression: str, advice: str) -> None:
@@ -145,9 +162,12 @@ def test_messages_name_an_origin_that_gets_through(expression: str, stranger: st
     assert f'"{stranger}"' in findings(allow_origins=[regex(expression)], allow_credentials=True)[0].message
 
 
-def test_the_flag_for_public_suffixes_counts_for_expressions() -> None:
+@pytest.mark.parametrize(
+    "expression", [r"https://[^.]+\.github\.io", r"https://pr-[0-9]+--site\.netlify\.app"]
+)
+def test_the_flag_for_public_suffixes_counts_for_expressions(expression: str) -> None:
     assert said(
-        allow_origins=[regex(r"https://[^.]+\.github\.io")],
+        allow_origins=[regex(expression)],
         allow_credentials=True,
         dangerously_allow_public_suffix=True,
     ) == {"warning allow_origins.public_suffix at allow_origins[0]"}
@@ -155,7 +175,7 @@ def test_the_flag_for_public_suffixes_counts_for_expressions() -> None:
 
 def test_each_expression_is_judged_in_its_place() -> None:
     assert said(allow_origins=["https://app.example.com", regex(".*"), regex("x")]) == {
-        "warning allow_origins.regex_too_broad at allow_origins[1]",
+        "error allow_origins.regex_too_broad at allow_origins[1]",
         "error allow_origins.regex_never at allow_origins[2]",
     }
 
@@ -167,5 +187,27 @@ def test_beside_the_star_expressions_are_only_redundant() -> None:
 def test_an_expression_too_large_to_analyse_is_still_probed() -> None:
     large = "|".join(f"https://[a-z]{{50}}{number}" for number in range(30))
     assert said(allow_origins=[regex(f"{large}|https://.*")]) == {
-        "warning allow_origins.regex_too_broad at allow_origins[0]"
+        "error allow_origins.regex_too_broad at allow_origins[0]"
     }
+
+
+def test_where_a_service_shares_its_domain_the_hint_names_the_flag() -> None:
+    entry = regex(r"https://pr-[0-9]+--site\.netlify\.app")
+
+    advice = hint("allow_origins.public_suffix", allow_origins=[entry], allow_credentials=True)
+
+    assert "dangerously_allow_public_suffix" in advice
+
+
+def test_no_flag_lifts_what_lets_in_a_domain_of_its_own() -> None:
+    said_of_it = said(
+        allow_origins=[regex(r"https://[a-z]+example\.com")],
+        allow_credentials=True,
+        dangerously_allow_public_suffix=True,
+    )
+
+    assert said_of_it == {"error allow_origins.regex_too_broad at allow_origins[0]"}
+
+
+def test_an_extension_may_have_a_host_in_upper_case() -> None:
+    assert said(allow_origins=[regex("safari-web-extension://[0-9A-F-]{36}")]) == set()

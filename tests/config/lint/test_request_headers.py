@@ -33,7 +33,7 @@ FORBIDDEN = [
     "sec-",
 ]
 
-PROHIBITED = [
+MISPLACED = [
     "Access-Control-Allow-Origin",
     "Access-Control-Allow-Credentials",
     "access-control-allow-headers",
@@ -41,6 +41,9 @@ PROHIBITED = [
     "Access-Control-Allow-Private-Network",
     "Access-Control-Expose-Headers",
     "Access-Control-Max-Age",
+]
+
+PROHIBITED = [
     "Timing-Allow-Origin",
     "Vary",
     "Cross-Origin-Resource-Policy",
@@ -55,6 +58,12 @@ CASES: list[tuple[str, list[str] | None, set[str]]] = [
     ("a colon", ["X-A:"], {"error allow_headers.invalid at allow_headers[0]"}),
     ("not ASCII", ["X-A", "X-é"], {"error allow_headers.invalid at allow_headers[1]"}),
     ("a line break", ["X-A\r\nX-B"], {"error allow_headers.invalid at allow_headers[0]"}),
+    ("a pattern", ["X-*"], {"error allow_headers.invalid at allow_headers[0]"}),
+    (
+        "a pattern beside the star",
+        ["*", "X-*", "Authorization"],
+        {"error allow_headers.invalid at allow_headers[1]"},
+    ),
     ("empty", [""], {"error allow_headers.invalid at allow_headers[0]"}),
     (
         "method override",
@@ -102,6 +111,11 @@ def test_names_that_only_responses_have(name: str) -> None:
     assert said(allow_headers=[name]) == {"error allow_headers.prohibited at allow_headers[0]"}
 
 
+@pytest.mark.parametrize("name", MISPLACED)
+def test_what_a_confused_front_end_sends_can_be_granted(name: str) -> None:
+    assert said(allow_headers=[name]) == {"warning allow_headers.prohibited at allow_headers[0]"}
+
+
 def test_the_star_with_credentials_works_by_echo_only() -> None:
     assert said(allow_headers=["*"], allow_credentials=True) == {
         "warning allow_headers.wildcard_credentials at allow_headers[0]"
@@ -109,7 +123,7 @@ def test_the_star_with_credentials_works_by_echo_only() -> None:
 
 
 def test_hints_say_what_to_write() -> None:
-    assert "[X-A, X-B]" in hint("allow_headers.invalid", allow_headers=["X-A, X-B"])
+    assert "2 entries: X-A, X-B" in hint("allow_headers.invalid", allow_headers=["X-A, X-B"])
     assert "allow_credentials" in hint("allow_headers.forbidden", allow_headers=["cookie"])
 
 

@@ -21,7 +21,7 @@ _INEXACT = re.compile(r"\\(?![dw./:-])|\(\?(?!:)|\[\[|[\^$]")
 
 def contains(wide: OriginPattern, narrow: OriginPattern) -> bool:
     """Whether `wide` matches every origin that `narrow` matches. False as well if that is not known."""
-    if wide.regex is not None and not _is_exact(wide.regex):
+    if wide.regex is not None and (narrow.any_host or not _is_exact(wide.regex)):
         return False
     outer, inner = (automaton_of(parse_regex(of_pattern(pattern))) for pattern in (wide, narrow))
     return outer is not None and inner is not None and _is_within(inner, outer)

@@ -23,10 +23,12 @@ from cors_gateway.config.lint.regex.tree import (
 )
 
 _STATE_LIMIT = 1_000
-_WALK_LIMIT = 5_000
+_WALK_LIMIT = 50_000
 _NAME_CHARS = mask_of("abcdefghijklmnopqrstuvwxyz0123456789-")
 _WIDE = 10
-"""An atom that matches this many characters of a name (all digits, say) leaves strangers a choice."""
+"""So many ways to write a part of a name leave strangers a choice: all digits, say, or two letters out of four."""
+STRAY = "x"
+"""Stands for whatever else than a dot a `.` may match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Automaton:
     follow: tuple[tuple[int, ...], ...]
     accepting: frozenset[int]
     lone_dots: frozenset[int]
-    """States of a `.` that is not repeated: most likely a forgotten backslash, and judged as a dot."""
+    """States of a `.` that is not repeated: most likely a forgotten backslash."""
     looped: frozenset[int]
     """States inside an unbounded repeat."""
     is_ambiguous: bool
@@ -112,28 +114,32 @@ def intersection(one: Automaton, other: Automaton) -> Automaton | None:
 def open_ends(automaton: Automaton) -> set[str]:
     """Return what the hosts end in, to the right of the last character that anyone may choose.
 
-    `https://.*\\.example\\.com` gives `.example.com`, `https://.*` the empty text, a list of names nothing.
+    `https://.*\\.example\\.com` gives `.example.com`, `https://.*` the empty text, a list of names nothing. A `.` that is not
+    repeated is a dot or `STRAY`: alone it leaves nobody a choice, after such a character it is part of a name.
     """
     host = described_by(NAMED_ORIGIN)
     before = _predecessors(automaton, host)
     ends: set[str] = set()
-    waiting = [(left, right, "") for left, right in before if _both_accept(automaton, host, left, right)]
+    waiting = [(left, right, "", 1) for left, right in before if _both_accept(automaton, host, left, right)]
     seen = set(waiting)
     while waiting and len(seen) < _WALK_LIMIT:
-        left, right, end = waiting.pop()
+        left, right, end, ways = waiting.pop()
         written_at = host.atoms[right].start
         if written_at < len(SCHEME):
             continue
         tails = [end]
         if written_at < len(SCHEME) + len(NAME):
-            if _is_wide(automaton, left):
+            ways *= _ways(automaton, left)
+            if ways >= _WIDE:
                 ends.add(end.removesuffix("."))
                 continue
             both = automaton.atoms[left].mask & host.atoms[right].mask
-            tails = [char + end for char in ("." if left in automaton.lone_dots else chars_of(both))]
+            if left in automaton.lone_dots:
+                both &= mask_of(f".{STRAY}")
+            tails = [char + end for char in chars_of(both)]
         for pair in before[left, right]:
             for tail in tails:
-                step = (*pair, tail)
+                step = (*pair, tail, ways)
                 if step not in seen:
                     seen.add(step)
                     waiting.append(step)
@@ -253,11 +259,12 @@ def _both_accept(one: Automaton, other: Automaton, left: int, right: int) -> boo
     return left in one.accepting and right in other.accepting
 
 
-def _is_wide(automaton: Automaton, state: int) -> bool:
+def _ways(automaton: Automaton, state: int) -> int:
+    """How many letters an atom has to choose from, at least one; a repeat without end is as good as any number."""
     if state in automaton.lone_dots:
-        return False
+        return 1
     choices = (automaton.atoms[state].mask & _NAME_CHARS).bit_count()
-    return choices >= _WIDE or (choices > 0 and state in automaton.looped)
+    return _WIDE if choices and state in automaton.looped else max(choices, 1)
 
 
 def _predecessors(one: Automaton, other: Automaton) -> dict[tuple[int, int], list[tuple[int, int]]]:

@@ -27,7 +27,7 @@ NAME = rf"{_LABELS}[a-z_-]{_LABEL}*\.?"
 
 NAMED_ORIGIN = SCHEME + NAME + _ANY_PORT
 
-ANY_ORIGIN = rf"{SCHEME}(?:{_LABELS}{_LABEL}+\.?|\[[0-9a-f:]+\]){_ANY_PORT}"
+ANY_ORIGIN = rf"{SCHEME}(?:{_LABELS}{_LABEL}+\.?|\[[0-9a-f:]+\]|\.){_ANY_PORT}"
 
 _NETWORK_NAME = rf"{_LABELS}(?:{_other_than('localhost', _LETTERS + _DIGITS + '-', _LETTERS)})"
 _NETWORK_ADDRESS = rf"(?:{_other_than('127', _DIGITS)})(?:\.[0-9]{{1,3}}){{3}}"
@@ -49,6 +49,8 @@ def of_pattern(pattern: OriginPattern) -> str:
     """Describe what an entry of `allow_origins` matches."""
     if pattern.regex is not None:
         return pattern.regex
+    if pattern.any_host:
+        return rf"{re.escape(pattern.scheme)}://{_LABELS}{_LABEL}+"
     port = "" if pattern.port is None else f":{pattern.port}"
     return "".join(
         (

@@ -4,12 +4,14 @@ It is judged by the origins it matches, for all of which the automata of `langua
 an operator is told that an origin gets through, the engine that decides in production is asked about it.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Literal
 
 from cors_gateway.config.lint.finding import Finding, Path
-from cors_gateway.config.lint.public_suffix import is_open_to_registration
+from cors_gateway.config.lint.public_suffix import is_open_to_registration, is_registry
 from cors_gateway.config.lint.regex.language import (
+    Automaton,
     automaton_of,
     common_value,
     described_by,
@@ -22,12 +24,19 @@ from cors_gateway.config.lint.regex.origin_sets import (
     ending_in,
 )
 from cors_gateway.config.lint.regex.parser import parse_regex
-from cors_gateway.config.lint.regex.style import anchors, default_port, dotstar, redos, unescaped_dot
+from cors_gateway.config.lint.regex.style import (
+    anchors,
+    default_port,
+    dotstar,
+    redos,
+    unescaped_dot,
+    with_escaped_dots,
+)
 from cors_gateway.config.lint.regex.subject import RegexSubject
 from cors_gateway.config.written_policy import WrittenPolicy
 from cors_gateway.policy.matcher import OriginMatcher
 from cors_gateway.policy.origin import MAX_HOST_LENGTH
-from cors_gateway.policy.pattern import OriginPattern
+from cors_gateway.policy.pattern import OriginPattern, regex_pattern
 from cors_gateway.policy.quoting import shown, visible
 
 _CANARIES = (
@@ -36,6 +45,8 @@ _CANARIES = (
     "https://203.0.113.77",
     "http://203.0.113.77",
 )
+
+_UPPER_CASE_HOST = re.compile(r"\^?(?!https?:)[a-z][a-z0-9+.-]*://.*[A-Z]")
 
 _NEVER = "allow_origins.regex_never"
 _TOO_BROAD = "allow_origins.regex_too_broad"
@@ -74,13 +85,15 @@ def canaries(
     if canary is not None:
         any_site = 'write allow_origins: ["*"] if every site may read, else '
         hint = _OWN_DOMAIN if policy.allow_credentials else any_site + _OWN_DOMAIN
-        yield _too_broad(text, path, policy, canary, hint)
+        yield _too_broad(text, path, canary, hint)
 
 
 def never(subject: RegexSubject) -> Iterator[Finding]:
     """The whole value has to match, scheme included."""
     if common_value(subject.automaton, described_by(ANY_ORIGIN)) is not None:
         return
+    if _UPPER_CASE_HOST.match(subject.text):
+        return  # of an extension, perhaps: the automata only know lower case
     yield Finding(
         "error",
         _NEVER,
@@ -94,7 +107,7 @@ def strangers(subject: RegexSubject) -> Iterator[Finding]:
     """Whoever can choose the registrable part of a name can be an allowed origin; anyone can be null."""
     if common_value(subject.automaton, described_by("null"), literal_from=0) is not None:
         hint = "remove null: only dangerously_allow_null_origin decides about it"
-        yield _too_broad(subject.text, subject.path, subject.policy, "null", hint)
+        yield _too_broad(subject.text, subject.path, "null", hint)
         return
     found: Finding | None = None
     for end in sorted(open_ends(subject.automaton)):
@@ -104,9 +117,9 @@ def strangers(subject: RegexSubject) -> Iterator[Finding]:
         witness = _witness(subject, end)
         if witness is None:
             continue
-        if name or not base:
-            hint = f'put an escaped dot before "{end}", or list the names' if base else _OWN_DOMAIN
-            yield _too_broad(subject.text, subject.path, subject.policy, witness, hint)
+        if not base or (name and is_registry(base)):
+            hint = _hint_for_strangers(subject, end) if base else _OWN_DOMAIN
+            yield _too_broad(subject.text, subject.path, witness, hint)
             return
         found = _public_suffix(subject, base, witness)
     if found is not None:
@@ -121,7 +134,7 @@ def insecure(subject: RegexSubject) -> Iterator[Finding]:
     if witness is None or not subject.matches(witness):
         return
     twin = f"https{witness.removeprefix('http')}"
-    hint = "write https:// instead of https?://" if subject.matches(twin) else "serve these sites over https"
+    hint = "use https:// instead of https?://" if subject.matches(twin) else "serve these sites over https"
     if not policy.allow_credentials or policy.dangerously_allow_insecure_origins:
         severity: Literal["error", "warning"] = "warning"
         code = "allow_origins.insecure"
@@ -137,9 +150,10 @@ def insecure(subject: RegexSubject) -> Iterator[Finding]:
     )
 
 
-def _too_broad(text: str, path: Path, policy: WrittenPolicy, witness: str, hint: str) -> Finding:
+def _too_broad(text: str, path: Path, witness: str, hint: str) -> Finding:
+    """Without credentials as well: a list that a stranger can be on is no list."""
     return Finding(
-        "error" if policy.allow_credentials else "warning",
+        "error",
         _TOO_BROAD,
         f'{shown(text)} also matches "{witness}", which anyone can set up',
         hint,
@@ -154,9 +168,27 @@ def _public_suffix(subject: RegexSubject, base: str, witness: str) -> Finding:
         "error" if is_error else "warning",
         "allow_origins.public_suffix",
         f'{shown(subject.text)} also matches "{witness}": anyone can register under {base}',
-        "list the names that are yours",
+        "list the names that are yours"
+        if not is_error
+        else "list the names that are yours, or set dangerously_allow_public_suffix: true if nobody else can have such names",
         subject.path,
     )
+
+
+def _hint_for_strangers(subject: RegexSubject, end: str) -> str:
+    """Escaping the stray dots often is enough."""
+    escaped = with_escaped_dots(subject)
+    if escaped != subject.text:
+        pattern = regex_pattern(escaped)
+        automaton = automaton_of(parse_regex(escaped))
+        if isinstance(pattern, OriginPattern) and automaton and not _lets_strangers_in(automaton):
+            return f"write {visible(escaped)}"
+    return f'put an escaped dot before "{end}", or list the names'
+
+
+def _lets_strangers_in(automaton: Automaton) -> bool:
+    ends = (end.partition(".") for end in open_ends(automaton))
+    return any(not base or (name and is_registry(base)) for name, _, base in ends)
 
 
 def _witness(subject: RegexSubject, end: str) -> str | None:
@@ -181,8 +213,10 @@ def _hint_for_never(subject: RegexSubject) -> str:
         text.lower(),
         text.removesuffix("$").rstrip("/"),
         text.partition("/.*")[0],
+        f"https://{text.partition('/')[0]}",
     ):
         automaton = automaton_of(parse_regex(repaired))
-        if automaton and common_value(automaton, described_by(ANY_ORIGIN)) is not None:
+        is_origin = automaton and common_value(automaton, described_by(ANY_ORIGIN)) is not None
+        if automaton and is_origin and not _lets_strangers_in(automaton):
             return f"write {visible(repaired)}"
     return r"write scheme, host and port: https://pr-\d+\.example\.com"

@@ -45,15 +45,8 @@ def dotstar(subject: RegexSubject) -> Iterator[Finding]:
 
 def unescaped_dot(subject: RegexSubject) -> Iterator[Finding]:
     """A dot before a name, not repeated, was meant as a dot."""
-    automaton = subject.automaton
-    starts = {
-        automaton.atoms[state].start
-        for state in automaton.lone_dots
-        for after in automaton.follow[state]
-        if automaton.atoms[after].kind != "any" and automaton.atoms[after].mask & _NAME_CHARS
-    }
-    if starts:
-        escaped = "".join("\\" + char if at in starts else char for at, char in enumerate(subject.text))
+    escaped = with_escaped_dots(subject)
+    if escaped != subject.text:
         yield Finding(
             "warning",
             "allow_origins.regex_unescaped_dot",
@@ -61,6 +54,18 @@ def unescaped_dot(subject: RegexSubject) -> Iterator[Finding]:
             f"write {visible(escaped)}",
             subject.path,
         )
+
+
+def with_escaped_dots(subject: RegexSubject) -> str:
+    """Write the expression with a backslash before each dot that was meant as one."""
+    automaton = subject.automaton
+    starts = {
+        automaton.atoms[state].start
+        for state in automaton.lone_dots
+        for after in automaton.follow[state]
+        if automaton.atoms[after].kind != "any" and automaton.atoms[after].mask & _NAME_CHARS
+    }
+    return "".join("\\" + char if at in starts else char for at, char in enumerate(subject.text))
 
 
 def anchors(subject: RegexSubject) -> Iterator[Finding]:
@@ -97,4 +102,4 @@ def _hint_for_dotstar(text: str) -> str:
     entry = found and f"{found[1]}://*.{found[2].replace(chr(92), '')}"
     if entry and not isinstance(parse_pattern(entry), PatternFault):
         return f'write the entry "{entry}", without regex'
-    return "write [a-z0-9-]+ for one label"
+    return "use [a-z0-9-]+ for one label"
