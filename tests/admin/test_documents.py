@@ -248,7 +248,7 @@ async def test_head_is_get_without_a_body(client: Client) -> None:
 
 
 async def test_an_error_of_the_program_is_no_secret_and_no_end(process: StandIn, client: Client) -> None:
-    process.workers = [{"connections": "x"}]
+    process.workers = [{"connections": "x"}]  # type: ignore[list-item]
     async with client.get("/status") as response:
         problem = await response.json(content_type="application/problem+json")
 

@@ -11,12 +11,12 @@ from cors_gateway.config.problems import (
     Problem,
     Severity,
     path_text,
-    quoted,
     render_github,
     render_json,
     render_text,
     summary,
 )
+from cors_gateway.policy.quoting import quoted
 
 ERROR = Problem(
     code="schema.unknown_key",

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cors_gateway.config.compile.effective import REDACTED, effective
+from cors_gateway.config.compile.effective import effective
 from cors_gateway.config.load import load
+from cors_gateway.policy.quoting import REDACTED
 from cors_gateway.snapshot import CookieEdits, FieldEdits, Redirect, Refusal, Route, SetField
 from tests.config.written import load_text
 

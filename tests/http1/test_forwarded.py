@@ -12,13 +12,13 @@ from cors_gateway.http1.forwarded import (
     passed_here_before,
     via_line,
 )
-from cors_gateway.http1.request_fields import RequestField, read_field
+from cors_gateway.http1.request_fields import ReadField, read_field
 
 LOCAL = (ip_network("127.0.0.0/8"), ip_network("::1/128"), ip_network("10.0.0.0/8"))
 
 
-def fields(*lines: bytes) -> list[RequestField]:
-    return [read_field(line) for line in lines]
+def fields(*lines: bytes) -> list[ReadField]:
+    return [field for field in map(read_field, lines) if isinstance(field, ReadField)]
 
 
 SPOOFED = fields(

@@ -217,7 +217,8 @@ def naive_removal(path: bytes) -> bytes:
 
 
 def naive_truncation(path: bytes) -> bytes:
-    return bytes(itertools.takewhile(lambda byte: byte > 31 and byte != 127, path))
+    kept = itertools.takewhile(lambda byte: byte > 31 and byte != 127, iter(path))
+    return bytes(kept)
 
 
 def naive_reference(path: bytes) -> bytes:

@@ -11,9 +11,9 @@ from cors_gateway.config.lint.policy_rules import lint_policy
 from cors_gateway.config.lint.route_rules import lint_routes
 from cors_gateway.config.policy_conversion import policy_of
 from cors_gateway.config.written_policy import RegexEntry, WrittenPolicy
-from cors_gateway.policy.pattern import parse_pattern, regex_pattern
 from cors_gateway.policy.policy import Policy
 from tests.config.lint.said import APP, regex, written
+from tests.policy.written import patterns
 
 # Anything YAML can hold, lone surrogates included, and what is nearly right.
 texts = st.text(st.characters(exclude_categories=())) | st.sampled_from(
@@ -106,7 +106,7 @@ def test_what_passes_can_be_built_and_is_safe(written_policy: WrittenPolicy) -> 
 
 
 def test_the_plainest_policy() -> None:
-    assert policy_of(written()) == Policy(allow_origins=(parse_pattern(APP),))
+    assert policy_of(written()) == Policy(allow_origins=patterns(APP))
 
 
 def test_every_key_reaches_the_policy() -> None:
@@ -133,11 +133,7 @@ def test_every_key_reaches_the_policy() -> None:
         dangerously_allow_public_suffix=True,
     )
     assert policy_of(policy) == Policy(
-        allow_origins=(
-            parse_pattern(APP),
-            parse_pattern("https://*.example.com:*"),
-            regex_pattern(r"https://pr-\d+\.example\.org"),
-        ),
+        allow_origins=patterns(APP, "https://*.example.com:*", {"regex": r"https://pr-\d+\.example\.org"}),
         allow_null_origin=True,
         allow_methods=("PUT", "PATCH", "DELETE"),
         allow_headers=("x-a", "content-type"),
