@@ -46,11 +46,16 @@ def _instructions(stage: int) -> list[tuple[str, str]]:
     joined = re.sub(r"\\\n\s*", "", re.sub(r"(?m)^#.*\n", "", DOCKERFILE))
     lines = [line.partition(" ") for line in joined.splitlines() if line]
     stages: list[list[tuple[str, str]]] = []
-    for name, _, rest in lines:
+    for name, _, rest in lines[1:]:  # the first is ARG PYTHON
         if name == "FROM":
             stages.append([])
         stages[-1].append((name, rest.strip()))
     return stages[stage]
+
+
+def _build_argument(name: str) -> str:
+    """The default of one that is declared before the first stage."""
+    return re.findall(rf"(?m)^ARG {name}=(.*)$", DOCKERFILE)[0]
 
 
 def _values(stage: int, name: str) -> list[str]:
@@ -80,14 +85,14 @@ def _enters_build_context(path: str) -> bool:
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the first stage of the image sees: the files that it copies, and nothing else."""
     directory = tmp_path_factory.mktemp("context")
-    for sources, _ in _copied_from_checkout(0):
+    for sources, target in _copied_from_checkout(0):
         for source in sources:
             if (ROOT / source).is_dir():
                 ignore = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(ROOT / source, directory / source, ignore=ignore)
+                shutil.copytree(ROOT / source, directory / target, ignore=ignore)
             else:
-                (directory / source).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / source, directory / source)
+                (directory / target).mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / source, directory / target)
     return directory
 
 
@@ -245,8 +250,23 @@ def test_nothing_else_enters_the_build(path: str) -> None:
 
 
 def test_both_stages_use_one_python_so_that_the_environment_can_move() -> None:
-    assert _values(0, "FROM") == ["python:3.13-slim-bookworm AS build"]
-    assert _values(1, "FROM") == ["python:3.13-slim-bookworm"]
+    assert _build_argument("PYTHON") == "python:3.14-slim-trixie"
+    assert _values(0, "FROM") == ["${PYTHON} AS build"]
+    assert _values(1, "FROM") == ["${PYTHON}"]
+
+
+def test_the_build_fetches_nothing_but_what_is_locked() -> None:
+    """Whatever pip does after the download, it does without an index."""
+    commands = [
+        command
+        for rest in _values(0, "RUN")
+        for command in rest.split("&&")
+        if re.search(r"\bpip\b.* (install|wheel|download) ", command)
+    ]
+
+    assert ["--require-hashes" in command for command in commands] == [True] + [False] * (len(commands) - 1)
+    assert all("--no-index" in command for command in commands[1:])
+    assert len(commands) == 4
 
 
 def test_the_image_runs_as_a_numeric_user_that_is_not_root() -> None:
