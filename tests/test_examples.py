@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from cors_gateway.cli import main
 from cors_gateway.config.load import load
+from tests.mounted import with_secrets
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))
@@ -65,8 +66,8 @@ def _completed(block: str) -> str:
 
 
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_a_shipped_configuration_loads_without_a_complaint(path: Path) -> None:
-    assert load(path, {}).problems == ()
+def test_a_shipped_configuration_loads_without_a_complaint(path: Path, tmp_path: Path) -> None:
+    assert load(with_secrets(path, tmp_path), {}).problems == ()
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import yaml
 
 from cors_gateway.cli import VERBS
 from cors_gateway.config.load import load
-from cors_gateway.snapshot import Snapshot, TcpListener
+from cors_gateway.snapshot import AccessLog, Snapshot, TcpListener
+from tests.compose import faults
+from tests.mounted import with_secrets
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -300,11 +303,17 @@ def _seconds(duration: str) -> float:
     return int(number) * {"s": 1, "m": 60}[unit]
 
 
-def _mounted_configuration() -> Snapshot:
+@pytest.fixture(scope="module")
+def mounted(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """The configuration that compose mounts, as the container reads it."""
     (mount,) = COMPOSE["services"]["gateway"]["volumes"]
-    loaded = load(ROOT / mount["source"], {})
+    loaded = load(with_secrets(ROOT / mount["source"], tmp_path_factory.mktemp("secrets")), {})
     assert loaded.snapshot is not None, loaded.problems
     return loaded.snapshot
+
+
+def test_the_compose_file_keeps_to_the_compose_specification() -> None:
+    assert faults(ROOT / "docker-compose.yml") == ""
 
 
 @each_service
@@ -352,31 +361,46 @@ def test_no_port_is_published_twice() -> None:
     assert len(published) == len(set(published))
 
 
-def test_the_gateway_listens_where_compose_publishes_it() -> None:
-    (listener,) = _mounted_configuration().server.listen
-    (published,) = COMPOSE["services"]["gateway"]["ports"]
+def test_the_gateway_listens_where_compose_publishes_it(mounted: Snapshot) -> None:
+    (listener,) = mounted.server.listen
+    assert mounted.admin is not None
+    published = [int(port.rpartition(":")[2]) for port in COMPOSE["services"]["gateway"]["ports"]]
 
-    assert listener == TcpListener("0.0.0.0", int(published.rpartition(":")[2]))
+    assert [listener, mounted.admin.listen] == [TcpListener("0.0.0.0", port) for port in published]
 
 
-def test_the_gateway_talks_to_the_service_that_compose_starts() -> None:
-    (server,) = _mounted_configuration().upstreams["shop"].servers
+def test_the_admin_page_wants_a_token_that_is_a_secret_of_the_gateway(mounted: Snapshot) -> None:
+    assert mounted.admin is not None
+    (secret,) = COMPOSE["services"]["gateway"]["secrets"]
+    default = COMPOSE["secrets"][secret]["file"].removeprefix("${ADMIN_TOKEN_FILE:-").removesuffix("}")
+
+    assert (mounted.admin.token_reference or "").endswith(f"/{secret}}}")
+    assert (ROOT / default).read_text().strip()
+
+
+def test_the_access_log_is_on(mounted: Snapshot) -> None:
+    assert mounted.server.access_log is AccessLog.JSON
+
+
+def test_the_gateway_talks_to_the_service_that_compose_starts(mounted: Snapshot) -> None:
+    (server,) = mounted.upstreams["shop"].servers
     command = COMPOSE["services"][server.host]["command"]
 
     assert command[command.index("--only") + 1] == "backend"
     assert command[command.index("--port") + 1] == str(server.port)
 
 
-def test_the_gateway_may_finish_what_it_has_begun() -> None:
-    shutdown = _mounted_configuration().server.shutdown
+def test_the_gateway_may_finish_what_it_has_begun(mounted: Snapshot) -> None:
+    shutdown = mounted.server.shutdown
 
     assert (
         _seconds(COMPOSE["services"]["gateway"]["stop_grace_period"]) > shutdown.drain_delay + shutdown.grace
     )
 
 
-def test_compose_and_the_demo_command_show_the_same_gateway() -> None:
+def test_compose_and_the_demo_command_show_the_same_gateway(mounted: Snapshot) -> None:
     """The page explains each call by the packaged configuration."""
-    packaged = load(ROOT / "cors_gateway" / "cli" / "demo_site" / "gateway.yaml", {})
+    packaged = load(ROOT / "cors_gateway" / "cli" / "demo_site" / "gateway.yaml", {}).snapshot
 
-    assert _mounted_configuration() == packaged.snapshot
+    assert packaged is not None
+    assert replace(mounted, admin=packaged.admin, server=packaged.server) == packaged
