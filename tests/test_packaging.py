@@ -313,7 +313,7 @@ def mounted(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 
 
 def test_the_compose_file_keeps_to_the_compose_specification() -> None:
-    assert faults(ROOT / "docker-compose.yml") == ""
+    assert faults(ROOT / "docker-compose.yml") == []
 
 
 @each_service
