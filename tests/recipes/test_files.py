@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from cors_gateway.cli import main
 from cors_gateway.config.load import load
 from tests.compose import faults
+from tests.mounted import with_secrets
 from tests.recipes.trial import RECIPES
 
 CONFIGURATIONS = sorted(RECIPES.rglob("gateway.yaml"))
@@ -31,11 +32,15 @@ def test_every_recipe_has_a_configuration() -> None:
 
 
 @pytest.mark.parametrize("path", COMPLETE, ids=_recipe)
-def test_a_configuration_loads_without_a_complaint_and_proves_what_it_says(path: Path) -> None:
-    assert load(path, {}).problems == ()
-    assert "tests:" in path.read_text()
+def test_a_configuration_loads_without_a_complaint_and_proves_what_it_says(
+    path: Path, tmp_path: Path
+) -> None:
+    mounted = with_secrets(path, tmp_path)
 
-    result = CliRunner().invoke(main, ["test", "-c", str(path)])
+    assert load(mounted, {}).problems == ()
+    assert "tests:" in mounted.read_text()
+
+    result = CliRunner().invoke(main, ["test", "-c", str(mounted)])
 
     assert result.exit_code == 0, result.output
 
