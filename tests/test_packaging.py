@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ import yaml
 
 from cors_gateway.cli import VERBS
 from cors_gateway.config.load import load
-from cors_gateway.snapshot import Snapshot, TcpListener
+from cors_gateway.snapshot import AccessLog, Snapshot, TcpListener
+from tests.compose import faults
+from tests.mounted import with_secrets
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -46,11 +49,16 @@ def _instructions(stage: int) -> list[tuple[str, str]]:
     joined = re.sub(r"\\\n\s*", "", re.sub(r"(?m)^#.*\n", "", DOCKERFILE))
     lines = [line.partition(" ") for line in joined.splitlines() if line]
     stages: list[list[tuple[str, str]]] = []
-    for name, _, rest in lines:
+    for name, _, rest in lines[1:]:  # the first is ARG PYTHON
         if name == "FROM":
             stages.append([])
         stages[-1].append((name, rest.strip()))
     return stages[stage]
+
+
+def _build_argument(name: str) -> str:
+    """The default of one that is declared before the first stage."""
+    return re.findall(rf"(?m)^ARG {name}=(.*)$", DOCKERFILE)[0]
 
 
 def _values(stage: int, name: str) -> list[str]:
@@ -80,14 +88,14 @@ def _enters_build_context(path: str) -> bool:
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the first stage of the image sees: the files that it copies, and nothing else."""
     directory = tmp_path_factory.mktemp("context")
-    for sources, _ in _copied_from_checkout(0):
+    for sources, target in _copied_from_checkout(0):
         for source in sources:
             if (ROOT / source).is_dir():
                 ignore = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(ROOT / source, directory / source, ignore=ignore)
+                shutil.copytree(ROOT / source, directory / target, ignore=ignore)
             else:
-                (directory / source).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / source, directory / source)
+                (directory / target).mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / source, directory / target)
     return directory
 
 
@@ -245,8 +253,23 @@ def test_nothing_else_enters_the_build(path: str) -> None:
 
 
 def test_both_stages_use_one_python_so_that_the_environment_can_move() -> None:
-    assert _values(0, "FROM") == ["python:3.13-slim-bookworm AS build"]
-    assert _values(1, "FROM") == ["python:3.13-slim-bookworm"]
+    assert _build_argument("PYTHON") == "python:3.14-slim-trixie"
+    assert _values(0, "FROM") == ["${PYTHON} AS build"]
+    assert _values(1, "FROM") == ["${PYTHON}"]
+
+
+def test_the_build_fetches_nothing_but_what_is_locked() -> None:
+    """Whatever pip does after the download, it does without an index."""
+    commands = [
+        command
+        for rest in _values(0, "RUN")
+        for command in rest.split("&&")
+        if re.search(r"\bpip\b.* (install|wheel|download) ", command)
+    ]
+
+    assert ["--require-hashes" in command for command in commands] == [True] + [False] * (len(commands) - 1)
+    assert all("--no-index" in command for command in commands[1:])
+    assert len(commands) == 4
 
 
 def test_the_image_runs_as_a_numeric_user_that_is_not_root() -> None:
@@ -280,11 +303,17 @@ def _seconds(duration: str) -> float:
     return int(number) * {"s": 1, "m": 60}[unit]
 
 
-def _mounted_configuration() -> Snapshot:
+@pytest.fixture(scope="module")
+def mounted(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """The configuration that compose mounts, as the container reads it."""
     (mount,) = COMPOSE["services"]["gateway"]["volumes"]
-    loaded = load(ROOT / mount["source"], {})
+    loaded = load(with_secrets(ROOT / mount["source"], tmp_path_factory.mktemp("secrets")), {})
     assert loaded.snapshot is not None, loaded.problems
     return loaded.snapshot
+
+
+def test_the_compose_file_keeps_to_the_compose_specification() -> None:
+    assert faults(ROOT / "docker-compose.yml") == []
 
 
 @each_service
@@ -332,31 +361,46 @@ def test_no_port_is_published_twice() -> None:
     assert len(published) == len(set(published))
 
 
-def test_the_gateway_listens_where_compose_publishes_it() -> None:
-    (listener,) = _mounted_configuration().server.listen
-    (published,) = COMPOSE["services"]["gateway"]["ports"]
+def test_the_gateway_listens_where_compose_publishes_it(mounted: Snapshot) -> None:
+    (listener,) = mounted.server.listen
+    assert mounted.admin is not None
+    published = [int(port.rpartition(":")[2]) for port in COMPOSE["services"]["gateway"]["ports"]]
 
-    assert listener == TcpListener("0.0.0.0", int(published.rpartition(":")[2]))
+    assert [listener, mounted.admin.listen] == [TcpListener("0.0.0.0", port) for port in published]
 
 
-def test_the_gateway_talks_to_the_service_that_compose_starts() -> None:
-    (server,) = _mounted_configuration().upstreams["shop"].servers
+def test_the_admin_page_wants_a_token_that_is_a_secret_of_the_gateway(mounted: Snapshot) -> None:
+    assert mounted.admin is not None
+    (secret,) = COMPOSE["services"]["gateway"]["secrets"]
+    default = COMPOSE["secrets"][secret]["file"].removeprefix("${ADMIN_TOKEN_FILE:-").removesuffix("}")
+
+    assert (mounted.admin.token_reference or "").endswith(f"/{secret}}}")
+    assert (ROOT / default).read_text().strip()
+
+
+def test_the_access_log_is_on(mounted: Snapshot) -> None:
+    assert mounted.server.access_log is AccessLog.JSON
+
+
+def test_the_gateway_talks_to_the_service_that_compose_starts(mounted: Snapshot) -> None:
+    (server,) = mounted.upstreams["shop"].servers
     command = COMPOSE["services"][server.host]["command"]
 
     assert command[command.index("--only") + 1] == "backend"
     assert command[command.index("--port") + 1] == str(server.port)
 
 
-def test_the_gateway_may_finish_what_it_has_begun() -> None:
-    shutdown = _mounted_configuration().server.shutdown
+def test_the_gateway_may_finish_what_it_has_begun(mounted: Snapshot) -> None:
+    shutdown = mounted.server.shutdown
 
     assert (
         _seconds(COMPOSE["services"]["gateway"]["stop_grace_period"]) > shutdown.drain_delay + shutdown.grace
     )
 
 
-def test_compose_and_the_demo_command_show_the_same_gateway() -> None:
+def test_compose_and_the_demo_command_show_the_same_gateway(mounted: Snapshot) -> None:
     """The page explains each call by the packaged configuration."""
-    packaged = load(ROOT / "cors_gateway" / "cli" / "demo_site" / "gateway.yaml", {})
+    packaged = load(ROOT / "cors_gateway" / "cli" / "demo_site" / "gateway.yaml", {}).snapshot
 
-    assert _mounted_configuration() == packaged.snapshot
+    assert packaged is not None
+    assert replace(mounted, admin=packaged.admin, server=packaged.server) == packaged

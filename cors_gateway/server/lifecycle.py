@@ -7,6 +7,7 @@
 ready again. What is done in each phase is the business of `process.py`.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 
 
@@ -30,9 +31,11 @@ MOVES: dict[Phase, frozenset[Phase]] = {
 class Lifecycle:
     """The current phase. Begins with `starting`."""
 
-    __slots__ = ("phase",)
+    __slots__ = ("_tell", "phase")
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[Phase], None] | None = None) -> None:
+        """`tell` is called with every phase that is entered."""
+        self._tell = tell
         self.phase = Phase.STARTING
 
     def __repr__(self) -> str:
@@ -43,6 +46,8 @@ class Lifecycle:
         if phase not in MOVES[self.phase]:
             return False
         self.phase = phase
+        if self._tell is not None:
+            self._tell(phase)
         return True
 
     @property

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cors_gateway.proxy.connect import set_tcp_options
+from cors_gateway.server.inherited import Inherited
 from cors_gateway.server.port_owner import THIS_PROCESS, find_port_owner
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.snapshot import Listener, TcpListener, UnixListener
@@ -39,9 +40,12 @@ class Bound:
 class Listeners:
     """The sockets of one purpose, by address. TLS settings are no part of the address: they change without rebinding."""
 
-    def __init__(self) -> None:
+    def __init__(self, inherited: Inherited | None = None) -> None:
+        """Where a socket was `inherited` for an address, it is used instead of binding one."""
+        self._inherited = inherited or Inherited()
         self._open: dict[str, socket.socket] = {}
         self._files: dict[str, tuple[int, int]] = {}
+        """Identities of the socket files that were made here, by address."""
 
     def open(self, wanted: Iterable[Listener]) -> tuple[Bound, ...]:
         """Bind what is not bound yet and return all that is wanted.
@@ -56,10 +60,9 @@ class Listeners:
                 if address in bound:
                     raise StartupError(f"cannot listen on {address}: it is listed twice")
                 if address not in self._open:
-                    self._open[address] = bind(listener)
+                    self._open[address] = self._inherit(listener) or self._bind(listener)
                     new.append(address)
-                    self._remember_file(listener)
-                elif isinstance(listener, UnixListener):
+                elif isinstance(listener, UnixListener) and address in self._files:
                     _change_mode(listener)
                 bound[address] = Bound(listener, self._open[address])
         except StartupError:
@@ -80,10 +83,19 @@ class Listeners:
         """Close everything and remove the socket files that are still ours."""
         self.close_except(())
 
-    def _remember_file(self, listener: Listener) -> None:
+    def _inherit(self, listener: Listener) -> socket.socket | None:
+        """Owner and mode of an inherited socket's file are the business of who made it."""
+        sock = self._inherited.take(listener)
+        if sock is not None and isinstance(listener, TcpListener):
+            set_tcp_options(sock)
+        return sock
+
+    def _bind(self, listener: Listener) -> socket.socket:
+        sock = bind(listener)
         if isinstance(listener, UnixListener):
             status = os.lstat(listener.path)
             self._files[str(listener)] = status.st_dev, status.st_ino
+        return sock
 
     def _close(self, address: str) -> None:
         self._open.pop(address).close()

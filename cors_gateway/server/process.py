@@ -21,8 +21,10 @@ from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.control import AdminSite, OpenAdmin
 from cors_gateway.server.engine import Engine
+from cors_gateway.server.inherited import Inherited
 from cors_gateway.server.lifecycle import Lifecycle, Phase
 from cors_gateway.server.listeners import Bound, Listeners
+from cors_gateway.server.notify import Tell
 from cors_gateway.server.process_status import ProcessStatus
 from cors_gateway.server.reload import ReloadCounts, Reloader, ReloadResult, Target
 from cors_gateway.server.signals import Signals
@@ -43,7 +45,11 @@ class Process:
         engine: Engine,
         signals: Signals,
         open_admin: OpenAdmin,
+        *,
+        inherited: Inherited,
+        tell: Tell,
     ) -> None:
+        """`inherited` are sockets to use instead of binding; `tell` is called with every phase that is entered."""
         self._path = path
         self._snapshot = snapshot
         self._engine = engine
@@ -51,10 +57,11 @@ class Process:
         self._open_admin = open_admin
         self._began = time.time()
         self._generation = 1
-        self._lifecycle = Lifecycle()
-        self._listeners = Listeners()
+        self._lifecycle = Lifecycle(tell)
+        self._inherited = inherited
+        self._listeners = Listeners(inherited)
         self._bound: tuple[Bound, ...] = ()
-        self._admin_listeners = Listeners()
+        self._admin_listeners = Listeners(inherited)
         self._admin_site: AdminSite | None = None
         target = Target(
             partial(load_when_stable, source),
@@ -142,6 +149,7 @@ class Process:
         snapshot = self._snapshot
         self._bound = self._listeners.open(snapshot.server.listen)
         admin = self._bind_admin(snapshot.admin)
+        self._inherited.require_all_taken()
         await self._engine.start(self._bound)
         if admin is not None:
             self._admin_site = await self._open_admin(self, admin.socket)

@@ -21,6 +21,8 @@ from cors_gateway.server.control import OpenAdmin
 from cors_gateway.server.cpus import usable_cpus
 from cors_gateway.server.engine import Engine
 from cors_gateway.server.events import configure
+from cors_gateway.server.inherited import inherit
+from cors_gateway.server.notify import open_notifier
 from cors_gateway.server.open_files import files_needed, raise_file_limit
 from cors_gateway.server.process import Process
 from cors_gateway.server.reload import report_problems
@@ -46,6 +48,7 @@ def serve(path: Path, environ: Mapping[str, str], *, open_admin: OpenAdmin) -> i
 async def _serve(path: Path, environ: Mapping[str, str], open_admin: OpenAdmin) -> int:
     signals = Signals()
     try:
+        inherited = inherit(environ)
         source = partial(load, path, environ)
         loaded = await asyncio.to_thread(source)
         report_problems(loaded.problems)
@@ -58,7 +61,16 @@ async def _serve(path: Path, environ: Mapping[str, str], open_admin: OpenAdmin) 
     except StartupError as error:
         emit("start_failed", level=logging.ERROR, message=str(error))
         return FAILED
-    process = Process(path, source, loaded.snapshot, engine, signals, open_admin)
+    process = Process(
+        path,
+        source,
+        loaded.snapshot,
+        engine,
+        signals,
+        open_admin,
+        inherited=inherited,
+        tell=open_notifier(environ),
+    )
     process.reloads.warnings = loaded.problems
     return await process.run(Watcher(path, process.reloader, loaded))
 

@@ -14,9 +14,9 @@ class _Server(ThreadingHTTPServer):
 
 
 class Backend:
-    """Answers every request with `done`, but not before `release` was called."""
+    """Answers every request with `done`, but those with a method that it `holds` not before `release` was called."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, holds: str = "GET") -> None:
         self._arrived = threading.Semaphore(0)
         self._released = threading.Event()
         backend = self
@@ -25,12 +25,16 @@ class Backend:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                backend._arrived.release()
-                backend._released.wait(DEADLINE)
+                self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                if self.command == holds:
+                    backend._arrived.release()
+                    backend._released.wait(DEADLINE)
                 self.send_response(200)
                 self.send_header("Content-Length", "4")
                 self.end_headers()
                 self.wfile.write(b"done")
+
+            do_POST = do_GET  # noqa: N815 - the names are the server's
 
             def log_message(self, *arguments: object) -> None:
                 pass
@@ -39,7 +43,7 @@ class Backend:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def wait_for_request(self) -> None:
-        """Returns when one more request has arrived."""
+        """Returns when one more request that is held has arrived."""
         assert self._arrived.acquire(timeout=DEADLINE)
 
     def release(self) -> None:

@@ -128,6 +128,13 @@ def command(
         stderr=subprocess.PIPE,
         env={**os.environ, **environ},
     )
+    with reading(process, directory) as live:
+        yield live
+
+
+@contextlib.contextmanager
+def reading(process: subprocess.Popen[bytes], directory: Path) -> Iterator[Live]:
+    """A gateway whose standard error is a pipe; it is killed, with its workers, if it has not ended by itself."""
     live = Live(process, directory)
     reader = threading.Thread(target=live.listen_to)
     reader.start()
