@@ -22,6 +22,7 @@ LAYERS = [
     "affinity",
     "snapshot",
     "config",
+    "migrate",
     "explain",
     "probe",
     "observe",
@@ -34,9 +35,12 @@ LAYERS = [
 
 APART = {
     "http1": {"policy"},
-    "observe": {"explain", "probe"},
-    "proxy": {"explain", "probe"},
-    "server": {"explain", "probe"},
+    "explain": {"migrate"},
+    "probe": {"migrate"},
+    "observe": {"explain", "probe", "migrate"},
+    "proxy": {"explain", "probe", "migrate"},
+    "server": {"explain", "probe", "migrate"},
+    "admin": {"migrate"},
 }
 """Layers that must not know each other although their order would allow it."""
 
@@ -71,6 +75,7 @@ THIRD_PARTY = {
     "affinity": set(),
     "snapshot": set(),
     "config": {"pydantic", "pydantic_core", "yaml", "publicsuffixlist"},
+    "migrate": {"crossplane"},
     "explain": set(),
     "probe": {"aiohttp", "yarl"},
     "observe": {"prometheus_client", "opentelemetry"},

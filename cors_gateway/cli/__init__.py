@@ -22,6 +22,7 @@ VERBS = (
     "compare",
     "suggest",
     "diff",
+    "import-nginx",
     "schema",
     "status",
     "reload",
@@ -29,7 +30,7 @@ VERBS = (
     "version",
     "demo",
 )
-"""In the order of `--help`. `cors_gateway.cli.<verb>` has the click command as `command`."""
+"""In the order of `--help`. `cors_gateway.cli.<verb>` has the click command as `command`; a dash is an underscore there."""
 
 
 class Verbs(click.Group):
@@ -41,7 +42,9 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"cors_gateway.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(
+            f"cors_gateway.cli.{cmd_name.replace('-', '_')}"
+        ).command
         return command
 
     def resolve_command(

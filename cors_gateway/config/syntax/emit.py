@@ -27,6 +27,11 @@ def to_yaml(value: dict[str, Any]) -> str:
     return "\n".join(_lines(value, "")) + "\n"
 
 
+def scalar(value: object) -> str:
+    """One text, integer or boolean, quoted where it has to be; safe in flow style as well."""
+    return _scalar(value)
+
+
 def _lines(value: dict[str, Any] | list[Any], indent: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key, item in value.items():

@@ -1,0 +1,75 @@
+"""Every configuration: what is found in it, what is left out, and that its translation answers as it should.
+
+The answers of nginx are recorded in the cases; `test_nginx.py` asks a real one.
+"""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from cors_gateway.cli import main
+from cors_gateway.config.load import load
+from tests.migrate.answer import ask
+from tests.migrate.backend import backends
+from tests.migrate.case import Case, codes, every_case
+from tests.migrate.judgement import complaints
+from tests.migrate.running import running_translation, write_certificate
+
+IMPORTED: dict[str, dict[str, object]] = {}
+
+
+def imported(case: Case) -> dict[str, object]:
+    """What the verb prints for a case."""
+    if case.name not in IMPORTED:
+        result = CliRunner().invoke(main, ["import-nginx", "--format", "json", str(case.file)])
+        IMPORTED[case.name] = json.loads(result.stdout)
+        assert result.exit_code == (1 if IMPORTED[case.name]["configuration"] is None else 0), result.output
+    return IMPORTED[case.name]
+
+
+@every_case()
+def test_defects_are_found_there_and_nowhere_else(case: Case) -> None:
+    found = {(item["code"], item["file"], item["line"]) for item in imported(case)["findings"]}
+    wanted = {(item["code"], item["file"], item["line"]): item for item in case.expect["defects"]}
+
+    assert {
+        one for one in wanted if codes()[one[0]] == "must" and not wanted[one].get("optional")
+    } - found == set()
+    assert {one for one in found if codes()[one[0]] == "must"} - wanted.keys() == set()
+
+
+@every_case()
+def test_the_configuration_is_accepted(case: Case, tmp_path: Path) -> None:
+    text = imported(case)["configuration"]
+    if text is None:
+        assert case.expect.get("gateway") is None
+        return
+    write_certificate(tmp_path)
+    (tmp_path / "gateway.yaml").write_text(str(text))
+
+    loaded = load(tmp_path, {})
+
+    assert [problem for problem in loaded.problems if problem.severity == "error"] == []
+
+
+@every_case(on_the_wire=True)
+async def test_the_gateway_answers_as_expected(case: Case, tmp_path: Path) -> None:
+    text = imported(case)["configuration"]
+    if text is None:
+        return
+    wrong = []
+    async with (
+        backends(case.backends, tmp_path) as places,
+        running_translation(str(text), places, tmp_path) as address,
+    ):
+        named = {place: name for name, place in places.items()}
+        for probe in case.probes:
+            if probe.gateway is None:
+                continue
+            answer = await ask(address, probe.ask, "gateway")
+            if "saw_host" in answer:
+                answer["saw_host"] = named.get(answer["saw_host"], answer["saw_host"])
+            wrong += [f"{probe.line}: {text}" for text in complaints(probe, answer)]
+
+    assert wrong == []
