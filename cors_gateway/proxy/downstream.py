@@ -17,7 +17,7 @@ from cors_gateway.http1.forwarded import Peer
 from cors_gateway.http1.request import NO_BODY
 from cors_gateway.http1.response import ResponseSection
 from cors_gateway.policy.grant import Grant
-from cors_gateway.proxy.answers import problem, render, without_content
+from cors_gateway.proxy.answers import render
 from cors_gateway.proxy.client_transport import (
     BODY,
     CLOSED,
@@ -70,7 +70,7 @@ class ClientConnection(ClientTransport):
         self._peer = Peer(self._flow.peer_address(), active.trusted, is_tls=self._is_tls)
         self.deadline = self.clock.now + active.timeouts.request_head
         if not self._service.admit(self):
-            self._last_answer(503, "too_many_connections", "The gateway is at its connection limit.")
+            self._last_answer(ProtocolFault(Cause.TOO_MANY_CONNECTIONS))
 
     def data_received(self, data: bytes) -> None:
         phase = self._phase
@@ -133,7 +133,7 @@ class ClientConnection(ClientTransport):
         if self._phase in {HEAD, DISCARD, LINGERING}:
             self._linger()
         elif self._phase in {PARTIAL, BODY}:
-            self._break_off(400, "request_incomplete", "The connection ended before the request did.")
+            self._break_off(ProtocolFault(Cause.INCOMPLETE))
 
     def _take_complete_requests(self, data: bytes) -> None:
         while data:
@@ -174,8 +174,7 @@ class ClientConnection(ClientTransport):
                 outcome = service.dispatch(last, data[:line_end], self._peer)
             except ProtocolFault as fault:
                 self._buffer = data
-                fault = first_of(fault, data, service.active.limits.request_head)
-                self._last_answer(fault.status, fault.reason, fault.detail)
+                self._last_answer(first_of(fault, data, service.active.limits.request_head))
                 return b""
             if type(outcome) is not Repeat:
                 line = outcome.line
@@ -276,7 +275,7 @@ class ClientConnection(ClientTransport):
             if piece:
                 exchange.send(piece)
         except ProtocolFault as fault:
-            self._break_off(fault.status, fault.reason, fault.detail)
+            self._break_off(fault)
             return
         if body.is_done and self._exchange is exchange:
             self._phase = WAIT
@@ -376,25 +375,24 @@ class ClientConnection(ClientTransport):
         elif is_done or flow.stall_deadline <= self.clock.now:
             self.deadline = flow.watch(self._service.active.timeouts.send)
         elif self._phase in {PARTIAL, BODY}:
-            part = "head" if self._phase == PARTIAL else "body"
-            self._break_off(408, "request_timeout", f"The request {part} did not arrive in time.")
+            self._break_off(ProtocolFault(Cause.HEAD_LATE if self._phase == PARTIAL else Cause.BODY_LATE))
         else:  # a body that nobody wants
             self.abort()
 
-    def _break_off(self, status: int, reason: str, detail: str) -> None:
+    def _break_off(self, fault: ProtocolFault) -> None:
         """End a request that stopped half way."""
         if self._exchange is None:
-            self._last_answer(status, reason, detail)
+            self._last_answer(fault)
             return
         self.response.form |= CLOSES
-        self._exchange.break_off(status, reason, detail)
+        self._exchange.break_off(fault)
         self._finish()
         self._linger()
 
-    def _last_answer(self, status: int, reason: str, detail: str) -> None:
+    def _last_answer(self, fault: ProtocolFault) -> None:
         """Answer a request that was not understood, and close."""
-        answer = problem(status, reason, detail)
+        refusal = self._service.refuse(fault, self._buffer)
         self.response.form = IS_HTTP11 | CLOSES
-        self.response.answer(without_content(answer) if self._buffer[:5] == b"HEAD " else answer)
-        self._service.accounting.refused(status, self.response.bytes_out, self._peer, self._service.active)
+        self.response.answer(refusal.answer)
+        self._service.accounting.refused(refusal, self.response.bytes_out, self._peer, self._service.active)
         self._linger()

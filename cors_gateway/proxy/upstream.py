@@ -6,8 +6,6 @@ failure means to it, is the exchange's business.
 """
 
 import asyncio
-import base64
-import hashlib
 import select
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -15,9 +13,9 @@ from typing import Protocol, cast
 from cors_gateway.http1.body import ChunkedDecoder
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.grammar import list_elements
 from cors_gateway.http1.response import CHUNKED, ResponseHead, ResponseSection
-from cors_gateway.http1.status_line import MAX_HEAD, check_response_beginning
+from cors_gateway.http1.status_line import check_response_beginning
+from cors_gateway.proxy import tunnel
 from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER, CoarseClock
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
@@ -27,8 +25,6 @@ from cors_gateway.proxy.roles import Delivery
 from cors_gateway.proxy.upstream_server import UpstreamServer
 
 MAX_INTERIM_RESPONSES = 16
-
-_WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 _IDLE = 0
 _HEAD = 1
@@ -48,6 +44,9 @@ class Owner(Protocol):
     @property
     def idle_timeout(self) -> float: ...
 
+    @property
+    def max_head(self) -> int: ...
+
     def release(self, connection: "UpstreamConnection") -> None:
         """Its exchange is over, and it can be used again."""
 
@@ -62,7 +61,7 @@ class UpstreamConnection(asyncio.Protocol):
     """Client side of HTTP/1.1 on one transport. A `roles.Carrier` and `roles.Reusable`."""
 
     __slots__ = (
-        *("_buffer", "_clock", "_decoder", "_flow", "_interim", "_is_suspect"),
+        *("_buffer", "_clock", "_decoder", "_flow", "_interim", "_is_suspect", "_last_chance"),
         *("_phase", "_poll", "_pool", "_remaining", "_response", "_rewriter"),
         *("deadline", "exchange", "promised_idle", "server", "server_name", "transport", "was_used", "write"),
     )
@@ -88,6 +87,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._interim = 0
         self._remaining = 0
         self._decoder: ChunkedDecoder | None = None
+        self._last_chance = NEVER
+        """The deadline of an event stream that was silent for `idle`; under another one it spoke since."""
         self._is_suspect = False
         """An interim response was framed like a final one: what follows the next response is not trusted."""
         self._rewriter = ResponseRewriter()
@@ -121,8 +122,8 @@ class UpstreamConnection(asyncio.Protocol):
             elif phase == _BODY:
                 self.deadline = self._clock.now + self._pool.idle_timeout
                 self._read_body(exchange, data)
-        except ProtocolFault:
-            self._fail(UpstreamFailure.INVALID_RESPONSE)
+        except ProtocolFault as fault:
+            self._fail(UpstreamFailure.INVALID_RESPONSE, fault)
 
     def eof_received(self) -> bool:
         if self._phase == _BODY and self._decoder is None and self._remaining < 0:
@@ -142,7 +143,7 @@ class UpstreamConnection(asyncio.Protocol):
             exchange = self._detach()
             self._pool.ended(self)
             was_silent = phase == _HEAD and not self._buffer and not self._interim
-            exchange.upstream_lost(classify_loss(exc), may_retry=self.was_used and was_silent)
+            exchange.upstream_lost(classify_loss(exc), exc, may_retry=self.was_used and was_silent)
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
@@ -210,8 +211,22 @@ class UpstreamConnection(asyncio.Protocol):
             self._retire()
         elif self._flow.stall_deadline <= self._clock.now and not self._flow.is_stalled():
             self.deadline = self._flow.watch(self._pool.idle_timeout)
+        elif self._may_be_silent():
+            self.deadline = self._last_chance = self.deadline + tunnel.IDLE - self._pool.idle_timeout
         elif self.exchange is not None:
             self._fail(UpstreamFailure.RESPONSE_TIMEOUT)
+
+    def _may_be_silent(self) -> bool:
+        """Whether this is an event stream that may be as quiet as a WebSocket, and was not for that long yet."""
+        section, is_first = self._rewriter.section, self.deadline != self._last_chance
+        is_sooner = self._pool.idle_timeout < tunnel.IDLE
+        return (
+            self._phase == _BODY
+            and is_first
+            and is_sooner
+            and section is not None
+            and section.is_event_stream
+        )
 
     def _retire(self) -> None:
         """Leave the pool: the time of an idle connection is up, or it is out of step."""
@@ -226,11 +241,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._buffer = b""
         end = data.find(b"\r\n\r\n")
         if end < 0:
-            check_response_beginning(data)
+            check_response_beginning(data, self._pool.max_head)
             self._buffer = data
             return
-        if end > MAX_HEAD:
-            raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=MAX_HEAD)
+        if end > self._pool.max_head:
+            raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=self._pool.max_head)
         head = data[:end]
         grant = exchange.grant
         form = exchange.downstream.response_form()
@@ -252,6 +267,8 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.stats.stripped += rewriter.stripped
         if response.keep_alive is not None:
             self.promised_idle = float(response.keep_alive)
+        if 300 < response.status < 309 and exchange.head.origin and rewriter.section is not None:
+            exchange.redirected(b"".join(rewriter.section.values_of(b"location")))
 
         if response.has_no_body or exchange.is_head_request:
             exchange.respond(response.status, rendered, b"", is_sized=True, is_last=True)
@@ -345,15 +362,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _switch_protocols(self, exchange: Delivery, section: ResponseSection, rest: bytes) -> None:
         """RFC 6455 4.1: a 101 counts only as the right answer to the handshake that was sent."""
-        key = exchange.websocket_key
-        upgrade = section.head.upgrade
-        if (
-            key is None
-            or upgrade is None
-            or [element.lower() for element in list_elements(upgrade)] != [b"websocket"]
-            or section.values_of(b"sec-websocket-accept")
-            != [base64.b64encode(hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest())]
-        ):
+        if exchange.websocket_key is None or not section.accepts_websocket(exchange.websocket_key):
             raise ProtocolFault(Cause.SWITCH_NOT_ASKED)
         self._detach()
         self._phase = _CLOSED
@@ -369,11 +378,11 @@ class UpstreamConnection(asyncio.Protocol):
         self.deadline = NEVER
         return exchange
 
-    def _fail(self, failure: UpstreamFailure) -> None:
+    def _fail(self, failure: UpstreamFailure, fault: ProtocolFault | None = None) -> None:
         exchange = self._detach()
         self._pool.ended(self)
         self.close()
-        exchange.upstream_lost(failure, may_retry=False)
+        exchange.upstream_lost(failure, fault, may_retry=False)
 
 
 def _announces_body(response: ResponseHead, exchange: Delivery) -> bool:
