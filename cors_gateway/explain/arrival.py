@@ -5,14 +5,23 @@ What the browser does with the request, and whether it is granted, is in `judgem
 
 from cors_gateway.explain.described_request import Request
 from cors_gateway.http1.request_fields import imitates_protected, is_dropped, is_forwarding
-from cors_gateway.snapshot import Route
+from cors_gateway.snapshot import Route, UnderscoreHeaders
 
 _EVENT_STREAM = "text/event-stream"
 
 
+def refused_name(request: Request, route: Route, underscores: UnderscoreHeaders) -> str | None:
+    """The first header name for which the gateway answers 400 instead of asking the backend."""
+    for name in dict.fromkeys(name.lower() for name, _ in request.headers):
+        if imitates_protected(name.encode("ascii", "replace")):
+            return name
+        if "_" in name and underscores is UnderscoreHeaders.REJECT and not _lists(route, name):
+            return name
+    return None
+
+
 def arrival_notes(request: Request, route: Route) -> list[str]:
     """Which header fields do not arrive as they were sent, and how long an answer may take."""
-    policies = [route.policy, *(further.policy for further in route.further_policies)]
     names = list(dict.fromkeys(name.lower() for name, _ in request.headers))
     found = []
     for name in names:
@@ -27,9 +36,7 @@ def arrival_notes(request: Request, route: Route) -> list[str]:
             found.append("x-request-id: the backend gets the gateway's own value")
         elif is_dropped(raw):
             found.append(f"{name} does not go on to the backend")
-        elif "_" in name and not any(
-            policy.any_header or name in policy.allow_headers for policy in policies
-        ):
+        elif "_" in name and not _lists(route, name):
             found.append(
                 f"{name} goes on to the backend only if server.underscore_headers says pass, or allow_headers lists it"
             )
@@ -40,3 +47,9 @@ def arrival_notes(request: Request, route: Route) -> list[str]:
             " upstream: have the backend send it, and a comment line, at once"
         )
     return found
+
+
+def _lists(route: Route, name: str) -> bool:
+    """Whether a policy of the route grants the lower-case name."""
+    policies = [route.policy, *(further.policy for further in route.further_policies)]
+    return any(policy.any_header or name in policy.allow_headers for policy in policies)
