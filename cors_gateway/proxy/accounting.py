@@ -161,8 +161,14 @@ class LoggedAccounting(Accounting):
 
 
 def _tell(exchange: Exchange, trouble: Trouble) -> None:
-    """Report what befell a request that went to a backend, or should have."""
+    """Report what befell a request that went to a backend, or should have.
+
+    What was known before it went is counted although something worse came after it.
+    """
     now = time.monotonic()
+    before = exchange.forward.trouble
+    if before is not None and before is not trouble:
+        report(exchange.stats, before, now)
     report(
         exchange.stats,
         trouble,

@@ -301,6 +301,15 @@ async def test_a_name_with_an_underscore_passes_where_the_policy_grants_it(
         assert [(row.get("cause"), row.get("detail")) for row in it.log.rows] == [(cause, dropped)] * 2
 
 
+async def test_a_dropped_name_is_counted_also_where_the_upstream_fails(tmp_path: Path) -> None:
+    async with scene(tmp_path) as it:
+        it.backend.script = lambda _: Answer([], then="rst")
+        await it.stage.ask(fields="X_Other: 1\r\n")
+
+        assert (await it.row())["cause"] == "upstream_reset"
+        assert it.causes() == {"upstream_reset": 1, "name_with_underscore": 1}
+
+
 async def serve(it: Scene, **server: Any) -> None:
     """Serve the same with other values of the server section."""
     now = it.stage.gateway.snapshot
