@@ -97,10 +97,6 @@ class UpstreamConnection(asyncio.Protocol):
         self._rewriter = ResponseRewriter()
         self._poll: select.poll | None = None
 
-    def __repr__(self) -> str:
-        phase = ("idle", "waiting", "body", "closed")[self._phase]
-        return f"<UpstreamConnection {self.server_name} {phase}>"
-
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -274,8 +270,7 @@ class UpstreamConnection(asyncio.Protocol):
                 self._read_interim(exchange, section, data[end + 4 :])
                 return
             is_new = rewriter.rewrite(head, section, grant, form, date_line)
-            if response.is_connection_login:
-                self.belong_to(exchange.downstream)
+            self._note_login(response, exchange)
             if is_new and rewriter.stripped and exchange.head.origin:
                 report_difference(exchange.stats, response, grant, self._clock.now)
         rendered = rewriter.rewritten
@@ -310,6 +305,10 @@ class UpstreamConnection(asyncio.Protocol):
         self._phase = _BODY
         self.deadline = self._clock.now + self._pool.idle_timeout
         self._read_body(exchange, data[end + 4 :], rendered)
+
+    def _note_login(self, response: ResponseHead, exchange: Delivery) -> None:
+        if response.is_connection_login:
+            self.belong_to(exchange.downstream)
 
     def _read_interim(self, exchange: Delivery, section: ResponseSection, rest: bytes) -> None:
         response = section.head
