@@ -82,7 +82,7 @@ class ProxiedServer:
         if not (is_within(address, active.trusted) if address else active.trusts_unix):
             self.refuse(sock, address, "the peer is no trusted proxy")
         elif not self.service.has_room:
-            self.service.refuse()
+            self.service.turn_away()
             sock.close()
         else:
             HeaderWait(sock, address, self)
@@ -90,7 +90,7 @@ class ProxiedServer:
     def refuse(self, sock: socket.socket, address: str, why: str) -> None:
         """Close a connection that is not let in."""
         sock.close()
-        self.service.refuse()
+        self.service.turn_away()
         self._refused += 1
         now = self.service.clock.now
         if now >= self._quiet_until:

@@ -70,7 +70,7 @@ class Service:
         """Whether one connection more may be open: by the configuration, and by what the process has."""
         return len(self.connections) < min(self.active.limits.connections or self._capacity, self._capacity)
 
-    def refuse(self) -> None:
+    def turn_away(self) -> None:
         """A connection was closed before it came to be one of these."""
         self._metrics.connections_total += 1
         self._metrics.connections_refused += 1
