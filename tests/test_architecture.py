@@ -46,11 +46,12 @@ APART = {
 
 FLOORS = {
     "proxy": [
-        {"clock", "connect", "failure", "response_head", "backend_cors"},
-        {"answers", "flow"},
+        {"clock", "resolve", "last_words", "failure", "response_head", "backend_cors"},
+        {"answers", "connect", "flow"},
         {"roles"},
         {"forward", "preflight_memory", "response_writer", "tunnel", "upstream_server"},
-        {"exchange", "upstream"},
+        {"balance", "exchange", "upstream"},
+        {"own_connections"},
         {"pool"},
         {"active"},
         {"activation", "last_request"},
@@ -59,6 +60,7 @@ FLOORS = {
         {"service"},
         {"client_transport"},
         {"downstream"},
+        {"proxied"},
         {"gateway"},
     ]
 }

@@ -26,6 +26,8 @@ class ServerState:
     """Requests and tunnels in progress."""
     idle: int
     """Connections kept for later."""
+    is_known: bool = True
+    """Whether any of them ever reached it."""
 
     @property
     def is_healthy(self) -> bool:
@@ -104,6 +106,7 @@ def _servers(gateways: Iterable[GatewayFigures]) -> tuple[ServerState, ...]:
             healthy=sum(view.healthy for view in views),
             active=sum(view.active for view in views),
             idle=sum(view.idle for view in views),
+            is_known=any(view.known for view in views),
         )
         for (upstream, address), views in seen.items()
     )
@@ -121,6 +124,7 @@ def _by_upstream(servers: Iterable[ServerState]) -> dict[str, list[dict[str, obj
             {
                 "server": server.address,
                 "healthy": server.is_healthy,
+                "known": server.is_known,
                 "healthy_in_workers": server.healthy,
                 "active": server.active,
                 "idle": server.idle,

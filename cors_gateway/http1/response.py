@@ -133,6 +133,11 @@ class ResponseHead:
         self.status = status
         self.start_line = start_line
 
+    @property
+    def announces_body(self) -> bool:
+        """Whether a 204, which has no body, says that it has one: its bytes may still be on the way."""
+        return self.status == 204 and (self.length > 0 or self.length == CHUNKED)
+
 
 class ResponseLayout:
     """Which names stand on which lines; shared by sections that differ in values only."""

@@ -17,11 +17,13 @@ class ServerFigures:
     server: str
     """Its address."""
     healthy: bool
-    """Whether it gets requests."""
+    """Whether it is up as far as known: not if it cannot be reached, until a connection to it succeeds."""
     active: int
     """Requests and tunnels in progress."""
     idle: int
     """Connections kept for later."""
+    known: bool = True
+    """Whether a connection to it ever succeeded. Before that, nobody knows how it is."""
 
 
 @dataclass(frozen=True, slots=True)

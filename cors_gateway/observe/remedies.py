@@ -117,6 +117,8 @@ REMEDIES = {
     "upstream_response_timeout": "The backend took longer than `timeouts.response_head` to begin its answer, or was"
     " silent for `timeouts.idle` within it. Make it faster, or raise the limit where slow is right.",
     "upstream_unavailable": "No server of the upstream is healthy: see the events `upstream_unhealthy` and the page.",
+    "gateway_exhausted": "The gateway ran out of file descriptors, ports or memory: raise the limit of open files"
+    " (`ulimit -n`), add workers, or lower `server.limits.connections`.",
     "client_left": "Nothing, in small numbers. In large ones, answers come too late for the patience of clients:"
     " compare `duration_ms`.",
     "redirected_to_other_origin": "`detail` is where it leads. Scripts cannot follow a redirect to a login page of another"

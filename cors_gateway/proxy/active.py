@@ -146,6 +146,7 @@ class Active:
         self.limits = limits
         self.timeouts = snapshot.server.timeouts
         self.trusted = snapshot.server.trusted_proxies
+        self.trusts_unix = snapshot.server.trusts_unix
         self.preflights: Memo[tuple[RequestHead, CompiledPolicy], PreflightAnswer] = Memo(
             size=MAX_REMEMBERED_PREFLIGHTS + origins, longest=2
         )

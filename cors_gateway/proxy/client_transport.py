@@ -5,12 +5,19 @@ What the bytes mean, and when the end has come, is decided in `downstream.py`.
 
 import asyncio
 import contextlib
-from typing import cast
+from abc import abstractmethod
+from typing import TYPE_CHECKING, cast
 
+from cors_gateway.http1.forwarded import Peer, client_address
+from cors_gateway.http1.request import RequestHead
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.response_writer import ResponseWriter
+from cors_gateway.proxy.roles import Downstream, Keeper
 from cors_gateway.proxy.service import Service
+
+if TYPE_CHECKING:
+    from cors_gateway.proxy.exchange import Exchange
 
 MAX_AHEAD = 64 * 1024
 """Bytes read ahead of the request in progress before reading pauses."""
@@ -33,14 +40,15 @@ class ClientTransport(asyncio.Protocol):
     """One transport, and in which phase of its life it is."""
 
     __slots__ = (
-        *("_buffer", "_discarded", "_flow", "_is_at_eof", "_is_tls", "_phase", "_service"),
-        "_transport",
+        *("_buffer", "_discarded", "_exchange", "_flow", "_is_at_eof", "_is_tls", "_keepers"),
+        *("_peer", "_phase", "_service", "_transport"),
         *("clock", "deadline", "response"),
     )
 
     response: ResponseWriter
     _transport: asyncio.Transport
     _flow: Flow
+    _peer: Peer
 
     def __init__(self, service: Service, *, is_tls: bool) -> None:
         # What is declared above comes with the transport, before anything else happens.
@@ -52,6 +60,8 @@ class ClientTransport(asyncio.Protocol):
         self._buffer = b""
         self._discarded = 0
         self._is_at_eof = False
+        self._exchange: Exchange | None = None
+        self._keepers: tuple[Keeper, ...] = ()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -62,6 +72,37 @@ class ClientTransport(asyncio.Protocol):
     def is_idle(self) -> bool:
         """Whether the connection waits for a request of which no byte has come, and nothing is left to send."""
         return self._phase == HEAD and not self._buffer and self._flow.is_flushed
+
+    def client_address(self, head: RequestHead) -> str:
+        """As `roles.Downstream` says."""
+        return client_address(self._peer, head.forwarding, self._peer.trusted)
+
+    def kept_by(self, keeper: Keeper) -> None:
+        """As `roles.Downstream` says."""
+        if keeper not in self._keepers:
+            self._keepers = (*self._keepers, keeper)
+
+    def _finish(self) -> None:
+        """The exchange is over: have it counted."""
+        exchange, self._exchange = self._exchange, None
+        service = self._service
+        if exchange is not None:
+            service.accounting.finished(exchange, self.response.bytes_out, self._peer, service.active)
+
+    def _give_up(self) -> None:
+        """The client wants no response any more: the backend learns it at once."""
+        if self._exchange is not None:
+            self._exchange.cancel()
+            self._finish()
+
+    def _leave(self) -> None:
+        """This is not a connection with requests any more."""
+        self._service.leave(self)
+        for keeper in self._keepers:
+            keeper.client_left(cast("Downstream", self))
+
+    @abstractmethod
+    def on_deadline(self) -> None: ...
 
     def abort(self) -> None:
         """Close at once; what is not sent yet is lost."""

@@ -1,30 +1,33 @@
-"""Opening connections to one server: names, addresses, TCP or Unix socket, TLS.
+"""Opening connections to one server: TCP or Unix socket, then TLS.
 
-Names are resolved again every few seconds, so that a recreated container is found; the last known addresses go on
-being used while the resolver fails or hangs. Several addresses are raced with a head start, their families in turn
-(RFC 8305).
+Several addresses are raced with a head start, their families in turn (RFC 8305). Which addresses a server has is known
+in `resolve.py`. Sockets connect without the event loop's own help: that of uvloop asks a resolver even for an address.
 """
 
 import asyncio
 import contextlib
+import errno
 import hashlib
+import os
 import socket
 import ssl
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
+from cors_gateway.proxy.resolve import Addresses
 from cors_gateway.snapshot import ServerAddress, Upstream, UpstreamTls
 
-RESOLVED_FOR = 5.0
-"""Seconds for which a resolved name is used without asking again."""
-RESOLVER_PATIENCE = 0.25
-"""Seconds for which the resolver is waited for if there are addresses from before."""
 HEAD_START = 0.25
 """Seconds that one address has before the next is tried as well (RFC 8305 5)."""
+MAX_CONNECTING = 128
+"""Connections to one server that are being opened at a time; more wait for their turn, within their own deadline."""
+QUEUE_POLL_SECONDS = 0.01
+USER_TIMEOUT = 60.0
+"""Seconds after which the kernel gives up a peer that acknowledges nothing, unless somebody has more patience."""
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -33,23 +36,21 @@ class Connector:
     """Opens connections to one server of an upstream."""
 
     def __init__(self, server: ServerAddress, upstream: Upstream, loop: asyncio.AbstractEventLoop) -> None:
-        self._server = server
         self._loop = loop
         self._timeout = upstream.timeouts.connect
         self.ssl_context = _client_context(upstream) if server.tls else None
         name = upstream.tls.server_name or server.host
         self.server_name = name.strip("[]").removesuffix(".") if server.tls else None
         """The name or address to verify; None without TLS."""
-        self._addresses: list[AddrInfoType] = []
-        self._resolved_at = float("-inf")
-        self._asking: asyncio.Task[None] | None = None
-        """The question to the resolver that is on its way; `_asked_at` says since when."""
-        self._asked_at = 0.0
+        self._unix_path = server.unix_path
+        self.addresses = Addresses(server.host, server.port, loop)
+        self._make_socket = partial(_make_socket, user_timeout=upstream.timeouts.idle)
+        self._turns = asyncio.Semaphore(MAX_CONNECTING)
 
     async def connect(self, factory: Callable[[], P]) -> P:
         """A connected protocol. Raises TimeoutError, OSError or ssl.SSLError (see `failure.classify_connecting`)."""
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout), self._turns:
                 sock = await self._open_socket()
                 try:
                     _, protocol = await self._loop.create_connection(
@@ -62,56 +63,50 @@ class Connector:
                     sock.close()
                     raise
                 return protocol
-        except OSError:  # TimeoutError is one; somebody else may live at the address by now
-            self._resolved_at = float("-inf")
+        except OSError:  # TimeoutError is one
+            self.addresses.doubt()
             raise
 
     async def _open_socket(self) -> socket.socket:
-        path = self._server.unix_path
-        addresses = [_unix_address(path)] if path is not None else await self._resolve()
-        try:
-            return await start_connection(
-                addresses, happy_eyeballs_delay=HEAD_START, loop=self._loop, socket_factory=_make_socket
-            )
-        except RuntimeError as error:  # uvloop says so where asyncio raises OSError
-            raise OSError(str(error)) from error
+        path = self._unix_path
+        addresses = [_unix_address(path)] if path is not None else await self.addresses.get()
+        return await start_connection(
+            addresses,
+            happy_eyeballs_delay=HEAD_START,
+            loop=cast("asyncio.AbstractEventLoop", self),  # of which it wants `sock_connect`
+            socket_factory=self._make_socket,
+        )
 
-    async def _resolve(self) -> list[AddrInfoType]:
-        """The addresses of the server, asking the resolver once for all who wait."""
-        now = time.monotonic()
-        if self._addresses and now - self._resolved_at < RESOLVED_FOR:
-            return self._addresses
-        if self._asking is None:
-            self._asked_at = now
-            self._asking = self._loop.create_task(self._ask_resolver())
-            self._asking.add_done_callback(self._answered)
-        asking = self._asking
-        patience = max(0.0, self._asked_at + RESOLVER_PATIENCE - now) if self._addresses else None
-        await asyncio.wait({asking}, timeout=patience)
-        if not self._addresses:
-            asking.result()  # raises what the resolver said
-        return self._addresses
-
-    async def _ask_resolver(self) -> None:
-        found = await self._loop.getaddrinfo(self._server.host, self._server.port, type=socket.SOCK_STREAM)
-        self._addresses = [(*address[:3], "", address[4]) for address in found]
-        self._resolved_at = time.monotonic()
-
-    def _answered(self, asking: "asyncio.Task[None]") -> None:
-        self._asking = None
-        if not asking.cancelled():
-            asking.exception()  # looked at: whoever has addresses does not
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        """Connect to an address, without asking a resolver or a thread. As that of an event loop. Raises OSError."""
+        while (error := sock.connect_ex(address)) == errno.EAGAIN:  # noqa: ASYNC110
+            # The queue of a Unix socket is full, and nobody tells when it is not.
+            await asyncio.sleep(QUEUE_POLL_SECONDS)
+        if error in {errno.EINPROGRESS, errno.EINTR}:
+            connected = self._loop.create_future()
+            self._loop.add_writer(sock, _wake, connected)
+            try:
+                await connected
+            finally:
+                self._loop.remove_writer(sock)
+            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, os.strerror(error))
 
 
-def set_tcp_options(sock: socket.socket) -> None:
-    """No delay for small writes; a peer that vanished without a word is noticed within two minutes."""
+def set_tcp_options(sock: socket.socket, user_timeout: float = USER_TIMEOUT) -> None:
+    """No delay for small writes; a peer that vanished without a word is noticed within two minutes.
+
+    One that answers and takes no byte is left to the deadlines of the gateway: `user_timeout`, in seconds, is the
+    longest of them, so that the kernel never cuts off somebody who is being waited for.
+    """
     for level, option, value in (
         (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
         (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", None), 60),
         (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPINTVL", None), 10),
         (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPCNT", None), 3),
-        (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", None), 60_000),
+        (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", None), _milliseconds(user_timeout)),
     ):
         if option is not None:
             with contextlib.suppress(OSError):
@@ -145,9 +140,19 @@ def _unix_address(path: str) -> AddrInfoType:
     return socket.AF_UNIX, socket.SOCK_STREAM, 0, "", path  # type: ignore[return-value]  # a path is no tuple
 
 
-def _make_socket(address: AddrInfoType) -> socket.socket:
+def _make_socket(address: AddrInfoType, user_timeout: float) -> socket.socket:
     family, kind, protocol, _, _ = address
     sock = socket.socket(family, kind, protocol)
     if family != socket.AF_UNIX:
-        set_tcp_options(sock)
+        set_tcp_options(sock, user_timeout)
     return sock
+
+
+def _milliseconds(user_timeout: float) -> int:
+    """Of TCP_USER_TIMEOUT: as long as the gateway waits, and a moment, so that it is the gateway that gives up."""
+    return min(int(max(user_timeout + 5.0, USER_TIMEOUT) * 1000), 2**31 - 1)
+
+
+def _wake(connected: "asyncio.Future[None]") -> None:
+    if not connected.done():
+        connected.set_result(None)

@@ -208,7 +208,7 @@ class Dispatcher:
             route.stats,
             tally,
             decision.grant,
-            route.pool,
+            bound.lender,
             b"%b%b\r\nX-Request-Id: %b\r\n\r\n" % (routed.request_line, fields, request_id),
             request_id,
             bound.websocket_key,

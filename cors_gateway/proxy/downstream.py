@@ -48,13 +48,10 @@ MAX_REPEATED = 4096
 class ClientConnection(ClientTransport):
     """Server side of HTTP/1.1 on one transport. A `roles.Downstream` of one exchange after the other."""
 
-    __slots__ = ("_body", "_exchange", "_fresh", "_last", "_peer", "_repeat", "_repeated")
-
-    _peer: Peer
+    __slots__ = ("_body", "_fresh", "_last", "_repeat", "_repeated")
 
     def __init__(self, service: Service, *, is_tls: bool) -> None:
         super().__init__(service, is_tls=is_tls)
-        self._exchange: Exchange | None = None
         self._body: SizedBody | ChunkedDecoder | None = None
         self._fresh = 0  # bytes of a beginning that were not looked at yet; 0 is all
         self._last: LastRequest | None = None
@@ -67,7 +64,8 @@ class ClientConnection(ClientTransport):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         active = self._service.active
-        self._peer = Peer(self._flow.peer_address(), active.trusted, is_tls=self._is_tls)
+        address = self._flow.peer_address()
+        self._peer = Peer(address, active.trusted, is_tls=self._is_tls, trusts_unix=active.trusts_unix)
         self.deadline = self.clock.now + active.timeouts.request_head
         if not self._service.admit(self):
             self._last_answer(ProtocolFault(Cause.TOO_MANY_CONNECTIONS))
@@ -89,7 +87,7 @@ class ClientConnection(ClientTransport):
             self._linger_on(data)
 
     def eof_received(self) -> bool:
-        """The client sends no more; it may still read (RFC 9112 9.6)."""
+        """The client sends no more; it may still read if it said so before (RFC 9112 9.6)."""
         self._is_at_eof = True
         self._end_after_eof()
         return not self._is_tls  # TLS transports cannot stay half open
@@ -97,10 +95,8 @@ class ClientConnection(ClientTransport):
     def connection_lost(self, exc: Exception | None) -> None:
         self._phase = CLOSED
         self.deadline = NEVER
-        self._service.leave(self)
-        if self._exchange is not None:
-            self._exchange.cancel()
-            self._finish()
+        self._leave()
+        self._give_up()
 
     def pause_writing(self) -> None:
         stall_deadline = self._flow.writing_paused(self._service.active.timeouts.send)
@@ -134,6 +130,10 @@ class ClientConnection(ClientTransport):
             self._linger()
         elif self._phase in {PARTIAL, BODY}:
             self._break_off(ProtocolFault(Cause.INCOMPLETE))
+        elif self._exchange is not None and not (self._exchange.is_last or self._buffer):
+            # A browser that aborts sends just this. Who has sent more is none, and is answered in order.
+            self._give_up()
+            self._end()
 
     def _take_complete_requests(self, data: bytes) -> None:
         while data:
@@ -346,7 +346,7 @@ class ClientConnection(ClientTransport):
         ahead, self._buffer = self._buffer, b""
         self._flow.resume_reading()
         self._phase = CLOSED
-        self._service.leave(self)
+        self._leave()
         tunnel = Tunnel(self._transport, upstream, clock=self.clock, on_end=self._tunnel_ended)
         self._service.enter(tunnel)
         tunnel.feed(from_client=ahead, from_upstream=early)
@@ -357,13 +357,6 @@ class ClientConnection(ClientTransport):
             self._exchange.tunnel_ended(tunnel.bytes_in)
         self.response.bytes_out += tunnel.bytes_out
         self._finish()
-
-    def _finish(self) -> None:
-        """The exchange is over: have it counted."""
-        exchange, self._exchange = self._exchange, None
-        service = self._service
-        if exchange is not None:
-            service.accounting.finished(exchange, self.response.bytes_out, self._peer, service.active)
 
     # -- endings ---------------------------------------------------------------------------------------------------
 

@@ -20,8 +20,9 @@ from cors_gateway.proxy.failure import UpstreamFailure, trouble_of
 from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.roles import Carrier, Downstream
 
-# RFC 9110 9.2.2; PUT and DELETE are idempotent too, but a backend that executed one may say so differently twice.
-_RETRIABLE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+# Safe methods (RFC 9110 9.2.1, RFC 10008 2): nobody minds if a backend executed one and then died. PUT and DELETE are
+# idempotent, but a backend that executed one may say so differently the second time.
+_RETRIABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"QUERY"})
 
 
 class Exchange:
@@ -69,6 +70,15 @@ class Exchange:
         self._pending: list[bytes] = []
         self._carrier: Carrier | None = None
         self._retries = forward.lender.retries
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the client said that no request follows on its connection, which it may then half-close."""
+        return self.head.closes or not self.forward.line.is_http11
+
+    @property
+    def client_address(self) -> str:
+        return self.downstream.client_address(self.head)
 
     # -- the request -----------------------------------------------------------------------------------------------
 
@@ -145,16 +155,19 @@ class Exchange:
             self._count_failure(failure, error)
             self.is_over = True
             self.downstream.truncate()
-        elif (
-            may_retry
-            and self._retries > 0
-            and self.forward.line.method in _RETRIABLE
-            and self.head.framing == NO_BODY
-        ):
+        elif may_retry and self._retries > 0 and self._can_be_sent_again:
             self._retries -= 1
+            if not self.is_request_sent:
+                self.downstream.pause_body()
             self.forward.lender.start_anew(self)
         else:
             self.failed(failure, error)
+
+    @property
+    def _can_be_sent_again(self) -> bool:
+        """Whether the method is safe and nothing of a body was taken from the client: what was sent on is not kept."""
+        is_untouched = self.head.framing == NO_BODY or not (self.bytes_in or self.is_request_sent)
+        return is_untouched and self.forward.line.method in _RETRIABLE
 
     def failed(self, failure: UpstreamFailure, error: BaseException | None = None) -> None:
         """Answer that the upstream could not, unless the client is gone."""
@@ -194,6 +207,8 @@ class Exchange:
         if self._carrier is not None:
             carrier, self._carrier = self._carrier, None
             carrier.abort()
+        else:
+            self.forward.lender.abandon(self)
 
     # -- who waits for whom ----------------------------------------------------------------------------------------
 

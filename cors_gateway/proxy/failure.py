@@ -4,6 +4,7 @@ The same word stands in the problem document, the access log and the metric. Exc
 it here and nowhere else. What the client is not told, and the operator is, is the `Trouble` that goes with it.
 """
 
+import errno
 import socket
 import ssl
 from enum import StrEnum
@@ -27,12 +28,13 @@ class UpstreamFailure(StrEnum):
     CONNECT_TIMEOUT = "upstream_connect_timeout"
     RESPONSE_TIMEOUT = "upstream_response_timeout"
     UNAVAILABLE = "upstream_unavailable"
+    OWN_SHORTAGE = "gateway_exhausted"
 
     @property
     def status(self) -> int:
         if self in {UpstreamFailure.CONNECT_TIMEOUT, UpstreamFailure.RESPONSE_TIMEOUT}:
             return 504
-        return 503 if self is UpstreamFailure.UNAVAILABLE else 502
+        return 503 if self in {UpstreamFailure.UNAVAILABLE, UpstreamFailure.OWN_SHORTAGE} else 502
 
     @property
     def detail(self) -> str:
@@ -50,7 +52,10 @@ _DETAILS = {
     UpstreamFailure.CONNECT_TIMEOUT: "The upstream did not accept a connection in time.",
     UpstreamFailure.RESPONSE_TIMEOUT: "The upstream did not answer in time.",
     UpstreamFailure.UNAVAILABLE: "No server of the upstream is healthy.",
+    UpstreamFailure.OWN_SHORTAGE: "The gateway has no file descriptor, port or memory left for a connection.",
 }
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+"""What the gateway lacks and says nothing about the upstream; EADDRNOTAVAIL: all ports towards it are taken."""
 
 
 def trouble_of(failure: UpstreamFailure, error: BaseException | None = None) -> Trouble:
@@ -93,5 +98,7 @@ def classify_connecting(error: BaseException) -> UpstreamFailure:
             return UpstreamFailure.TLS
         case ConnectionError():
             return UpstreamFailure.RESET
+        case OSError() if error.errno in _SHORTAGES:
+            return UpstreamFailure.OWN_SHORTAGE
         case _:
             return UpstreamFailure.UNREACHABLE

@@ -12,7 +12,6 @@ import sys
 import termios
 
 from cors_gateway.proxy.clock import NEVER, CoarseClock
-from cors_gateway.proxy.connect import set_tcp_options
 
 # uvloop's own low-water mark is 16 bytes: writing would stop and start for every segment.
 WRITE_HIGH_WATER = 64 * 1024
@@ -36,11 +35,10 @@ class Flow:
         """When the peer must have taken something."""
 
     def peer_address(self) -> str:
-        """The address of the other end without its port; empty for a Unix socket. Sets the options of a TCP socket."""
+        """The address of the other end without its port; empty for a Unix socket."""
         sock = self._transport.get_extra_info("socket")
         if sock is None or sock.family == socket.AF_UNIX:
             return ""
-        set_tcp_options(sock)
         name = self._transport.get_extra_info("peername")
         return str(name[0]) if name else ""
 

@@ -6,6 +6,9 @@ What client connections share is in `service.py`. Everything here is called from
 import asyncio
 import itertools
 import os
+import socket
+import ssl
+import sys
 from collections.abc import Callable, Iterator
 
 from cors_gateway.observe.figures import GatewayFigures, ServerFigures
@@ -17,6 +20,7 @@ from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import CoarseClock, tick_for
 from cors_gateway.proxy.dispatch import Dispatcher
 from cors_gateway.proxy.downstream import ClientConnection
+from cors_gateway.proxy.proxied import ProxiedServer
 from cors_gateway.proxy.service import Service
 from cors_gateway.proxy.traced_dispatch import with_tracing
 from cors_gateway.proxy.tunnel import Tunnel
@@ -35,11 +39,13 @@ class Gateway:
         metrics: Metrics,
         access_log: AccessLogSink | None = None,
         tracing: Tracing | None = None,
+        capacity: int = sys.maxsize,
     ) -> None:
         """Raises ActivationError if the snapshot cannot be served here.
 
         `instance_id` must be the same in all workers of a deployment's process and differ from any other gateway's:
-        it is how a request that goes round in a loop is recognised.
+        it is how a request that goes round in a loop is recognised. `capacity` is how many client connections the
+        process has descriptors for, whatever the configuration allows.
         """
         self.metrics = metrics
         self.clock = CoarseClock(loop)
@@ -54,6 +60,7 @@ class Gateway:
             clock=self.clock,
             metrics=metrics,
             dispatch=dispatch if tracing is None else with_tracing(dispatch, tracing),
+            capacity=capacity,
         )
         self.service.log_to(access_log)
         self._put_in_service(self.active)
@@ -81,6 +88,10 @@ class Gateway:
     def connection_factory(self, *, tls: bool) -> Callable[[], asyncio.Protocol]:
         """Makes the protocol of an accepted connection; goes on being right after a swap."""
         return lambda: ClientConnection(self.service, is_tls=tls)
+
+    def accept_proxied(self, sock: socket.socket, context: ssl.SSLContext | None) -> ProxiedServer:
+        """Serve a listening socket on which every connection begins with a PROXY header; it is closed with the server."""
+        return ProxiedServer(sock, service=self.service, loop=self._loop, context=context)
 
     def prepare(self, snapshot: Snapshot) -> Active:
         """Build all that serving a snapshot needs, without serving it. Raises ActivationError."""
@@ -121,14 +132,15 @@ class Gateway:
     def figures(self) -> GatewayFigures:
         """Connections, requests and tunnels in progress, servers and their health."""
         connections = list(self.service.connections)
-        now = self.clock.now
         return GatewayFigures(
             generation=self.generation,
             connections=len(connections),
             active_requests=sum(not connection.is_idle for connection in connections),
             tunnels=sum(isinstance(connection, Tunnel) for connection in connections),
             servers=tuple(
-                ServerFigures(name, server.name, server.is_available(now), server.active, len(server.idle))
+                ServerFigures(
+                    name, server.name, server.is_well, server.active, len(server.idle), server.has_connected
+                )
                 for name, pool in self.active.pools.items()
                 for server in pool.servers
             ),

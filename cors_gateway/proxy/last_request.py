@@ -7,6 +7,7 @@ While a request is dispatched, it is the last one. What is done with it is in `d
 
 import time
 from itertools import compress
+from typing import TYPE_CHECKING
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
@@ -19,6 +20,9 @@ from cors_gateway.policy.grant import ActualDecision
 from cors_gateway.proxy.active import Active, ActiveRoute
 from cors_gateway.proxy.response_head import framing_line
 
+if TYPE_CHECKING:
+    from cors_gateway.proxy.roles import Lender
+
 MAX_NAMES_TOLD = 10
 """Names of dropped fields that a log line has."""
 MAX_DETAIL = 200
@@ -30,7 +34,17 @@ class Bound:
     """What header fields come to on one route: the decision, and what the backend gets besides the lines received."""
 
     __slots__ = (
-        *("_added", "_host_line", "_is_kept", "decision", "route", "tally", "trouble", "websocket_key"),
+        *(
+            "_added",
+            "_host_line",
+            "_is_kept",
+            "decision",
+            "lender",
+            "route",
+            "tally",
+            "trouble",
+            "websocket_key",
+        ),
     )
 
     def __init__(
@@ -49,6 +63,7 @@ class Bound:
         self.websocket_key = websocket_key
         self.trouble = trouble
         head = section.head
+        self.lender: Lender = route.pool.own if head.connection_logins else route.pool
         host = head.host or b"" if route.host_field is None else route.host_field
         self._host_line = b"Host: " + host
         self._added = b"".join([*added, framing_line(head)]).removesuffix(b"\r\n")

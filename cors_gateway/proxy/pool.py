@@ -1,20 +1,34 @@
-"""The connections to one upstream: which server, which idle connection, and what happens when none is left.
+"""The connections to one upstream: an idle one, or a new one, and what happens when none can be had.
 
-Choosing is synchronous and costs a few look-ups; only opening a new connection takes a task. An idle connection is
-taken last-in-first-out, so that those that are not needed grow old and close.
+Taking an idle connection is synchronous and costs a few look-ups; only opening a new one takes a task. They are taken
+last-in-first-out, so that those that are not needed grow old and close. Which server is asked is decided in
+`balance.py`; connections on which somebody logged in are in `own_connections.py`.
 """
 
 import asyncio
 from functools import partial
 
 from cors_gateway.observe.metrics import UpstreamStats
+from cors_gateway.proxy.balance import Balancer
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.connect import credentials
 from cors_gateway.proxy.failure import UpstreamFailure, classify_connecting
-from cors_gateway.proxy.roles import Delivery
-from cors_gateway.proxy.upstream import UpstreamConnection
+from cors_gateway.proxy.own_connections import OwnConnections
+from cors_gateway.proxy.roles import Delivery, Downstream
+from cors_gateway.proxy.upstream import Owner, UpstreamConnection
 from cors_gateway.proxy.upstream_server import UpstreamServer
-from cors_gateway.snapshot import Balance, Upstream
+from cors_gateway.snapshot import Upstream
+
+
+class Opening:
+    """A connection that is being opened for an exchange: to which server at the moment, and by which task."""
+
+    __slots__ = ("server", "task")
+
+    task: asyncio.Task[None]
+
+    def __init__(self, server: UpstreamServer) -> None:
+        self.server = server
 
 
 class UpstreamPool:
@@ -29,23 +43,30 @@ class UpstreamPool:
         self.clock = clock
         self.servers = [UpstreamServer(address, upstream, loop) for address in upstream.servers]
         self._only = self.servers[0] if len(self.servers) == 1 else None
+        """The server, where there is nothing to choose: there is one, and nobody has a connection of their own."""
+        self._balancer = Balancer(self.servers, upstream.balance, clock)
         self.retries = upstream.retries
         self.response_head_timeout = upstream.timeouts.response_head
         self.idle_timeout = upstream.timeouts.idle
         self.max_head = upstream.limits.response_head
+        self.own = OwnConnections(self, self)
+        """Lends connections for requests that log in, and keeps those on which somebody did."""
         self._loop = loop
-        self._turn = 0
         self._idle_count = 0
         self._keep = upstream.keep_alive.connections
         self._keep_for = upstream.keep_alive.idle
-        self._connecting: set[asyncio.Task[None]] = set()
+        self._openings: dict[Delivery, Opening] = {}
         self._is_closed = False
 
     def start(self, exchange: Delivery) -> None:
         """Give the exchange a connection: an idle one now, or a new one when it is open."""
         server = self._only
         if server is None or not server.is_healthy:
-            server = self._choose(None)
+            if self.own.lend(exchange):
+                return
+            if len(self.servers) == 1 and not self.own:
+                self._only = self.servers[0]
+            server = self._balancer.choose(exchange)
             if server is None:
                 exchange.failed(UpstreamFailure.UNAVAILABLE)
                 return
@@ -60,13 +81,23 @@ class UpstreamPool:
         self._open(server, exchange)
 
     def start_anew(self, exchange: Delivery) -> None:
-        """Give the exchange a connection nobody used before (for a retry)."""
-        server = self._choose(None)
+        """Give the exchange a connection nobody used before, on another server than it had if there is one."""
+        had = next((server for server in self.servers if server.name == exchange.upstream), None)
+        server = self._balancer.choose(exchange, had)
+        if server is None and had is not None and had.is_healthy:
+            server = had
         if server is None:
             exchange.failed(UpstreamFailure.UNAVAILABLE)
             return
         server.active += 1
         self._open(server, exchange)
+
+    def abandon(self, exchange: Delivery) -> None:
+        """The exchange is over and waits for no connection any more: one that is being opened for it is given up."""
+        opening = self._openings.pop(exchange, None)
+        if opening is not None:
+            opening.server.active -= 1
+            opening.task.cancel()
 
     def release(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose exchange is over and whose stream is in step."""
@@ -91,6 +122,12 @@ class UpstreamPool:
             connection.server.idle.remove(connection)
             self._idle_count -= 1
 
+    def belong(self, connection: UpstreamConnection, client: Downstream) -> Owner:
+        """Somebody logs in on a connection: it serves this client alone from now on."""
+        self._only = None
+        self.own.give(connection, client)
+        return self.own
+
     def close(self) -> None:
         """Close idle connections; those in use close when their exchange is over."""
         self._is_closed = True
@@ -99,38 +136,23 @@ class UpstreamPool:
                 connection.close()
             server.idle.clear()
         self._idle_count = 0
+        self.own.close()
 
     def abort(self) -> None:
         """Give up connections that are being opened."""
         self.close()
-        for task in self._connecting:
-            task.cancel()
-
-    def _choose(self, excluded: UpstreamServer | None) -> UpstreamServer | None:
-        servers = self.servers
-        if len(servers) == 1:
-            return servers[0] if servers[0].is_healthy and excluded is None else None
-        now = self.clock.now
-        candidates = [s for s in servers if s is not excluded and s.is_available(now)]
-        if not candidates:  # rather an ejected server than none: it may be back
-            candidates = [s for s in servers if s is not excluded and s.is_healthy]
-            if not candidates:
-                return None
-        self._turn += 1
-        start = self._turn % len(candidates)
-        if self.upstream.balance is Balance.ROUND_ROBIN:
-            return candidates[start]
-        return min(candidates[start:] + candidates[:start], key=lambda server: server.active)
+        for exchange in list(self._openings):
+            self.abandon(exchange)
 
     def _open(self, server: UpstreamServer, exchange: Delivery) -> None:
-        task = self._loop.create_task(self._connect(server, exchange))
-        self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
+        opening = self._openings[exchange] = Opening(server)
+        opening.task = self._loop.create_task(self._connect(opening, exchange))
 
-    async def _connect(self, server: UpstreamServer, exchange: Delivery) -> None:
+    async def _connect(self, opening: Opening, exchange: Delivery) -> None:
         attempts = 1 + self.retries
         while True:
             attempts -= 1
+            server = opening.server
             exchange.upstream = server.name
             try:
                 connection = await server.connector.connect(partial(UpstreamConnection, self, server))
@@ -138,19 +160,22 @@ class UpstreamPool:
                     raise ConnectionResetError
             except (OSError, ValueError) as error:  # ValueError: a name that TLS or the resolver cannot take
                 server.active -= 1
-                server.failed_to_connect(self.clock.now)
                 failure = classify_connecting(error)
-                # Nothing was sent, so any request may try another server.
-                other = self._choose(server) if attempts > 0 and not exchange.is_over else None
+                other = None
+                if failure is not UpstreamFailure.OWN_SHORTAGE:
+                    server.failed_to_connect(self.clock.now)
+                    # Nothing was sent, so any request may try another server.
+                    other = self._balancer.choose(exchange, server) if attempts > 0 else None
                 if other is None:
+                    del self._openings[exchange]
                     exchange.failed(failure, error)
                     return
-                server = other
-                server.active += 1
+                opening.server = other
+                other.active += 1
                 continue
             server.connected()
-            if exchange.is_over:  # the client left meanwhile: the connection is good, keep it
-                self.release(connection)
-            else:
-                connection.begin(exchange)
+            del self._openings[exchange]
+            if exchange.head.connection_logins:
+                connection.belong_to(exchange.downstream)
+            connection.begin(exchange)
             return

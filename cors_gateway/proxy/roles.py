@@ -40,11 +40,24 @@ class ResponseSink(Protocol):
         """Send an answer of the gateway's own."""
 
 
+class Keeper(Protocol):
+    """Who keeps something for a client connection alone."""
+
+    def client_left(self, client: "Downstream") -> None:
+        """The connection is closed, or became a tunnel."""
+
+
 class Downstream(Protocol):
     """Where an exchange came from and where its response goes."""
 
     @property
     def response(self) -> ResponseSink: ...
+
+    def client_address(self, head: RequestHead) -> str:
+        """The address of whoever sent this request, as far as it is believed; empty if nothing is known."""
+
+    def kept_by(self, keeper: Keeper) -> None:
+        """Have `keeper` told when this ends."""
 
     def response_form(self) -> int:
         """What a response head depends on besides itself and its grant (`response_head.CLOSES` and the others).
@@ -109,6 +122,10 @@ class Delivery(Protocol):
     def head(self) -> RequestHead: ...
 
     @property
+    def client_address(self) -> str:
+        """As `Downstream.client_address` says."""
+
+    @property
     def is_head_request(self) -> bool: ...
 
     @property
@@ -156,8 +173,7 @@ class Delivery(Protocol):
     ) -> None:
         """The connection broke or its response was invalid, for which `error` may say more. It is closed already.
 
-        `may_retry`: it had been idle in the pool and not a byte came back, so the backend most probably closed it
-        before it saw the request.
+        `may_retry`: not a byte of an answer came.
         """
 
     def start_tunnel(self, response: ResponseSection, upstream: asyncio.Transport, early: bytes) -> None:
@@ -177,7 +193,10 @@ class Lender(Protocol):
         """Give the exchange a connection: an idle one now, or a new one when it is open."""
 
     def start_anew(self, exchange: Delivery) -> None:
-        """Give the exchange a connection nobody used before (for a retry)."""
+        """Give the exchange a connection nobody used before, on another server than it had if there is one."""
+
+    def abandon(self, exchange: Delivery) -> None:
+        """The exchange is over and waits for no connection any more."""
 
 
 class Reusable(Protocol):

@@ -28,9 +28,15 @@ class Connected(HasDeadline, Protocol):
 class Service:
     """What is in service, and for whom."""
 
-    __slots__ = ("_metrics", "accounting", "active", "clock", "connections", "dispatch", "is_draining")
+    __slots__ = (
+        *("_capacity", "_metrics", "accounting", "active", "clock", "connections", "dispatch"),
+        "is_draining",
+    )
 
-    def __init__(self, active: Active, *, clock: CoarseClock, metrics: Metrics, dispatch: Dispatch) -> None:
+    def __init__(
+        self, active: Active, *, clock: CoarseClock, metrics: Metrics, dispatch: Dispatch, capacity: int
+    ) -> None:
+        """`capacity` is how many client connections the process has descriptors for."""
         self.active = active
         self.clock = clock
         self.dispatch = dispatch
@@ -39,6 +45,7 @@ class Service:
         """From now on every response ends its connection."""
         self.connections: set[Connected] = set()
         self._metrics = metrics
+        self._capacity = capacity
 
     def log_to(self, log: AccessLogSink | None) -> None:
         """Have requests logged there from now on, or nowhere."""
@@ -51,13 +58,22 @@ class Service:
 
     def admit(self, connection: Connected) -> bool:
         """Take in a new connection; False if there are as many as may be, and it has to be told so."""
-        limit = self.active.limits.connections
-        is_admitted = not limit or len(self.connections) < limit
+        is_admitted = self.has_room
         self.enter(connection)
         self._metrics.connections_total += 1
         if not is_admitted:
             self._metrics.connections_refused += 1
         return is_admitted
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one connection more may be open: by the configuration, and by what the process has."""
+        return len(self.connections) < min(self.active.limits.connections or self._capacity, self._capacity)
+
+    def turn_away(self) -> None:
+        """A connection was closed before it came to be one of these."""
+        self._metrics.connections_total += 1
+        self._metrics.connections_refused += 1
 
     def enter(self, connection: Connected) -> None:
         """A connection is open from now on."""

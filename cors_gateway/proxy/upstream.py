@@ -20,8 +20,9 @@ from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER, CoarseClock
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
 from cors_gateway.proxy.flow import Flow
+from cors_gateway.proxy.last_words import last_words
 from cors_gateway.proxy.response_head import ResponseRewriter
-from cors_gateway.proxy.roles import Delivery
+from cors_gateway.proxy.roles import Delivery, Downstream
 from cors_gateway.proxy.upstream_server import UpstreamServer
 
 MAX_INTERIM_RESPONSES = 16
@@ -56,6 +57,9 @@ class Owner(Protocol):
     def forget(self, connection: "UpstreamConnection") -> None:
         """It closed while it was idle."""
 
+    def belong(self, connection: "UpstreamConnection", client: Downstream) -> "Owner":
+        """Somebody logs in on it: gives whom it belongs to from now on, who keeps it for this client alone."""
+
 
 class UpstreamConnection(asyncio.Protocol):
     """Client side of HTTP/1.1 on one transport. A `roles.Carrier` and `roles.Reusable`."""
@@ -63,7 +67,7 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         *("_buffer", "_clock", "_decoder", "_flow", "_interim", "_is_suspect", "_last_chance"),
         *("_phase", "_poll", "_pool", "_remaining", "_response", "_rewriter"),
-        *("deadline", "exchange", "promised_idle", "server", "server_name", "transport", "was_used", "write"),
+        *("deadline", "exchange", "promised_idle", "server", "server_name", "transport", "write"),
     )
 
     transport: asyncio.Transport
@@ -80,7 +84,6 @@ class UpstreamConnection(asyncio.Protocol):
         self.server_name = server.name
         self.exchange: Delivery | None = None
         self.deadline = NEVER
-        self.was_used = False
         self.promised_idle: float | None = None
         self._phase = _IDLE
         self._buffer = b""
@@ -93,10 +96,6 @@ class UpstreamConnection(asyncio.Protocol):
         """An interim response was framed like a final one: what follows the next response is not trusted."""
         self._rewriter = ResponseRewriter()
         self._poll: select.poll | None = None
-
-    def __repr__(self) -> str:
-        phase = ("idle", "waiting", "body", "closed")[self._phase]
-        return f"<UpstreamConnection {self.server_name} {phase}>"
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
 
@@ -133,6 +132,9 @@ class UpstreamConnection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None and self._phase == _HEAD:
+            for data in last_words(self.transport):
+                self.data_received(data)
         phase = self._phase
         self._phase = _CLOSED
         self._poll = None
@@ -143,7 +145,7 @@ class UpstreamConnection(asyncio.Protocol):
             exchange = self._detach()
             self._pool.ended(self)
             was_silent = phase == _HEAD and not self._buffer and not self._interim
-            exchange.upstream_lost(classify_loss(exc), exc, may_retry=self.was_used and was_silent)
+            exchange.upstream_lost(classify_loss(exc), exc, may_retry=was_silent)
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
@@ -170,6 +172,15 @@ class UpstreamConnection(asyncio.Protocol):
         """Close without a word to anybody; whatever arrives after this is dropped."""
         self._phase = _CLOSED
         self.transport.abort()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open and has no exchange."""
+        return self._phase == _IDLE
+
+    def belong_to(self, client: Downstream) -> None:
+        """Serve this client alone from now on."""
+        self._pool = self._pool.belong(self, client)
 
     # -- for the exchange ------------------------------------------------------------------------------------------
 
@@ -259,6 +270,7 @@ class UpstreamConnection(asyncio.Protocol):
                 self._read_interim(exchange, section, data[end + 4 :])
                 return
             is_new = rewriter.rewrite(head, section, grant, form, date_line)
+            self._note_login(response, exchange)
             if is_new and rewriter.stripped and exchange.head.origin:
                 report_difference(exchange.stats, response, grant, self._clock.now)
         rendered = rewriter.rewritten
@@ -272,7 +284,8 @@ class UpstreamConnection(asyncio.Protocol):
 
         if response.has_no_body or exchange.is_head_request:
             exchange.respond(response.status, rendered, b"", is_sized=True, is_last=True)
-            self._end_of_response(in_step=len(data) == end + 4 and not _announces_body(response, exchange))
+            is_all = exchange.is_head_request or not response.announces_body
+            self._end_of_response(in_step=is_all and len(data) == end + 4)
             return
         length = response.length
         if length >= 0:
@@ -292,6 +305,10 @@ class UpstreamConnection(asyncio.Protocol):
         self._phase = _BODY
         self.deadline = self._clock.now + self._pool.idle_timeout
         self._read_body(exchange, data[end + 4 :], rendered)
+
+    def _note_login(self, response: ResponseHead, exchange: Delivery) -> None:
+        if response.is_connection_login:
+            self.belong_to(exchange.downstream)
 
     def _read_interim(self, exchange: Delivery, section: ResponseSection, rest: bytes) -> None:
         response = section.head
@@ -336,8 +353,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _respond(self, exchange: Delivery, head: bytes, body: bytes, *, is_last: bool) -> None:
         is_sized = self._decoder is None and self._remaining >= 0
-        status = self._response.status
-        exchange.respond(status, head, body, is_sized=is_sized, is_last=is_last)
+        exchange.respond(self._response.status, head, body, is_sized=is_sized, is_last=is_last)
 
     def _end_of_response(self, *, in_step: bool) -> None:
         exchange = self.exchange
@@ -351,7 +367,6 @@ class UpstreamConnection(asyncio.Protocol):
             if self._flow.is_reading_paused:
                 self._flow.resume_reading()
             self._phase = _IDLE
-            self.was_used = True
             self._pool.release(self)
         else:
             self._pool.ended(self)
@@ -383,12 +398,3 @@ class UpstreamConnection(asyncio.Protocol):
         self._pool.ended(self)
         self.close()
         exchange.upstream_lost(failure, fault, may_retry=False)
-
-
-def _announces_body(response: ResponseHead, exchange: Delivery) -> bool:
-    """Whether a response without a body says it has one (204 with a length): its bytes may still be on the way."""
-    return (
-        not exchange.is_head_request
-        and response.status == 204
-        and (response.length > 0 or response.length == CHUNKED)
-    )

@@ -22,8 +22,8 @@ class UpstreamServer:
     """One server of an upstream."""
 
     __slots__ = (
-        *("active", "address", "connector", "ejected_until", "failures", "idle", "is_healthy"),
-        "name",
+        *("active", "address", "connector", "credit", "ejected_until", "failures", "has_connected", "idle"),
+        *("is_healthy", "name"),
     )
 
     def __init__(self, address: ServerAddress, upstream: Upstream, loop: asyncio.AbstractEventLoop) -> None:
@@ -36,13 +36,25 @@ class UpstreamServer:
         """Exchanges and tunnels in progress. Written by the pool alone."""
         self.is_healthy = True
         """As the active health check last found."""
+        self.has_connected = False
+        """Whether a connection to it ever succeeded: until then nothing is known about it."""
         self.failures = 0
+        """To connect, since the last success."""
         self.ejected_until = 0.0
+        self.credit = 0
+        """Turns that it has coming, if turns are by weight. Written by the balancer alone."""
 
     def is_available(self, now: float) -> bool:
+        """Whether it gets requests while others do: one that was left out for long enough is tried again."""
         return self.is_healthy and now >= self.ejected_until
 
+    @property
+    def is_well(self) -> bool:
+        """Whether it is up as far as known. One that could not be reached is not, until a connection succeeds."""
+        return self.is_healthy and self.failures < EJECT_AFTER
+
     def connected(self) -> None:
+        self.has_connected = True
         self.failures = 0
         self.ejected_until = 0.0
 

@@ -49,9 +49,13 @@ class HealthChecks:
         check = pool.upstream.health_check
         assert check is not None  # noqa: S101  # `follow` takes no other
         series = 0
-        async with _session(server, check) as session:
+        from cors_gateway.server.health_session import open_session
+
+        async with open_session(server, check.timeout) as session:
             while True:
                 is_well = await _ask(session, server, check)
+                if is_well:
+                    server.connected()
                 # A series counts results that contradict the present state.
                 series = series + 1 if is_well is not server.is_healthy else 0
                 if series >= (check.healthy_after if is_well else check.unhealthy_after):
@@ -66,33 +70,11 @@ class HealthChecks:
                 await asyncio.sleep(check.interval)
 
 
-def _session(server: UpstreamServer, check: HealthCheck) -> "aiohttp.ClientSession":
-    import aiohttp
-
-    path = server.address.unix_path
-    connector: aiohttp.BaseConnector
-    if path is not None:
-        connector = aiohttp.UnixConnector(path, force_close=True)
-    else:
-        # Threads, not c-ares: whose cache has served addresses of containers long gone.
-        connector = aiohttp.TCPConnector(
-            force_close=True, resolver=aiohttp.ThreadedResolver(), ssl=server.connector.ssl_context or True
-        )
-    return aiohttp.ClientSession(
-        connector=connector,
-        timeout=aiohttp.ClientTimeout(total=check.timeout),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-    )
-
-
 async def _ask(session: "aiohttp.ClientSession", server: UpstreamServer, check: HealthCheck) -> bool:
     origin = "http://localhost" if server.address.unix_path is not None else server.name
     import aiohttp
 
     with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
-        async with session.get(
-            origin + check.path, allow_redirects=False, server_hostname=server.connector.server_name
-        ) as response:
+        async with session.get(origin + check.path, allow_redirects=False) as response:
             return response.status in HEALTHY
     return False

@@ -9,7 +9,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cors_gateway.proxy.connect import set_tcp_options
@@ -47,11 +47,16 @@ class Listeners:
         self._files: dict[str, tuple[int, int]] = {}
         """Identities of the socket files that were made here, by address."""
 
-    def open(self, wanted: Iterable[Listener]) -> tuple[Bound, ...]:
+    def open(self, wanted: Iterable[Listener], *, patience: float = 0.0) -> tuple[Bound, ...]:
         """Bind what is not bound yet and return all that is wanted.
 
-        Raises StartupError, and then nothing is bound that was not before.
+        `patience` is how many seconds a client may take no byte. An address may overlap with one that is not wanted any
+        more, which goes on accepting until it is closed. Raises StartupError, and then nothing is bound that was not
+        before.
         """
+        wanted = list(wanted)
+        names = {str(listener) for listener in wanted}
+        leaving = [sock for name, sock in self._open.items() if name not in names]
         new: list[str] = []
         bound: dict[str, Bound] = {}
         try:
@@ -60,10 +65,13 @@ class Listeners:
                 if address in bound:
                     raise StartupError(f"cannot listen on {address}: it is listed twice")
                 if address not in self._open:
-                    self._open[address] = self._inherit(listener) or self._bind(listener)
+                    self._open[address] = self._inherit(listener) or self._bind(listener, leaving)
                     new.append(address)
                 elif isinstance(listener, UnixListener) and address in self._files:
                     _change_mode(listener)
+                if isinstance(listener, TcpListener):
+                    # Accepted connections inherit the options (Linux), which saves several system calls for each.
+                    set_tcp_options(self._open[address], patience)
                 bound[address] = Bound(listener, self._open[address])
         except StartupError:
             for address in new:
@@ -85,13 +93,10 @@ class Listeners:
 
     def _inherit(self, listener: Listener) -> socket.socket | None:
         """Owner and mode of an inherited socket's file are the business of who made it."""
-        sock = self._inherited.take(listener)
-        if sock is not None and isinstance(listener, TcpListener):
-            set_tcp_options(sock)
-        return sock
+        return self._inherited.take(listener)
 
-    def _bind(self, listener: Listener) -> socket.socket:
-        sock = bind(listener)
+    def _bind(self, listener: Listener, leaving: Sequence[socket.socket]) -> socket.socket:
+        sock = bind(listener, leaving)
         if isinstance(listener, UnixListener):
             status = os.lstat(listener.path)
             self._files[str(listener)] = status.st_dev, status.st_ino
@@ -107,28 +112,47 @@ class Listeners:
                 os.unlink(path)  # noqa: PTH108
 
 
-def bind(listener: Listener) -> socket.socket:
-    """A listening, non-blocking socket. Raises StartupError."""
+def bind(listener: Listener, leaving: Sequence[socket.socket] = ()) -> socket.socket:
+    """A listening, non-blocking socket; its address may overlap with those of `leaving`. Raises StartupError."""
     try:
-        return _bind_unix(listener) if isinstance(listener, UnixListener) else _bind_tcp(listener)
+        return _bind_unix(listener) if isinstance(listener, UnixListener) else _bind_tcp(listener, leaving)
     except OSError as error:
         raise StartupError(f"cannot listen on {listener}: {_explain(listener, error)}") from None
 
 
-def _bind_tcp(listener: TcpListener) -> socket.socket:
+def _bind_tcp(listener: TcpListener, leaving: Sequence[socket.socket]) -> socket.socket:
     is_ipv6 = ":" in listener.host
     sock = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if is_ipv6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        # Accepted connections inherit them (Linux), which saves several system calls for each.
-        set_tcp_options(sock)
-        sock.bind((listener.host, listener.port))
-        return _listen(sock)
+        beside = [one for one in leaving if one.family == sock.family and _port(one) == listener.port]
+        with _sharing([sock, *beside] if beside else []):
+            sock.bind((listener.host, listener.port))
+            return _listen(sock)
     except OSError:
         sock.close()
         raise
+
+
+@contextlib.contextmanager
+def _sharing(sockets: Sequence[socket.socket]) -> Iterator[None]:
+    """Let these be bound to overlapping addresses; the more precise one gets the connections that suit both.
+
+    For the moment of binding only: afterwards nobody else shall be able to join.
+    """
+    for sock in sockets:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        yield
+    finally:
+        for sock in sockets:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+
+
+def _port(sock: socket.socket) -> int | None:
+    return None if sock.family == socket.AF_UNIX else int(sock.getsockname()[1])
 
 
 def _bind_unix(listener: UnixListener) -> socket.socket:
@@ -185,7 +209,7 @@ def _explain(listener: Listener, error: OSError) -> str:
         case errno.EADDRINUSE if isinstance(listener, TcpListener):
             owner = find_port_owner(listener.port)
             if owner == THIS_PROCESS:
-                return f"the address is in use by {owner}; to move between overlapping addresses, restart it"
+                return f"the address is in use by {owner}, for an address that overlaps with it"
             return f"the address is in use by {owner or 'another process'}"
         case errno.EACCES | errno.EPERM if is_tcp:
             return (

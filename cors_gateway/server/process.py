@@ -31,7 +31,7 @@ from cors_gateway.server.signals import Signals
 from cors_gateway.server.stable_load import load_when_stable
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.watch import Watcher
-from cors_gateway.snapshot import Admin, Snapshot
+from cors_gateway.snapshot import Admin, Server, Snapshot
 
 
 class Process:
@@ -147,7 +147,7 @@ class Process:
 
     async def _start(self) -> None:
         snapshot = self._snapshot
-        self._bound = self._listeners.open(snapshot.server.listen)
+        self._bound = self._open_listeners(snapshot.server)
         admin = self._bind_admin(snapshot.admin)
         self._inherited.require_all_taken()
         await self._engine.start(self._bound)
@@ -192,6 +192,9 @@ class Process:
         self._listeners.close()
         self._admin_listeners.close()
 
+    def _open_listeners(self, server: Server) -> tuple[Bound, ...]:
+        return self._listeners.open(server.listen, patience=server.timeouts.send)
+
     def _bind_admin(self, admin: Admin | None) -> Bound | None:
         return self._admin_listeners.open([admin.listen])[0] if admin is not None else None
 
@@ -201,7 +204,7 @@ class Process:
         """Serve another snapshot. Raises StartupError, and then everything is as before."""
         old = self._snapshot
         try:
-            bound = self._listeners.open(snapshot.server.listen)
+            bound = self._open_listeners(snapshot.server)
             admin = self._bind_admin(snapshot.admin)
             await self._engine.replace(snapshot, bound, self._generation + 1)
         except Exception:

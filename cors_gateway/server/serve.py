@@ -23,7 +23,7 @@ from cors_gateway.server.engine import Engine
 from cors_gateway.server.events import configure
 from cors_gateway.server.inherited import inherit
 from cors_gateway.server.notify import open_notifier
-from cors_gateway.server.open_files import files_needed, raise_file_limit
+from cors_gateway.server.open_files import connections_possible, files_needed, raise_file_limit
 from cors_gateway.server.process import Process
 from cors_gateway.server.reload import report_problems
 from cors_gateway.server.signals import Signals, reap_orphans
@@ -92,5 +92,7 @@ def _check_file_limit(snapshot: Snapshot) -> None:
             level=logging.WARNING,
             limit=limit,
             needed=needed,
-            message="raise the limit of open files (ulimit -n), or lower server.limits.connections",
+            connections=connections_possible(),
+            message="no more connections are accepted than there are files for: raise the limit of open files "
+            "(ulimit -n), or lower server.limits.connections",
         )

@@ -15,6 +15,7 @@ from watchfiles import awatch
 
 from cors_gateway.config.load import Loaded
 from cors_gateway.observe.event import emit
+from cors_gateway.server.open_files import is_short_of_files
 from cors_gateway.server.reload import Reloader
 from cors_gateway.server.stable_load import fingerprint
 
@@ -89,6 +90,8 @@ class Watcher:
         names = await asyncio.to_thread(_yaml_names, self._directories())
         if content in {latest.fingerprint, self._tried} and names == self._names:
             return
+        if is_short_of_files():
+            return  # what could not be read did not change; the next look tells
         self._tried = content
         self._names = names
         await self._reloader.request("watch")

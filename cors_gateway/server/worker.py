@@ -6,14 +6,17 @@ So a server can be replaced, for a new certificate, while its successor already 
 
 import asyncio
 import gc
+import logging
 import os
 import select
 import ssl
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cors_gateway.observe.access_log import AccessLog
 from cors_gateway.observe.background_writer import BackgroundWriter
+from cors_gateway.observe.event import emit
 from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
@@ -21,8 +24,10 @@ from cors_gateway.observe.tracing import TracedLog, Tracing
 from cors_gateway.proxy.activation import ActivationError
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.gateway import Gateway
+from cors_gateway.proxy.proxied import ProxiedServer
 from cors_gateway.server.health import HealthChecks
 from cors_gateway.server.listeners import BACKLOG, Bound
+from cors_gateway.server.open_files import connections_possible
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.tls_context import make_server_context
 from cors_gateway.snapshot import AccessLog as Form
@@ -35,6 +40,11 @@ SETTLE_SECONDS = 0.1
 IDLE_POLL_SECONDS = 0.02
 STANDARD_OUTPUT = 1
 
+QUIET_SECONDS = 60.0
+"""Between two events about plain HTTP on one listener: clients choose how often they try."""
+
+Server = asyncio.Server | ProxiedServer
+
 
 @dataclass(slots=True)
 class Prepared:
@@ -42,7 +52,7 @@ class Prepared:
 
     active: Active
     generation: int
-    added: dict[str, asyncio.Server]
+    added: dict[str, Server]
     removed: frozenset[str]
 
 
@@ -59,7 +69,7 @@ class Worker:
     ) -> None:
         """Raises StartupError if the snapshot cannot be served here."""
         self._counters = Metrics()
-        self._servers: dict[str, asyncio.Server] = {}
+        self._servers: dict[str, Server] = {}
         try:
             self._gateway = Gateway(
                 snapshot,
@@ -67,6 +77,7 @@ class Worker:
                 instance_id=instance_id,
                 metrics=self._counters,
                 tracing=tracing,
+                capacity=connections_possible(),
             )
         except ActivationError as error:
             raise StartupError(str(error)) from error
@@ -102,7 +113,7 @@ class Worker:
         except ActivationError as error:
             raise StartupError(str(error)) from error
         # A certificate may have changed in a file of the same name, so TLS servers are always replaced.
-        kept = {one.address for one in bound if one.listener.tls is None and one.address in self._servers}
+        kept = {one.address for one in bound if self._can_be_kept(one)}
         added = await self._serve([one for one in bound if one.address not in kept], contexts)
         return Prepared(active, generation, added, frozenset(self._servers) - kept)
 
@@ -162,6 +173,12 @@ class Worker:
         """The origins that this process refused lately."""
         return self._counters.refusals.latest()
 
+    def _can_be_kept(self, one: Bound) -> bool:
+        server = self._servers.get(one.address)
+        if server is None or one.listener.tls is not None:
+            return False
+        return isinstance(server, ProxiedServer) is one.listener.proxy_protocol
+
     def _set_access_log(self, form: Form | None) -> None:
         if form is None:
             form = Form.TEXT if os.isatty(STANDARD_OUTPUT) else Form.JSON
@@ -184,14 +201,15 @@ class Worker:
             server.close()
         self._servers = {}
 
-    async def _serve(
-        self, bound: Sequence[Bound], contexts: dict[str, ssl.SSLContext]
-    ) -> dict[str, asyncio.Server]:
+    async def _serve(self, bound: Sequence[Bound], contexts: dict[str, ssl.SSLContext]) -> dict[str, Server]:
         handshake = self._gateway.snapshot.server.timeouts.request_head
         loop = asyncio.get_running_loop()
-        servers: dict[str, asyncio.Server] = {}
+        servers: dict[str, Server] = {}
         for one in bound:
             context = contexts.get(one.address)
+            if one.listener.proxy_protocol:
+                servers[one.address] = self._gateway.accept_proxied(one.socket.dup(), context)
+                continue
             is_unix = isinstance(one.listener, UnixListener)
             create = loop.create_unix_server if is_unix else loop.create_server
             try:
@@ -209,7 +227,7 @@ class Worker:
         return servers
 
 
-async def _close_when_empty(servers: Iterable[asyncio.Server]) -> None:
+async def _close_when_empty(servers: Iterable[Server]) -> None:
     """Stop accepting when nobody waits any more: closing a listening socket resets the connections in its queue."""
     servers = list(servers)
     waiting = select.poll()
@@ -228,5 +246,28 @@ async def _close_when_empty(servers: Iterable[asyncio.Server]) -> None:
 def _make_contexts(bound: Sequence[Bound]) -> dict[str, ssl.SSLContext]:
     """By address, for those that have TLS."""
     return {
-        one.address: make_server_context(one.listener.tls) for one in bound if one.listener.tls is not None
+        one.address: make_server_context(one.listener.tls, _PlainHttp(one.address).report)
+        for one in bound
+        if one.listener.tls is not None
     }
+
+
+class _PlainHttp:
+    """Reports that somebody speaks plain HTTP to a listener with TLS, now and then."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._quiet_until = 0.0
+        self._count = 0
+
+    def report(self) -> None:
+        self._count += 1
+        if (now := time.monotonic()) >= self._quiet_until:
+            self._quiet_until = now + QUIET_SECONDS
+            emit(
+                "plain_http_on_tls_port",
+                level=logging.WARNING,
+                address=self._address,
+                connections=self._count,
+            )
+            self._count = 0

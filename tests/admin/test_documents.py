@@ -87,6 +87,7 @@ async def test_the_status_is_summed_over_workers(process: StandIn, client: Clien
             {
                 "server": "http://127.0.0.1:9001",
                 "healthy": True,
+                "known": True,
                 "healthy_in_workers": 2,
                 "active": 2,
                 "idle": 4,
@@ -94,6 +95,7 @@ async def test_the_status_is_summed_over_workers(process: StandIn, client: Clien
             {
                 "server": "http://127.0.0.1:9002",
                 "healthy": False,
+                "known": True,
                 "healthy_in_workers": 1,
                 "active": 2,
                 "idle": 4,

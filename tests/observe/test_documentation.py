@@ -65,9 +65,8 @@ def test_every_metric_is_documented_with_its_type_and_labels() -> None:
 
 
 def test_every_failure_of_an_upstream_is_documented() -> None:
-    assert {word for word in CODE.findall(SECTIONS["Metrics"]) if word.startswith("upstream_")} == set(
-        UpstreamFailure
-    )
+    words = set(CODE.findall(SECTIONS["Metrics"]))
+    assert {word for word in words if word.startswith(("upstream_", "gateway_"))} == set(UpstreamFailure)
 
 
 def test_there_is_something_to_do_about_every_cause_and_about_nothing_else() -> None:

@@ -93,6 +93,10 @@ class FakeDownstream:
     def __init__(self) -> None:
         self.response = FakeSink()
         self.paused: list[str] = []
+        self.keepers: list[Any] = []
+
+    def kept_by(self, keeper: Any) -> None:
+        self.keepers.append(keeper)
 
     def response_form(self) -> int:
         return 0
@@ -114,7 +118,7 @@ class FakeSink:
         pass
 
 
-@dataclass
+@dataclass(eq=False)
 class FakeExchange:
     """A request, complete unless told otherwise, as a pool and a connection see it."""
 
@@ -126,6 +130,7 @@ class FakeExchange:
     head = RequestHead()
     stats = RouteStats("r")
     upstream: str = ""
+    client_address: str = ""
     downstream: FakeDownstream = field(default_factory=FakeDownstream)
     is_answered: bool = False
     connection: Any = None
@@ -162,10 +167,15 @@ class FakeExchange:
         self.is_answered = True
 
 
-def pool_of(count: int, *, balance: Balance = Balance.ROUND_ROBIN, **options: Any) -> UpstreamPool:
-    """A pool of servers called http://s0 and so on, whose connectors are fake and whose clock stands still."""
+def pool_of(
+    servers: int | tuple[ServerAddress, ...], *, balance: Balance = Balance.ROUND_ROBIN, **options: Any
+) -> UpstreamPool:
+    """A pool of servers, called http://s0 and so on, whose connectors are fake and whose clock stands still."""
     loop = asyncio.get_running_loop()
-    addresses = tuple(ServerAddress(f"s{number}", 80) for number in range(count))
+    if isinstance(servers, int):
+        addresses = tuple(ServerAddress(f"s{number}", 80) for number in range(servers))
+    else:
+        addresses = servers
     pool = UpstreamPool(
         Upstream("u", addresses, balance, **options),
         loop=loop,

@@ -2,14 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from cors_gateway.proxy import connect
+from cors_gateway.proxy import connect, resolve
 from cors_gateway.proxy.connect import Connector
+from cors_gateway.server.health import HealthChecks
 from cors_gateway.snapshot import ServerAddress, Upstream, UpstreamTimeouts
 from tests.proxy.stage import LIMIT, listening, until, upstream
 from tests.proxy.stage import Starter as Starting
@@ -19,21 +21,20 @@ NAME = "backend.internal"
 
 
 class Resolver:
-    """Stands in for `getaddrinfo`: one name, the addresses it has now, and what goes wrong with it."""
+    """Stands in for `socket.getaddrinfo`: one name, the addresses it has now, and what goes wrong with it."""
 
-    def __init__(self, real: Any) -> None:
+    def __init__(self) -> None:
         self.addresses: list[tuple[str, int]] = []
         self.asked = 0
         self.fails = False
-        self.may_answer = asyncio.Event()
+        self.may_answer = threading.Event()
         self.may_answer.set()
-        self._real = real
 
-    async def getaddrinfo(self, host: str, port: int, **options: Any) -> list[Any]:
-        if host != NAME:  # uvloop asks for addresses too
-            return await self._real(host, port, **options)
+    def getaddrinfo(self, host: str, port: int, **options: Any) -> list[Any]:
+        """In a thread of its own."""
+        assert host == NAME, "an address is never looked up"
         self.asked += 1
-        await self.may_answer.wait()
+        assert self.may_answer.wait(LIMIT)
         if self.fails or not self.addresses:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [
@@ -43,12 +44,12 @@ class Resolver:
 
 
 @pytest.fixture
-async def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
-    """The resolver of this test's loop."""
-    loop = asyncio.get_running_loop()
-    resolver = Resolver(loop.getaddrinfo)
-    monkeypatch.setattr(loop, "getaddrinfo", resolver.getaddrinfo)
-    return resolver
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
+    """The resolver of this test, also that of the event loop: nobody may ask that for anything."""
+    resolver = Resolver()
+    monkeypatch.setattr(socket, "getaddrinfo", resolver.getaddrinfo)
+    yield resolver
+    resolver.may_answer.set()
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def time_passes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         nonlocal now
         now += seconds
 
-    monkeypatch.setattr(connect, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(resolve, "time", SimpleNamespace(monotonic=lambda: now))
     return pass_
 
 
@@ -94,7 +95,7 @@ async def test_a_name_is_asked_for_again_only_after_a_while(
         for _ in range(5):
             await reach(connector)
         assert resolver.asked == 1
-        time_passes(connect.RESOLVED_FOR)
+        time_passes(resolve.RESOLVED_FOR)
         await reach(connector)
 
     assert resolver.asked == 2
@@ -112,7 +113,7 @@ async def test_a_server_that_moved_is_found_once_its_name_says_so(
         resolver.addresses = [backend.address]
         assert await reach(connector) == backend.address
         resolver.addresses = [other.address]
-        time_passes(connect.RESOLVED_FOR)
+        time_passes(resolve.RESOLVED_FOR)
 
         assert await reach(connector) == other.address
 
@@ -156,7 +157,7 @@ async def test_known_addresses_are_used_while_the_resolver_fails(
         await reach(connector)
         resolver.fails = True
         for _ in range(3):
-            time_passes(connect.RESOLVED_FOR)
+            time_passes(resolve.RESOLVED_FOR)
             assert await reach(connector) == backend.address
 
     assert resolver.asked == 4
@@ -170,7 +171,7 @@ async def test_known_addresses_are_used_while_the_resolver_hangs(
         resolver.addresses = [backend.address]
         await reach(connector)
         resolver.may_answer.clear()
-        time_passes(connect.RESOLVED_FOR)
+        time_passes(resolve.RESOLVED_FOR)
         found = await asyncio.gather(*[reach(connector) for _ in range(20)])
         assert (set(found), resolver.asked) == ({backend.address}, 2)
         resolver.fails = True
@@ -314,3 +315,93 @@ async def test_sockets_of_attempts_that_failed_are_closed(
     async with listening(backend):
         resolver.addresses = [backend.address]
         await asyncio.gather(*[reach(connector) for _ in range(50)], return_exceptions=True)
+
+
+# -- nobody waits for anybody else
+
+
+async def test_a_name_that_hangs_disturbs_nobody_else(
+    resolver: Resolver, serving: Starting, backend: RawBackend
+) -> None:
+    """The resolver of the event loop has four threads; here more names than that hang, health checks included."""
+    resolver.may_answer.clear()
+    checked = {"health_check": {"path": "/", "interval": "1s", "timeout": "1s"}}
+    hanging = {
+        f"slow{number}": upstream(f"http://{NAME}:{8000 + number}", timeouts={"connect": "10s"}, **checked)
+        for number in range(6)
+    }
+    async with listening(backend), serving({"app": upstream(backend), **hanging}) as stage:
+        checks = HealthChecks()
+        checks.follow(stage.gateway.active.pools.values())
+        await until(lambda: resolver.asked == len(hanging))
+        assert await stage.ask_many(20) == [200] * 20
+        resolver.may_answer.set()
+        await checks.stop()
+
+
+async def test_sockets_that_connect_to_one_server_are_bounded(
+    serving: Starting, backend: RawBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More wait for their turn, and are served when it comes."""
+    monkeypatch.setattr(connect, "MAX_CONNECTING", 2)
+    most = 0
+    opened: set[int] = set()
+    original = Connector._open_socket
+
+    async def counting(self: Connector) -> socket.socket:
+        nonlocal most
+        opened.add(id(asyncio.current_task()))
+        most = max(most, len(opened))
+        try:
+            await asyncio.sleep(0.001)
+            return await original(self)
+        finally:
+            opened.discard(id(asyncio.current_task()))
+
+    monkeypatch.setattr(Connector, "_open_socket", counting)
+    async with listening(backend), serving(upstream(backend)) as stage:
+        assert await stage.ask_many(20) == [200] * 20
+
+    assert most == 2
+
+
+async def test_a_full_queue_of_a_unix_socket_is_waited_for(
+    serving: Starting, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = str(tmp_path_factory.mktemp("s") / "s")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(path)
+        listener.listen(0)
+        listener.setblocking(False)
+        first.connect(path)
+        async with serving(upstream(f"unix:{path}", timeouts={"connect": "10s"})) as stage:
+            asking = asyncio.create_task(stage.ask())
+            await until(lambda: stage.pool._openings)
+            await asyncio.sleep(2 * connect.QUEUE_POLL_SECONDS)
+            listener.accept()[0].close()
+            loop = asyncio.get_running_loop()
+            accepted, _ = await loop.sock_accept(listener)
+            await loop.sock_recv(accepted, 4096)
+            await loop.sock_sendall(accepted, b"HTTP/1.1 204 No Content\r\n\r\n")
+            assert (await asking).status == 204
+            accepted.close()
+
+
+@pytest.mark.parametrize(("idle", "expected"), [(30.0, 60_000), (300.0, 305_000)])
+async def test_the_kernel_never_gives_up_a_peer_that_is_still_waited_for(
+    backend: RawBackend, idle: float, expected: int
+) -> None:
+    class Client(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+
+    host, port = backend.address
+    timeouts = UpstreamTimeouts(connect=LIMIT, idle=idle)
+    connector = Connector(
+        ServerAddress(host, port), Upstream("u", (), timeouts=timeouts), asyncio.get_running_loop()
+    )
+    async with listening(backend):
+        client = await connector.connect(Client)
+        sock = client.transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == expected
+        client.transport.abort()

@@ -21,8 +21,8 @@ from cors_gateway.proxy.response_writer import ResponseWriter
 from tests.proxy.fakes import FakeTransport
 
 GRANT = Grant(b"Access-Control-Allow-Origin: https://app.example.com\r\n", (b"Origin",), b"Vary: Origin\r\n")
-METHODS = [b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"POST", b"PATCH", b"get", b"PROPFIND"]
-RETRIED = {b"GET", b"HEAD", b"OPTIONS"}
+METHODS = [b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"POST", b"PATCH", b"get", b"PROPFIND", b"QUERY"]
+RETRIED = {b"GET", b"HEAD", b"OPTIONS", b"QUERY"}
 
 NO_BODY = b""
 SIZED = b"\r\nContent-Length: 5"
@@ -35,6 +35,7 @@ class Client:
 
     transport: FakeTransport = field(default_factory=FakeTransport)
     done: list[str] = field(default_factory=list)
+    is_paused: bool = False
 
     def __post_init__(self) -> None:
         clock: Any = SimpleNamespace(date_line=b"Date: now\r\n")
@@ -53,6 +54,9 @@ class Client:
     def want_body(self) -> None:
         pass
 
+    def pause_body(self) -> None:
+        self.is_paused = True
+
 
 @dataclass
 class Pool:
@@ -67,6 +71,9 @@ class Pool:
 
     def start_anew(self, exchange: Exchange) -> None:
         self.starts.append("new")
+
+    def abandon(self, exchange: Exchange) -> None:
+        self.starts.append("abandoned")
 
 
 @dataclass
@@ -128,16 +135,28 @@ def situation(method: bytes = b"GET", framing: bytes = NO_BODY, retries: int = 1
 
 @pytest.mark.parametrize("method", METHODS, ids=bytes.decode)
 @pytest.mark.parametrize("framing", [NO_BODY, SIZED, CHUNKED], ids=["none", "length", "chunked"])
-def test_a_reused_connection_that_ends_in_silence_is_replaced_only_for_a_safe_method_without_a_body(
-    method: bytes, framing: bytes
+@pytest.mark.parametrize("taken", [b"", b"h"], ids=["untouched", "begun"])
+def test_a_connection_that_ends_in_silence_is_replaced_only_for_a_safe_method_without_a_consumed_body(
+    method: bytes, framing: bytes, taken: bytes
 ) -> None:
     s = situation(method, framing)
+    if framing and taken:
+        s.exchange.send(taken)
     s.exchange.upstream_lost(UpstreamFailure.RESET, may_retry=True)
-    if method in RETRIED and framing == NO_BODY:
+    if method in RETRIED and not (framing and taken):
         assert (s.pool.starts, s.client.done, s.answered) == (["any", "new"], [], b"")
+        assert s.client.is_paused == (framing != NO_BODY)
     else:
         assert (s.pool.starts, s.client.done) == (["any"], ["done"])
         assert s.answered.startswith(b"HTTP/1.1 502 ")
+
+
+def test_a_body_that_was_complete_is_not_sent_again_even_if_it_was_empty() -> None:
+    s = situation(b"QUERY", CHUNKED)
+    s.exchange.end_of_request()
+    s.exchange.upstream_lost(UpstreamFailure.RESET, may_retry=True)
+
+    assert (s.pool.starts, s.client.done) == (["any"], ["done"])
 
 
 @pytest.mark.parametrize("failure", list(UpstreamFailure))
@@ -193,7 +212,7 @@ def test_a_failure_is_an_answer_that_script_may_read(failure: UpstreamFailure) -
 
     assert head.startswith(b"HTTP/1.1 %d " % failure.status)
     assert b"\r\nVary: Origin\r\nAccess-Control-Allow-Origin: https://app.example.com" in head
-    assert (b"\r\nRetry-After: 1" in head) == (failure is UpstreamFailure.UNAVAILABLE)
+    assert (b"\r\nRetry-After: 1" in head) == (failure.status == 503)
     assert failure.value.encode() in body
     assert s.pool.stats.outcomes[failure].counts != [0] * len(s.pool.stats.outcomes[failure].counts)
 

@@ -1,7 +1,9 @@
 """The pool of an upstream: who is chosen, who is left out, what is kept and for how long."""
 
+import asyncio
 import errno
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -9,10 +11,12 @@ from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.proxy.upstream import UpstreamConnection
 from cors_gateway.proxy.upstream_server import EJECT_AFTER, FIRST_EJECTION, LONGEST_EJECTION
-from cors_gateway.snapshot import Balance, UpstreamKeepAlive
+from cors_gateway.snapshot import Balance, ServerAddress, UpstreamKeepAlive
 from tests.proxy.fakes import FakeConnector, FakeExchange, pool_of, settle
 
 REFUSED = ConnectionRefusedError
+SHORTAGES = [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL]
+"""What this machine lacks, whichever server is meant."""
 
 
 async def begun(pool: UpstreamPool) -> FakeExchange:
@@ -173,7 +177,7 @@ async def test_the_same_server_is_not_tried_twice_for_one_request() -> None:
         (TimeoutError(), UpstreamFailure.CONNECT_TIMEOUT),
         (ConnectionResetError(), UpstreamFailure.RESET),
         (OSError(errno.EHOSTUNREACH, "no route"), UpstreamFailure.UNREACHABLE),
-        (OSError(errno.EMFILE, "too many files"), UpstreamFailure.UNREACHABLE),
+        *[(OSError(code, "none left"), UpstreamFailure.OWN_SHORTAGE) for code in SHORTAGES],
     ],
 )
 async def test_the_client_learns_why_no_connection_came_about(
@@ -194,26 +198,102 @@ async def test_a_connection_that_is_lost_before_it_is_used_fails_the_attempt() -
     assert (exchange.failure, exchange.connection) == (UpstreamFailure.RESET, None)
 
 
-async def test_a_connection_that_nobody_waits_for_any_more_is_kept() -> None:
+async def test_what_the_gateway_lacks_is_no_failure_of_a_server_and_no_other_is_tried() -> None:
+    pool = pool_of(2)
+    for server in pool.servers:
+        server.connector = FakeConnector(*[OSError(errno.EMFILE, "none left")] * 9)  # type: ignore[assignment]
+    exchanges = [await begun(pool) for _ in range(6)]
+
+    assert {exchange.failure for exchange in exchanges} == {UpstreamFailure.OWN_SHORTAGE}
+    assert [(server.failures, server.active) for server in pool.servers] == [(0, 0)] * 2
+    assert sum(server.connector.attempts for server in pool.servers) == 6  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("turns", [0, 1], ids=["not begun", "connecting"])
+async def test_a_client_that_leaves_takes_the_attempt_to_connect_along(turns: int) -> None:
     pool = pool_of(1)
     gone = FakeExchange()
     pool.start(gone)  # type: ignore[arg-type]
-    gone.is_over = True
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    pool.abandon(gone)  # type: ignore[arg-type]
+    pool.abandon(gone)  # type: ignore[arg-type]  # to say it twice changes nothing
     await settle()
     (server,) = pool.servers
 
-    assert (gone.connection, server.active, len(server.idle)) == (None, 0, 1)
+    assert (gone.connection, gone.failure, server.active, server.idle) == (None, None, 0, [])
+    assert server.connector.opened == []  # type: ignore[attr-defined]
 
 
-async def test_no_other_server_is_tried_for_a_client_that_has_left() -> None:
-    pool = pool_of(2)
-    for server in pool.servers:
-        server.connector = FakeConnector(REFUSED())  # type: ignore[assignment]
-    gone = FakeExchange(is_over=True)
-    pool.start(gone)  # type: ignore[arg-type]
-    await settle()
+# -- weights, backups, clients
 
-    assert sum(server.connector.attempts for server in pool.servers) == 1  # type: ignore[attr-defined]
+
+def weighted(*weights: int, **options: Any) -> UpstreamPool:
+    """A pool whose servers have these weights; 0 is a backup."""
+    servers = tuple(
+        ServerAddress(f"s{number}", 80, weight=weight or 1, is_backup=not weight)
+        for number, weight in enumerate(weights)
+    )
+    return pool_of(servers, **options)
+
+
+async def used_by(pool: UpstreamPool, count: int, client: str = "") -> str:
+    """The servers of that many requests of a client, one after the other, as one digit each."""
+    names = ""
+    for _ in range(count):
+        exchange = FakeExchange(client_address=client)
+        pool.start(exchange)  # type: ignore[arg-type]
+        await settle()
+        if exchange.failure is None:
+            names += answer(exchange).server.name[8]
+    return names
+
+
+async def test_servers_take_turns_by_their_weights_and_spread_them() -> None:
+    assert await used_by(weighted(5, 1, 1), 14) == "00102000010200"
+
+
+async def test_least_requests_counts_by_weight() -> None:
+    pool = weighted(3, 1, balance=Balance.LEAST_REQUESTS)
+    busy = Counter([(await begun(pool)).upstream for _ in range(40)])
+
+    assert busy == {"http://s0:80": 30, "http://s1:80": 10}
+
+
+async def test_a_backup_is_asked_only_while_no_other_server_is_well() -> None:
+    pool = weighted(1, 1, 0)
+    first, second, backup = pool.servers
+    assert set(await used_by(pool, 6)) == {"0", "1"}
+    first.is_healthy = False
+    second.ejected_until = pool.clock.now + 60
+    assert await used_by(pool, 3) == "222"
+    backup.is_healthy = False
+    assert await used_by(pool, 3) == "111"  # rather one that was left out than none
+    second.is_healthy = False
+    assert await used_by(pool, 1) == ""
+    first.is_healthy = True
+    assert await used_by(pool, 3) == "000"
+
+
+async def test_a_client_has_one_server_while_that_is_well_and_the_others_keep_theirs() -> None:
+    pool = weighted(1, 1, 1, balance=Balance.CLIENT_ADDRESS)
+    clients = [f"192.0.2.{number}" for number in range(60)]
+
+    async def theirs() -> dict[str, str]:
+        found = {}
+        for client in clients:
+            (found[client],) = set(await used_by(pool, 2, client))
+        return found
+
+    before = await theirs()
+    assert set(before.values()) == {"0", "1", "2"}
+    pool.servers[1].is_healthy = False
+    without = await theirs()
+    assert {one for one in clients if before[one] != without[one]} == {
+        one for one in clients if before[one] == "1"
+    }
+    pool.servers[1].is_healthy = True
+    assert await theirs() == before
 
 
 # -- keeping

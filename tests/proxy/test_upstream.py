@@ -176,18 +176,10 @@ def test_a_connection_that_still_has_bytes_of_the_request_is_not_used_again(begu
 
 
 @pytest.mark.parametrize(
-    ("was_used", "received", "may_retry"),
-    [
-        (True, b"", True),
-        (False, b"", False),
-        (True, b"H", False),
-        (True, b"HTTP/1.1 102 Processing\r\n\r\n", False),
-    ],
+    ("received", "may_retry"),
+    [(b"", True), (b"H", False), (b"HTTP/1.1 102 Processing\r\n\r\n", False)],
 )
-def test_only_the_silent_end_of_a_kept_connection_invites_a_retry(
-    sent: Situation, was_used: bool, received: bytes, may_retry: bool
-) -> None:
-    sent.connection.was_used = was_used
+def test_only_a_silent_end_invites_a_retry(sent: Situation, received: bytes, may_retry: bool) -> None:
     if received:
         sent.connection.data_received(received)
     sent.connection.connection_lost(None)

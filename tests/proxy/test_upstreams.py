@@ -1,7 +1,10 @@
 """Several servers behind one upstream, over real sockets: who is asked, who is spared, what is kept open."""
 
 import asyncio
+import contextlib
+import errno
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -271,3 +274,149 @@ async def test_a_unix_socket_and_a_port_can_share_the_work(
         assert [(await stage.ask()).status for _ in range(10)] == [200] * 10
 
     assert counts([unix, backend]) == [5, 5]
+
+
+# -- connections that break
+
+
+def _break_once(backends: list[RawBackend]) -> None:
+    """The first request that reaches any of these is answered by a close; the others are well."""
+    seen: list[str] = []
+
+    def script(request: Request) -> Answer:
+        seen.append(request.method)
+        return Answer([], then="close") if len(seen) == 1 else echo(request)
+
+    for one in backends:
+        one.script = script
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "QUERY"])
+async def test_a_safe_request_whose_new_connection_broke_is_sent_to_another_server(
+    serving: Starter, backend: RawBackend, other: RawBackend, method: str
+) -> None:
+    _break_once([backend, other])
+    async with listening(backend, other), serving(upstream(backend, other)) as stage:
+        answer = await stage.ask(f"{method} /")
+
+    assert (answer.status, counts([backend, other])) == (200, [1, 1])
+
+
+async def test_with_one_server_it_is_asked_again(serving: Starter, backend: RawBackend) -> None:
+    _break_once([backend])
+    async with listening(backend), serving(upstream(backend)) as stage:
+        assert (await stage.ask()).status == 200
+
+    assert counts([backend]) == [2]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("body", [b"", b"x"], ids=["no body", "body"])
+async def test_no_other_request_is_sent_twice(
+    serving: Starter, backend: RawBackend, other: RawBackend, method: str, body: bytes
+) -> None:
+    _break_once([backend, other])
+    async with listening(backend, other), serving(upstream(backend, other, retries=3)) as stage:
+        answer = await stage.ask(f"{method} /", body=body)
+
+    assert (answer.status, b"upstream_reset" in answer.body) == (502, True)
+    assert sum(counts([backend, other])) == 1
+
+
+async def test_a_query_whose_body_was_sent_is_not_sent_again(
+    serving: Starter, backend: RawBackend, other: RawBackend
+) -> None:
+    _break_once([backend, other])
+    async with listening(backend, other), serving(upstream(backend, other)) as stage:
+        assert (await stage.ask("QUERY /", body=b"select")).status == 502
+
+    assert sum(counts([backend, other])) == 1
+
+
+async def test_a_backend_that_refuses_an_upload_and_closes_is_heard(
+    serving: Starter, backend: RawBackend
+) -> None:
+    """The reset for what it did not read fails a write before its answer is looked at."""
+    refusal = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large"
+    size = 8 << 20
+
+    def upload(address: tuple[str, int]) -> bytes:
+        with socket.create_connection(address, 10.0) as client:
+            client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+            with contextlib.suppress(OSError):
+                client.sendall(bytes(size))
+            received = b""
+            with contextlib.suppress(OSError):
+                while piece := client.recv(65536):
+                    received += piece
+            return received
+
+    def refuse(listener: socket.socket, times: int) -> None:
+        for _ in range(times):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(refusal)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host, port = listener.getsockname()
+        refusing = threading.Thread(target=refuse, args=[listener, 10])
+        refusing.start()
+        async with serving(upstream(f"http://{host}:{port}")) as stage:
+            answers = [await asyncio.to_thread(upload, stage.address) for _ in range(10)]
+        refusing.join()
+
+    assert [answer[9:12] for answer in answers] == [b"413"] * 10
+
+
+# -- what is known of a server
+
+
+async def test_a_server_is_not_known_until_it_is_reached_and_down_until_it_is_reached_again(
+    serving: Starter, backend: RawBackend
+) -> None:
+    """Also if it is the only one, and never left out: the alert looks at this."""
+
+    def seen() -> tuple[bool, bool]:
+        (server,) = stage.gateway.figures().servers
+        return server.known, server.healthy
+
+    async with serving(upstream(backend)) as stage:
+        assert seen() == (False, True)
+        await stage.ask_many(1)
+        assert seen() == (False, True)
+        await stage.ask_many(1)
+        assert seen() == (False, False)
+        stage.gateway.clock.now += 60.0  # when others would be asked again
+        assert seen() == (False, False)
+        async with listening(backend):
+            assert (await stage.ask()).status == 200
+            assert seen() == (True, True)
+
+
+async def test_the_limit_of_connections_is_what_the_process_has_descriptors_for(
+    serving: Starter, backend: RawBackend
+) -> None:
+    async with listening(backend), serving(upstream(backend), server={"limits": {"connections": 0}}) as stage:
+        stage.gateway.service._capacity = 2
+        async with await stage.connect(), await stage.connect():
+            await until(lambda: len(stage.gateway.service.connections) == 2)
+            assert (await stage.ask()).status == 503
+        await until(lambda: not stage.gateway.service.connections)
+        assert (await stage.ask()).status == 200
+
+
+async def test_without_a_descriptor_the_gateway_says_that_it_is_its_own_fault(
+    serving: Starter, backend: RawBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with listening(backend), serving(upstream(backend)) as stage:
+        with monkeypatch.context() as patch:
+            patch.setattr(stage.pool.servers[0].connector, "_make_socket", fail)
+            answer = await stage.ask("POST /")
+        after = await stage.ask("POST /")
+
+    assert (answer.status, b"gateway_exhausted" in answer.body, after.status) == (503, True, 200)
+    assert stage.pool.servers[0].failures == 0

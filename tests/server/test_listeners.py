@@ -153,3 +153,46 @@ def test_closing_removes_our_socket_file_but_not_that_of_a_successor(tmp_path: P
     _connect(path)
     successor.close()
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("::", "::1"), ("::1", "::")],
+)
+def test_an_address_moves_to_one_that_overlaps_without_a_gap(old: str, new: str) -> None:
+    """Both accept until the old one is closed; somebody else cannot join them."""
+    port = _free_port(new)
+    before, after, listeners = TcpListener(old, port), TcpListener(new, port), Listeners()
+    listeners.open([before])
+    (bound,) = listeners.open([after])
+    loopback = "::1" if ":" in old else "127.0.0.1"
+    with socket.create_connection((loopback, port)):
+        assert listeners.close_except([after]) == (str(before),)
+    with socket.create_connection((loopback, port)):
+        assert bound.socket.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) == 0
+    listeners.close()
+
+
+def test_overlapping_addresses_that_are_both_wanted_are_refused(listeners: Listeners) -> None:
+    port = _free_port("127.0.0.1")
+    with pytest.raises(StartupError, match="by this process, for an address that overlaps with it"):
+        listeners.open([TcpListener("127.0.0.1", port), TcpListener("0.0.0.0", port)])
+
+
+def test_the_kernel_waits_as_long_as_the_gateway_does(listeners: Listeners) -> None:
+    """Also after a reload with other timeouts; connections inherit it."""
+    listener = TcpListener("127.0.0.1", _free_port("127.0.0.1"))
+    for patience, expected in ((30.0, 60_000), (300.0, 305_000)):
+        (bound,) = listeners.open([listener], patience=patience)
+        with socket.create_connection((listener.host, listener.port)):
+            bound.socket.setblocking(True)
+            accepted, _ = bound.socket.accept()
+            with accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == expected
+                assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
+def _free_port(host: str) -> int:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+        sock.bind((host, 0))
+        return int(sock.getsockname()[1])

@@ -56,6 +56,32 @@ def test_a_client_connection_can_take_two_files() -> None:
     assert files_needed(1000) == 2064
 
 
+@pytest.mark.parametrize(("limit", "connections"), [(2064, 1000), (1024, 480), (100, 18), (64, 8), (20, 8)])
+def test_no_more_connections_are_accepted_than_there_are_files_for(limit: int, connections: int) -> None:
+    script = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}));"
+        "from cors_gateway.server.open_files import connections_possible; print(connections_possible())"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=60)
+
+    assert int(ran.stdout) == connections
+
+
+def test_a_shortage_of_files_is_noticed() -> None:
+    script = (
+        "import os, resource; resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30));"
+        "from cors_gateway.server.open_files import is_short_of_files as is_short;"
+        "print(is_short()); taken = []\n"
+        "try:\n while True: taken.append(os.dup(0))\nexcept OSError: print(is_short())\n"
+        "os.close(taken.pop()); print(is_short())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, timeout=60, stdin=subprocess.DEVNULL
+    )
+
+    assert ran.stdout.split() == [b"False", b"True", b"False"]
+
+
 def test_all_children_that_have_ended_are_collected() -> None:
     pids = [os.posix_spawn(sys.executable, [sys.executable, "-c", f"exit({code})"], {}) for code in (0, 7)]
     ended: dict[int, int] = {}

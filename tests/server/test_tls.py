@@ -1,10 +1,13 @@
 """The TLS of listeners: what it speaks, and what is said when the files cannot be used."""
 
+import asyncio
+import contextlib
 import ssl
 from pathlib import Path
 
 import pytest
 import trustme
+import uvloop
 
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.tls_context import make_server_context
@@ -63,3 +66,52 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     AUTHORITY.issue_cert("localhost").private_key_pem.write_to_path(tls.key)
     with pytest.raises(StartupError, match="cannot use the certificate"):
         make_server_context(tls)
+
+
+# -- plain HTTP
+
+
+@pytest.mark.parametrize(
+    "method", ["GET", "HEAD", "POST", "PUT", "OPTIONS", "DELETE", "PATCH", "QUERY", "CONNECT", "M"]
+)
+def test_plain_http_is_told_that_this_is_tls(tmp_path: Path, method: str) -> None:
+    reports: list[None] = []
+    context = make_server_context(_files(tmp_path), lambda: reports.append(None))
+    head = f"{method} /a HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n".encode()
+    for data in (head, head + bytes(20000)):
+        answer = _told(context, data)
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert b"\r\nConnection: close\r\n" in answer
+        assert b'"reason": "plain_http_on_tls_port"' in answer
+
+    assert len(reports) == 2
+
+
+@pytest.mark.parametrize("data", [b"SSH-2.0-x\r\n", bytes(range(200)), b"GETTING THERE\r\n\r\n"])
+def test_what_is_neither_tls_nor_http_gets_no_answer(tmp_path: Path, data: bytes) -> None:
+    reports: list[None] = []
+    context = make_server_context(_files(tmp_path), lambda: reports.append(None))
+
+    assert not _told(context, data).startswith(b"HTTP")
+    assert reports == []
+
+
+def _told(context: ssl.SSLContext, data: bytes) -> bytes:
+    """What a client gets that sends this and reads to the end of an answer; on the loop of production."""
+
+    async def ask() -> bytes:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=context)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(data)
+        try:
+            return await reader.readuntil(b"}\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return b""
+        finally:
+            writer.close()
+            server.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(ask())

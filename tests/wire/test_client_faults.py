@@ -87,9 +87,9 @@ async def test_a_client_that_vanishes_during_a_download_ends_the_upstream_reques
     assert ended
 
 
-async def test_a_half_closed_client_gets_the_whole_answer(place: Place) -> None:
+async def test_a_client_that_said_so_before_may_half_close_and_gets_the_whole_answer(place: Place) -> None:
     async with place.backend(_slow), await RawClient.connect(place.address) as client:
-        await client.send(place.request("POST /", body=b"hello"))
+        await client.send(place.request("POST /", "Connection: close\r\n", body=b"hello"))
         client.half_close()
         response = await client.read_response("POST")
         ended = await client.wait_closed()

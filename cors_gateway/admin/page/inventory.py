@@ -103,6 +103,8 @@ def _servers(upstream: UpstreamView) -> Iterator[Markup]:
 
 def _health(server: ServerState, *, is_checked: bool) -> Markup:
     checked = tag("small", "health checks" if is_checked else "no health check")
+    if server.is_healthy and not server.is_known:
+        return join((pill("", "not known: nobody asked it yet"), checked))
     if server.is_healthy:
         return join((pill("good", "available"), checked))
     if server.healthy == 0:
