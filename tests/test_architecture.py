@@ -46,10 +46,11 @@ APART = {
 
 FLOORS = {
     "proxy": [
-        {"clock", "connect", "failure", "response_head", "backend_cors"},
-        {"answers", "flow"},
+        {"clock", "connect", "failure", "response_rules", "backend_cors"},
+        {"flow", "response_head"},
+        {"answers"},
         {"roles"},
-        {"forward", "preflight_memory", "response_writer", "tunnel", "upstream_server"},
+        {"forward", "preflight_memory", "readable_redirect", "response_writer", "tunnel", "upstream_server"},
         {"exchange", "upstream"},
         {"pool"},
         {"active"},

@@ -11,6 +11,7 @@ from cors_gateway.observe.metrics import UpstreamStats
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.connect import credentials
 from cors_gateway.proxy.failure import UpstreamFailure, classify_connecting
+from cors_gateway.proxy.response_rules import rules_of_upstream
 from cors_gateway.proxy.roles import Delivery
 from cors_gateway.proxy.upstream import UpstreamConnection
 from cors_gateway.proxy.upstream_server import UpstreamServer
@@ -33,6 +34,7 @@ class UpstreamPool:
         self.response_head_timeout = upstream.timeouts.response_head
         self.idle_timeout = upstream.timeouts.idle
         self.max_head = upstream.limits.response_head
+        self.response_rules = rules_of_upstream(upstream)
         self._loop = loop
         self._turn = 0
         self._idle_count = 0

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from cors_gateway.policy.grant import UNTOUCHED, Grant
 from cors_gateway.proxy.response_head import CLOSES, IS_HEAD_REQUEST, IS_HTTP11, ResponseRewriter
+from tests.proxy.fakes import FakeExchange
 
 ALLOWED = Grant(b"Access-Control-Allow-Origin: https://a.example\r\n", (b"Origin",), b"Vary: Origin\r\n")
 GRANTS = (
@@ -36,7 +37,7 @@ Step = tuple[bytes, Grant, int, bytes]
 def rewritten(rewriter: ResponseRewriter, step: Step) -> tuple[bytes, int]:
     head, grant, form, date_line = step
     if rewriter.known(head, grant, form, date_line) is None:
-        rewriter.rewrite(head, rewriter.read(head), grant, form, date_line)
+        rewriter.rewrite(head, rewriter.read(head), grant, form, date_line, FakeExchange())
     return rewriter.rewritten, rewriter.stripped
 
 
