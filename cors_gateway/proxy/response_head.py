@@ -149,14 +149,10 @@ class ResponseRewriter:
         rules = grant.rules if isinstance(grant.rules, ResponseRules) else self._rules
         if rules is None:
             return
-        if rules.edits is not None:
-            dropped = rules.edits.dropped
-            self._is_passed_on = [
-                is_kept and field.name not in dropped
-                for is_kept, field in zip(self._is_passed_on, section.fields, strict=True)
-            ]
-            self._vary_line += rules.edits.lines
         names = [field.name for field in section.fields]
+        if rules.edits is not None:
+            self._is_passed_on = rules.passed_on(names, self._is_passed_on)
+            self._vary_line += rules.edits.lines
         self._changes = rules.changes(names, self._is_passed_on, asker.head.host or b"")
         self._is_once = rules.depends_on_request and any(names[at] in PLACES for at, _ in self._changes)
         if self._changes:
@@ -199,14 +195,21 @@ def names_in(lines: bytes) -> Iterator[bytes]:
 def interim_head(section: ResponseSection, grant: Grant, added: bytes = b"") -> bytes:
     """An interim (1xx) response for the client: its fields without those of the Access-Control family.
 
-    `added` are complete lines.
+    `added` are complete lines. Routes change nothing about it, unless it is a 101: that one is the last word in HTTP.
     """
     is_passed_on = [
         is_end_to_end and not (grant.rewrite and field.is_cors)
         for is_end_to_end, field in zip(section.layout.is_end_to_end, section.fields, strict=True)
     ]
-    lines = compress(section.lines, is_passed_on)
-    return b"\r\n".join((section.head.start_line, *lines, added + b"\r\n"))
+    lines = section.lines
+    if section.head.status == 101 and isinstance(grant.rules, ResponseRules):
+        rules, names = grant.rules, [field.name for field in section.fields]
+        is_passed_on = rules.passed_on(names, is_passed_on)
+        lines = lines.copy()
+        for at, change in rules.changes(names, is_passed_on, b""):
+            lines[at] = change(lines[at])
+        added += b"" if rules.edits is None else rules.edits.lines
+    return b"\r\n".join((section.head.start_line, *compress(lines, is_passed_on), added + b"\r\n"))
 
 
 def _passed_on(section: ResponseSection, grant: Grant) -> list[bool]:

@@ -41,13 +41,12 @@ class Decider(Protocol):
 
     def websocket(self, origin: Sequence[bytes], sec_fetch_site: Sequence[bytes] = ()) -> ActualDecision: ...
 
+    @property
     def preflight(
         self,
-        origin: Sequence[bytes],
-        method: Sequence[bytes],
-        headers: Sequence[bytes],
-        private_network: Sequence[bytes],
-    ) -> PreflightDecision: ...
+    ) -> Callable[
+        [Sequence[bytes], Sequence[bytes], Sequence[bytes], Sequence[bytes]], PreflightDecision
+    ]: ...
 
 
 class ResponseRules:
@@ -96,6 +95,13 @@ class ResponseRules:
         self.depends_on_request = maps_paths or tells_scripts
         """Whether what becomes of a `Location` or `Refresh` depends on more than the response."""
 
+    def passed_on(self, names: Sequence[bytes], is_passed_on: list[bool]) -> list[bool]:
+        """Which lines of a response are passed on, by their lower-case names and what holds without these rules."""
+        if self.edits is None:
+            return is_passed_on
+        dropped = self.edits.dropped
+        return [is_kept and name not in dropped for is_kept, name in zip(is_passed_on, names, strict=True)]
+
     def changes(
         self, names: Sequence[bytes], is_passed_on: Sequence[bool], host: bytes
     ) -> list[tuple[int, Callable[[bytes], bytes]]]:
@@ -118,10 +124,11 @@ class ResponseRules:
 class RuledPolicy:
     """A policy on a route that has rules for responses: what it decides carries them."""
 
-    __slots__ = ("_decisions", "_inner", "_rules", "policy")
+    __slots__ = ("_decisions", "_inner", "_rules", "policy", "preflight")
 
     def __init__(self, inner: Decider, rules: ResponseRules) -> None:
         self.policy = inner.policy
+        self.preflight = inner.preflight
         self._inner = inner
         self._rules = rules
         # One grant for each of the policy's, because what is remembered of responses goes by its identity.
@@ -136,16 +143,6 @@ class RuledPolicy:
     def websocket(self, origin: Sequence[bytes], sec_fetch_site: Sequence[bytes] = ()) -> ActualDecision:
         """Decide on a WebSocket handshake."""
         return self._with_rules(self._inner.websocket(origin, sec_fetch_site))
-
-    def preflight(
-        self,
-        origin: Sequence[bytes],
-        method: Sequence[bytes],
-        headers: Sequence[bytes],
-        private_network: Sequence[bytes],
-    ) -> PreflightDecision:
-        """Decide on a preflight."""
-        return self._inner.preflight(origin, method, headers, private_network)
 
     def _with_rules(self, decision: ActualDecision) -> ActualDecision:
         ruled = self._decisions.get(decision)

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from tests.proxy.stage import ORIGIN, Options, Starter, counts, listening, request, until, upstream, url
-from tests.wire.raw_backend import Answer, RawBackend, reply
+from tests.proxy.test_locations import HANDSHAKE
+from tests.wire.raw_backend import Answer, RawBackend, accept_websocket, reply
+from tests.wire.strict_http import Request
 
 READABLE = [ORIGIN]
 """Values of Access-Control-Allow-Origin on what a script may read."""
@@ -110,6 +112,32 @@ async def test_an_interim_response_is_left_alone(serving: Starter, backend: RawB
 
     assert (hints.status, hints.fields) == (103, (("Server", "x"), ("Link", "</a>")))
     assert (answer.status, answer.values("Server")) == (200, [])
+
+
+async def test_a_handshake_is_answered_for_good(serving: Starter, backend: RawBackend) -> None:
+    """A 101 may set a cookie like any other last word in HTTP."""
+    cookie = b"Set-Cookie: id=1\r\nServer: x\r\n\r\n"
+
+    def accept(request: Request) -> Answer:
+        (head,) = accept_websocket(request).segments
+        return Answer([head.removesuffix(b"\r\n") + cookie], then="tunnel")
+
+    backend.script = accept
+    route = {"response_headers": {"set": {"X-Set": "1"}, "remove": ["Server"]}, "cookies": {"secure": True}}
+    async with (
+        listening(backend),
+        serving(upstream(backend), route=route) as stage,
+        await stage.connect() as client,
+    ):
+        await client.send(request(fields=HANDSHAKE))
+        answer = await client.read_response("GET")
+
+    assert (answer.status, answer.values("Set-Cookie")) == (101, ["id=1; Secure"])
+    assert (answer.values("Server"), answer.values("X-Set"), answer.values("Upgrade")) == (
+        [],
+        ["1"],
+        ["websocket"],
+    )
 
 
 @pytest.mark.parametrize(

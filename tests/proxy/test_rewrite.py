@@ -133,6 +133,25 @@ def test_whatever_changes_is_noticed(first: bytes, second: bytes, change: int) -
         assert rewritten(rewriter, step) == rewritten(ResponseRewriter(), step)
 
 
+@pytest.mark.parametrize("first", _SOME[1:] + _REDIRECTS)
+def test_a_head_after_any_other_is_what_it_would_be_alone(first: bytes) -> None:
+    """Under every grant, for every host: the whole table of pairs."""
+    steps = [
+        ((head, grant, IS_HTTP11, DATES[0]), host)
+        for head in _SOME[1:] + _REDIRECTS
+        for grant in RULED
+        for host in HOSTS
+    ]
+    alone = [told(ResponseRewriter(UPSTREAM), step, host) for step, host in steps]
+    for before in steps:
+        if before[0][0] != first:
+            continue
+        for (step, host), expected in zip(steps, alone, strict=True):
+            rewriter = ResponseRewriter(UPSTREAM)
+            told(rewriter, *before)
+            assert told(rewriter, step, host) == expected
+
+
 def test_a_head_for_a_listed_origin() -> None:
     lines = [
         "HTTP/1.1 200 OK",
