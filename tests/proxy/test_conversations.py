@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from enum import Enum, auto
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -32,7 +32,7 @@ RELOADED = {
     "rest": {"allow_origins": ["*"]},
     "login": {"allow_origins": [OTHER], "cross_origin_redirects": "unauthorized"},
 }
-ROUTES = [
+ROUTES: list[dict[str, Any]] = [
     {"name": "first", "path": "/first/", "cors": "app"},
     {"name": "second", "path": "/second/", "cors": "app", "strip_prefix": True},
     {"name": "strict", "path": "/strict/", "cors": "strict"},
