@@ -46,10 +46,11 @@ APART = {
 
 FLOORS = {
     "proxy": [
-        {"clock", "resolve", "last_words", "failure", "response_head", "backend_cors"},
-        {"answers", "connect", "flow"},
+        {"clock", "resolve", "last_words", "failure", "response_rules", "backend_cors"},
+        {"connect", "flow", "response_head"},
+        {"answers"},
         {"roles"},
-        {"forward", "preflight_memory", "response_writer", "tunnel", "upstream_server"},
+        {"forward", "preflight_memory", "readable_redirect", "response_writer", "tunnel", "upstream_server"},
         {"balance", "exchange", "upstream"},
         {"own_connections"},
         {"pool"},

@@ -3,7 +3,7 @@
 A backend may decode a path once more than the gateway, take a backslash for a slash, cut path parameters, merge
 slashes, or parse the target as a URL that has an authority, a query and a fragment. `resolve` lists what such backends
 would see; the caller refuses the request if the readings select different routes (CVE-2019-18978 and its kin). The
-bytes that are forwarded are those that came: the one rewriting here is that of a prefix.
+bytes that are forwarded are those that came.
 """
 
 import itertools
@@ -77,22 +77,6 @@ def resolve(path: bytes) -> tuple[bytes, ...]:
     if any(map(_DOT_SEGMENT.search, readings)):
         raise PathFault(Cause.PATH_DOT_SEGMENT)
     return tuple(dict.fromkeys([canonical, *sorted(map(_canonical, readings))]))
-
-
-def replace_prefix(target: bytes, segments: int, prefix: bytes = b"/") -> bytes:
-    """A target in origin form with `prefix` in place of the first segments of its path; the rest stays byte for byte.
-
-    Counted in segments, because a client may spell the prefix with escapes. `prefix` ends with a slash; further slashes
-    after it are left out, as nobody means them by joining `/api/` and `/users`. Raises PathFault if somebody could read
-    the result as having an authority: `//host/path`.
-    """
-    path, question, query = target.partition(b"?")
-    parts = path.split(b"/", segments + 1)
-    rest = parts[segments + 1].lstrip(b"/") if len(parts) > segments + 1 else b""
-    replaced = prefix + rest
-    if any(reading.startswith(b"//") for reading in resolve(replaced)):
-        raise PathFault(Cause.PATH_AMBIGUOUS)
-    return replaced + question + query
 
 
 def _read_all(canonical: bytes) -> set[bytes]:

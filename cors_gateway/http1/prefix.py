@@ -4,6 +4,10 @@ Bytes in, bytes out; what follows the prefix stays as it came. No path that come
 browsers and some servers take for the name of a host.
 """
 
+from cors_gateway.http1.cause import Cause
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.paths import PathFault, resolve
+
 
 class PrefixMap:
     """From the paths of a route to those of its backend. Prefixes are canonical (`paths.py`), and end at a segment."""
@@ -20,7 +24,8 @@ class PrefixMap:
     def forward(self, target: bytes) -> bytes:
         """The target for the backend of a request that the route serves; one that is not a path stays as it is.
 
-        The prefix is counted in segments, because a client may spell it with escapes.
+        The prefix is counted in segments, because a client may spell it with escapes. Raises ProtocolFault if somebody
+        could read what comes out as having an authority, such as `/%2Fhost/path`.
         """
         if not target.startswith(b"/"):
             return target
@@ -29,7 +34,10 @@ class PrefixMap:
             return self._base + question + query
         parts = path.split(b"/", self._segments + 1)
         rest = b"/" + parts[self._segments + 1] if len(parts) > self._segments + 1 else b""
-        return under(self._base, rest) + question + query
+        replaced = under(self._base, rest)
+        if _may_name_host(replaced):
+            raise ProtocolFault(Cause.PATH_AMBIGUOUS)
+        return replaced + question + query
 
     def back(self, path: bytes) -> bytes:
         """The path for the client of a path that the backend names; one that the route does not serve stays as it is.
@@ -46,6 +54,13 @@ class PrefixMap:
 def under(base: bytes, rest: bytes) -> bytes:
     """A path below `base`, which has no slash at the end; `rest` is empty or begins with a slash."""
     return base + rest if base else b"/" + rest.lstrip(b"/\\")
+
+
+def _may_name_host(path: bytes) -> bool:
+    try:
+        return any(reading.startswith(b"//") for reading in resolve(path))
+    except PathFault as fault:
+        raise ProtocolFault(fault.cause) from None
 
 
 def _is_under(path: bytes, prefix: bytes) -> bool:

@@ -17,7 +17,7 @@ from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.fields import read_as_variation
 from cors_gateway.http1.grammar import check_options, is_token
 from cors_gateway.http1.memo import Memo
-from cors_gateway.http1.request_fields import FieldNames, ReadField, RequestField, read_field
+from cors_gateway.http1.request_fields import FieldNames, ReadField, RequestField, folded, read_field
 
 MAX_REMEMBERED = 4096
 """Bytes of a section whose meaning is remembered."""
@@ -119,11 +119,11 @@ class HeaderSection:
         self.layout = layout
         self.head = head
 
-    def kept_without(self, name: bytes) -> list[bool]:
-        """As `layout.is_kept`, without the lines of a lower-case name."""
+    def kept_without(self, names: frozenset[bytes], is_kept: list[bool]) -> list[bool]:
+        """As `is_kept`, without the lines of these names, which are `folded`, and of those that imitate them."""
         return [
-            is_kept and field.name != name
-            for is_kept, field in zip(self.layout.is_kept, self.fields, strict=True)
+            is_kept_else and folded(field.name) not in names
+            for is_kept_else, field in zip(is_kept, self.fields, strict=True)
         ]
 
     def kept_with(self, names: Container[bytes], is_kept: list[bool]) -> list[bool]:

@@ -227,10 +227,15 @@ def is_protected(name: bytes) -> bool:
     return name in _PROTECTED or name in _FORWARDING or name.startswith(_PROTECTED_PREFIXES)
 
 
+def folded(name: bytes) -> bytes:
+    """A lower-case name as one spelling of all those that some backend takes for the same."""
+    return name.translate(_FOLDED)
+
+
 def imitates_protected(name: bytes) -> bool:
     """Whether a backend may take this lower-case name for another one, which is protected: `x_forwarded.for`."""
-    folded = name.translate(_FOLDED)
-    return folded != name and (is_protected(folded) or is_dropped(folded))
+    meant = folded(name)
+    return meant != name and (is_protected(meant) or is_dropped(meant))
 
 
 def check_nominations(options: frozenset[bytes]) -> None:

@@ -49,7 +49,9 @@ _DATE = 16
 _CORS = 17
 _VARY = 18
 _MANAGED = 19
-_END_TO_END = frozenset({_KEEP, _LOGIN, _DATE, _CORS, _VARY, _MANAGED})
+# Looked at, and made fit for the client to follow.
+_PLACE = 20
+_END_TO_END = frozenset({_KEEP, _LOGIN, _DATE, _CORS, _VARY, _MANAGED, _PLACE})
 _CARRIED = frozenset({_KEEP, _DROP, _DATE})
 
 _KINDS = {
@@ -70,6 +72,8 @@ _KINDS = {
     b"vary": _VARY,
     b"timing-allow-origin": _MANAGED,
     b"cross-origin-resource-policy": _MANAGED,
+    b"location": _PLACE,
+    b"refresh": _PLACE,
 }
 
 _WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
@@ -127,7 +131,7 @@ class ResponseHead:
     is_connection_login = False
     """The backend logs in the connection, not the request (RFC 4559 6): never share it."""
     policy_fields: tuple[ReadResponseField, ...] = ()
-    """The fields of the CORS family, Vary, and those that a policy may manage."""
+    """The fields of the CORS family, Vary, those that a policy may manage, and those that name a place to go."""
 
     def __init__(self, status: int, start_line: bytes) -> None:
         self.status = status

@@ -36,6 +36,8 @@ class Grant(NamedTuple):
     """The configured names, if `merge_expose`."""
     exposes_all: bool = False
     """With `merge_expose`: the names to add are those of all fields of the response (`vary.exposable`)."""
+    rules: object = None
+    """What the route of the request does to responses besides, if anything: added and understood by the data path."""
 
     def lines_with_expose(self, backend: Sequence[bytes]) -> bytes:
         """`lines` with names added: those of the backend's `Access-Control-Expose-Headers` lines, or of all its fields."""

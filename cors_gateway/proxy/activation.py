@@ -4,13 +4,17 @@ Everything that can fail about a snapshot fails here, before anything is swapped
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.policy.compiled import CompiledPolicy
+from cors_gateway.policy.policy import Policy
+from cors_gateway.policy.several import CompiledPolicies
 from cors_gateway.proxy.active import Active, ActiveRoute
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.connect import credentials
 from cors_gateway.proxy.pool import UpstreamPool
+from cors_gateway.proxy.response_rules import Decider
 from cors_gateway.routing import RouteTable
 from cors_gateway.snapshot import Route, Snapshot, UnderscoreHeaders
 
@@ -41,20 +45,22 @@ def prepare(
             pools[name] = UpstreamPool(upstream, loop=loop, clock=clock, stats=metrics.upstream(name))
         except OSError as error:
             raise ActivationError(f"upstream {name}: TLS files cannot be used: {error}") from error
-    compiled: dict[int, CompiledPolicy] = {}
+    compiled: dict[tuple[int, ...], Decider] = {}
     by_name: dict[str, ActiveRoute] = {}
 
     def activate(route: Route) -> ActiveRoute:
-        policy = compiled.get(id(route.policy))
+        # Routes that name the same policies share them, and with them what is remembered of preflights.
+        policies = (route.policy, *(further.policy for further in route.further_policies))
+        key = tuple(map(id, policies))
+        policy = compiled.get(key)
         if policy is None:
-            policy = compiled[id(route.policy)] = _compile(route)
-        if route.answer is not None:
-            raise ActivationError(f"route {route.name}: redirect and refuse are not served yet")
+            policy = compiled[key] = _compile(route, policies)
         active = ActiveRoute(
             route,
             policy,
-            pools[route.upstream],
+            pools[route.upstream] if route.answer is None else None,
             metrics.route(route.name),
+            max_body=snapshot.server.limits.request_body,
             rejects_underscores=snapshot.server.underscore_headers is UnderscoreHeaders.REJECT,
         )
         by_name[route.name] = active
@@ -63,8 +69,8 @@ def prepare(
     return Active(snapshot, RouteTable.of(snapshot.routes, activate), by_name, pools)
 
 
-def _compile(route: Route) -> CompiledPolicy:
+def _compile(route: Route, policies: Sequence[Policy]) -> Decider:
     try:
-        return CompiledPolicy(route.policy)
+        return CompiledPolicy(route.policy) if len(policies) == 1 else CompiledPolicies(policies)
     except Exception as error:  # the regex engine is missing or refuses: its errors share no base class
         raise ActivationError(f"route {route.name}: {error}") from error

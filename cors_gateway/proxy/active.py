@@ -4,16 +4,21 @@ What is learnt (hosts, request lines, preflights) is remembered here and forgott
 and length: clients choose the keys. How a snapshot is made ready is in `activation.py`.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING
 
+from cors_gateway.http1.field_edits import compile_edits
 from cors_gateway.http1.memo import Memo
+from cors_gateway.http1.prefix import PrefixMap
 from cors_gateway.http1.request import RequestHead, RequestReader
+from cors_gateway.http1.request_fields import folded
 from cors_gateway.http1.request_line import RequestLine, parse_request_line
 from cors_gateway.observe.metrics import RouteStats, Tally
-from cors_gateway.policy.compiled import CompiledPolicy
+from cors_gateway.policy.preflight import PreflightDecision
 from cors_gateway.policy.reason import Kind, Reason
+from cors_gateway.proxy.answers import OwnAnswer, answer_preflight, edited
 from cors_gateway.proxy.pool import UpstreamPool
+from cors_gateway.proxy.response_rules import Decider, ResponseRules, RuledPolicy, rules_of_route
 from cors_gateway.routing import HostRoutes, RouteTable
 from cors_gateway.snapshot import Route, Snapshot, UnderscoreHeaders, Upstream
 
@@ -51,28 +56,41 @@ class ActiveRoute:
     """A route with everything a request needs: its compiled policy, its pool, its counters."""
 
     __slots__ = (
-        *("host_field", "policy", "pool", "prefix", "rejects_underscores", "route", "stats"),
-        *("strip_origin", "strip_segments", "tallies", "underscored"),
+        *("added_lines", "answer", "answer_preflight", "dropped", "host_field", "max_body", "path_map"),
+        *("policy", "pool", "prefix", "rejects_underscores", "route", "stats", "tallies", "underscored"),
     )
+
+    pool: UpstreamPool
+    """Who lends connections to its backend; set unless there is an `answer`."""
 
     def __init__(
         self,
         route: Route,
-        policy: CompiledPolicy,
-        pool: UpstreamPool,
+        policy: Decider,
+        pool: UpstreamPool | None,
         stats: RouteStats,
         *,
+        max_body: int = 0,
         rejects_underscores: bool = False,
     ) -> None:
+        """`max_body` bounds the body of a request in bytes, unless the route says something else; 0 is no limit."""
+        path_map = path_map_of(route)
+        rules = rules_of_route(route, None if pool is None else pool.upstream, path_map)
         self.route = route
-        self.policy = policy
-        self.pool = pool
+        self.policy = policy if rules is None else RuledPolicy(policy, rules)
         self.stats = stats
         self.tallies = Tallies(stats)
-        self.strip_origin = policy.policy.strip_origin
-        self.strip_segments = route.path.count("/") if route.strip_prefix and route.path != "/" else 0
-        self.prefix = route.path.encode("ascii") if self.strip_segments else b""
-        self.host_field = _host_field(pool.upstream)
+        self.answer = route.answer
+        self.answer_preflight = _preflight_answers(rules)
+        self.path_map = path_map
+        self.prefix = route.path.encode("ascii") if path_map is not None and route.strip_prefix else b""
+        self.max_body = max_body if route.request_body is None else route.request_body
+        self.dropped, self.added_lines = _request_edits(route)
+        """Folded names of fields that do not go on; lines that go on with those that do."""
+        self.host_field = None
+        if pool is not None:
+            self.pool = pool
+            self.host_field = _host_field(pool.upstream)
         self.underscored = _underscored(route)
         """Lower-case names that go on in spite of an underscore, because a policy of the route grants them."""
         self.rejects_underscores = rejects_underscores
@@ -80,24 +98,27 @@ class ActiveRoute:
 
 
 class RoutedLine:
-    """A request line with the route it selects, and the line as it goes upstream."""
+    """A request line with the route it selects, and the line as it goes upstream. Raises ProtocolFault."""
 
-    __slots__ = ("is_plain", "line", "request_line", "route")
+    __slots__ = ("is_plain", "line", "request_line", "route", "target")
 
     def __init__(self, line: RequestLine, route: ActiveRoute | None) -> None:
         self.line = line
         self.route = route
         target = line.target
-        if route is not None and route.strip_segments:
-            target = without_prefix(target, route.strip_segments)
+        if route is not None and route.path_map is not None:
+            target = route.path_map.forward(target)
+        self.target = target
+        """For the backend."""
         self.request_line = b"%b %b HTTP/1.1\r\n" % (line.method, target)
         self.is_plain = (
             route is not None
+            and route.answer is None
             and line.is_plain
             and line.method != b"OPTIONS"
             and line.method not in NOT_FORWARDED
         )
-        """HTTP/1.1 in origin form, a method that is simply forwarded, and a route: the common case, tested once."""
+        """HTTP/1.1 in origin form, a method that is simply forwarded, and a route that forwards: tested once."""
 
 
 class ActiveHost:
@@ -147,7 +168,7 @@ class Active:
         self.timeouts = snapshot.server.timeouts
         self.trusted = snapshot.server.trusted_proxies
         self.trusts_unix = snapshot.server.trusts_unix
-        self.preflights: Memo[tuple[RequestHead, CompiledPolicy], PreflightAnswer] = Memo(
+        self.preflights: Memo[tuple[RequestHead, Decider], PreflightAnswer] = Memo(
             size=MAX_REMEMBERED_PREFLIGHTS + origins, longest=2
         )
         """Answers by what the fields of a preflight say, and the policy of the route that it asks about."""
@@ -163,15 +184,38 @@ class Active:
         return found
 
 
-def without_prefix(target: bytes, segments: int) -> bytes:
-    """A target in origin form without the first segments of its path; the rest stays byte for byte.
+def path_map_of(route: Route) -> PrefixMap | None:
+    """What becomes of the paths of a route on the way to its backend; None if nothing does."""
+    if route.replace_prefix is None or route.replace_prefix == route.path:
+        return None
+    prefix, replacement = route.path.encode("ascii"), route.replace_prefix.encode("ascii")
+    return PrefixMap(prefix, replacement, is_exact=route.is_exact)
 
-    Counted in segments, because a client may spell the prefix with escapes.
+
+def _preflight_answers(rules: ResponseRules | None) -> Callable[[PreflightDecision], OwnAnswer]:
+    """How a route answers preflights: with the fields that it sets on all its responses."""
+    edits = None if rules is None else rules.own_edits
+    if edits is None:
+        return answer_preflight
+
+    def answer_with_edits(decision: PreflightDecision) -> OwnAnswer:
+        answer = answer_preflight(decision)
+        return answer._replace(lines=edited(answer.lines, edits))
+
+    return answer_with_edits
+
+
+def _request_edits(route: Route) -> tuple[frozenset[bytes], bytes]:
+    """Names, as some backend reads them, of the fields that never go on, and the lines to add.
+
+    What only imitates a name that the route sets does not go on either: `X_Api_Key` is `X-Api-Key` to many backends.
     """
-    path, question, query = target.partition(b"?")
-    parts = path.split(b"/", segments + 1)
-    rest = parts[segments + 1] if len(parts) > segments + 1 else b""
-    return b"/" + rest + question + query
+    fields = route.request_headers
+    edits = compile_edits(((each.name, each.value) for each in fields.set), fields.remove)
+    origin = frozenset({b"origin"}) if route.policy.strip_origin else frozenset()
+    if edits is None:
+        return origin, b""
+    return origin | frozenset(map(folded, edits.dropped)), edits.lines
 
 
 class _Any:
@@ -193,7 +237,12 @@ def _underscored(route: Route) -> Container[bytes]:
 
 def _listed_origins(snapshot: Snapshot) -> int:
     """How many origins are listed, as far as the memories shall grow for them."""
-    listed = {id(route.policy): len(route.policy.allow_origins) for route in snapshot.routes}
+    policies = (
+        policy
+        for route in snapshot.routes
+        for policy in (route.policy, *(further.policy for further in route.further_policies))
+    )
+    listed = {id(policy): len(policy.allow_origins) for policy in policies}
     return min(sum(listed.values()), MAX_REMEMBERED_ORIGINS)
 
 

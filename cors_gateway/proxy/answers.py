@@ -8,8 +8,12 @@ import json
 from http import HTTPStatus
 from typing import NamedTuple
 
+from cors_gateway.http1.field_edits import LineEdits
 from cors_gateway.policy.grant import Grant
-from cors_gateway.proxy.response_head import CONNECTION_CLOSE
+from cors_gateway.policy.preflight import PreflightDecision
+from cors_gateway.policy.reason import Reason
+from cors_gateway.proxy.response_head import CONNECTION_CLOSE, exposing, names_in
+from cors_gateway.proxy.response_rules import ResponseRules
 
 _ALLOWED_METHODS = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, QUERY\r\n"
 _PROBLEM_LINES = b"Content-Type: application/problem+json\r\nCache-Control: no-store\r\n"
@@ -22,6 +26,15 @@ _LINES_OF_STATUS = {
 _REASON_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode("ascii")) for status in HTTPStatus
+}
+
+_PREFLIGHT_DETAILS = {
+    Reason.ORIGIN_NOT_ALLOWED: "The origin is not allowed on this route.",
+    Reason.ORIGIN_MALFORMED: "The Origin field is not a serialised origin.",
+    Reason.METHOD_NOT_ALLOWED: "The method is not allowed across origins on this route.",
+    Reason.HEADER_NOT_ALLOWED: "A request header is not allowed across origins on this route.",
+    Reason.REQUEST_MALFORMED: "The preflight is malformed.",
+    Reason.CORS_DISABLED: "This route allows no cross-origin access.",
 }
 
 
@@ -39,11 +52,19 @@ OPTIONS_OF_GATEWAY = OwnAnswer(204, _ALLOWED_METHODS)
 
 
 def problem(
-    status: int, reason: str, detail: str, *, cause: str = "", lines: bytes = b"", request_id: bytes = b""
+    status: int,
+    reason: str,
+    detail: str,
+    *,
+    cause: str = "",
+    lines: bytes = b"",
+    request_id: bytes = b"",
+    location: str = "",
 ) -> OwnAnswer:
     """A problem document. `reason` is the stable word for machines, `detail` a sentence for people.
 
-    `cause` says more exactly what is wrong with the request. `lines` are further complete field lines, such as `grant_lines`.
+    `cause` says more exactly what is wrong with the request. `lines` are further complete field lines, such as
+    `grant_lines`; `location` is where a script may lead its user.
     """
     document = {
         "type": "about:blank",
@@ -54,20 +75,48 @@ def problem(
     }
     if cause:
         document["cause"] = cause
+    if location:
+        document["location"] = location
     if request_id:
         document["request_id"] = request_id.decode("latin-1")
     content = json.dumps(document).encode("ascii") + b"\n"
     return OwnAnswer(status, _PROBLEM_LINES + _LINES_OF_STATUS.get(status, b"") + lines, content)
 
 
-def without_content(answer: OwnAnswer, lines: bytes) -> OwnAnswer:
-    """For what may or may not have been a HEAD request: an empty body is right both ways. `lines` as in `problem`."""
-    return OwnAnswer(answer.status, _LINES_OF_STATUS.get(answer.status, b"") + lines)
+def without_content(answer: OwnAnswer) -> OwnAnswer:
+    """For what may or may not have been a HEAD request: an empty body is right both ways."""
+    return OwnAnswer(answer.status, _LINES_OF_STATUS.get(answer.status, b""))
 
 
 def grant_lines(grant: Grant) -> bytes:
     """The fields by which script may read an answer that the policy grants."""
     return grant.vary_line + grant.lines if grant.rewrite else b""
+
+
+def under(grant: Grant, answer: OwnAnswer) -> OwnAnswer:
+    """An answer on a route: with the fields by which script may read it, and as the route edits responses."""
+    rules = grant.rules
+    edits = rules.own_edits if isinstance(rules, ResponseRules) else None
+    lines = answer.lines if edits is None else edited(answer.lines, edits)
+    granted = grant_lines(grant)
+    if grant.exposes_all:
+        names = [*names_in(lines), *names_in(granted), b"date"]
+        granted = grant.vary_line + exposing(grant, names)
+    return OwnAnswer(answer.status, lines + granted, answer.content)
+
+
+def edited(lines: bytes, edits: LineEdits) -> bytes:
+    """Complete lines as a route edits them."""
+    pairs = zip(names_in(lines), lines.split(b"\r\n"), strict=False)
+    return b"".join(line + b"\r\n" for line in edits.kept((name, line) for name, line in pairs)) + edits.lines
+
+
+def answer_preflight(decision: PreflightDecision) -> OwnAnswer:
+    """The answer to a preflight that is not left to the backend."""
+    if 200 <= decision.status < 300:
+        return OwnAnswer(decision.status, decision.lines)
+    detail = _PREFLIGHT_DETAILS.get(decision.reason, "The preflight was refused.")
+    return problem(decision.status, decision.reason, detail, lines=decision.lines)
 
 
 def render(answer: OwnAnswer, *, date_line: bytes, closes: bool, is_head_request: bool = False) -> bytes:

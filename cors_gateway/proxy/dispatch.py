@@ -12,28 +12,23 @@ from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer, passed_here_before, via_line
 from cors_gateway.http1.grammar import is_token, without_default_port
+from cors_gateway.http1.location import redirect_location
 from cors_gateway.http1.request import NO_BODY, HeaderSection, check_version
 from cors_gateway.http1.request_line import RequestLine, parse_request_line
 from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
 from cors_gateway.observe.trouble import Trouble, refused
-from cors_gateway.policy.preflight import PreflightDecision
 from cors_gateway.policy.reason import Kind, Reason
 from cors_gateway.proxy.active import NOT_FORWARDED, Active, ActiveRoute, RoutedLine
-from cors_gateway.proxy.answers import OPTIONS_OF_GATEWAY, OwnAnswer, grant_lines, problem
+from cors_gateway.proxy.answers import OPTIONS_OF_GATEWAY, OwnAnswer, problem, under
 from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.last_request import Bound, LastRequest, bind_in_full, hops_left
 from cors_gateway.proxy.preflight_memory import PreflightAnswer, remembered
+from cors_gateway.snapshot import Redirect, Refusal
 
 MAX_FORWARDED_ID = 128
 
-_PREFLIGHT_DETAILS = {
-    Reason.ORIGIN_NOT_ALLOWED: "The origin is not allowed on this route.",
-    Reason.ORIGIN_MALFORMED: "The Origin field is not a serialised origin.",
-    Reason.METHOD_NOT_ALLOWED: "The method is not allowed across origins on this route.",
-    Reason.HEADER_NOT_ALLOWED: "A request header is not allowed across origins on this route.",
-    Reason.REQUEST_MALFORMED: "The preflight is malformed.",
-    Reason.CORS_DISABLED: "This route allows no cross-origin access.",
-}
+ROUTE_CLOSED = "route_closed"
+"""The reason of a route with `refuse`, in its problem document."""
 
 
 @final
@@ -143,7 +138,7 @@ class Dispatcher:
         )
         if decision.forward:
             return self._forward_in_full(last, RoutedLine(line, route), route, peer)
-        own = _answer_preflight(decision)
+        own = route.answer_preflight(decision)
         if is_plain and not head.closes and head.framing == NO_BODY and len(head.origin) == 1:
             preflight = remembered(head, decision.reason, own)
             last.active.preflights.offer((head, route.policy), preflight)
@@ -186,6 +181,8 @@ class Dispatcher:
         if last.head.max_forwards and line.method == b"OPTIONS" and hops_left(last.head) == 0:
             return self._undecided(last, line, OPTIONS_OF_GATEWAY)
         bound = bind_in_full(last, route, line, peer, self._pseudonym)
+        if route.answer is not None:
+            return _answer_of_route(last, routed, bound, route.answer)
         return self._forward(last, routed, bound, bound.fields(last.section), peer)
 
     def _forward(
@@ -195,12 +192,12 @@ class Dispatcher:
         tally.count += 1
         if decision.rejected:
             return _refuse_origin(last, routed.line, bound)
-        if head.framing != NO_BODY and 0 < last.active.limits.request_body < head.content_length:
+        route = bound.route
+        if head.framing != NO_BODY and 0 < route.max_body < head.content_length:
             return _refuse_body(last, routed.line, bound)
         request_id = _received_id(last.section) if peer.is_trusted else None
         if request_id is None:
             request_id = self._next_request_id()
-        route = bound.route
         return Forward(
             # In order, because names would cost as much as all the rest of the call.
             routed.line,
@@ -212,6 +209,7 @@ class Dispatcher:
             b"%b%b\r\nX-Request-Id: %b\r\n\r\n" % (routed.request_line, fields, request_id),
             request_id,
             bound.websocket_key,
+            route.max_body,
             bound.trouble,
         )
 
@@ -235,11 +233,18 @@ class Dispatcher:
         return Answer(answer, line=line, section=last.section, stats=stats, tally=tally, trouble=trouble)
 
 
-def _answer_preflight(decision: PreflightDecision) -> OwnAnswer:
-    if 200 <= decision.status < 300:
-        return OwnAnswer(decision.status, decision.lines)
-    detail = _PREFLIGHT_DETAILS.get(decision.reason, "The preflight was refused.")
-    return problem(decision.status, decision.reason, detail, lines=decision.lines)
+def _answer_of_route(
+    last: LastRequest, routed: RoutedLine, bound: Bound, answer: Redirect | Refusal
+) -> Answer:
+    """What a route without a backend answers to whatever the policy lets pass."""
+    bound.tally.count += 1
+    if bound.decision.rejected:
+        return _refuse_origin(last, routed.line, bound)
+    if isinstance(answer, Refusal):
+        return _of_route(last, routed.line, bound, answer.status, ROUTE_CLOSED, "This path is not served.")
+    location = redirect_location(answer.to.encode(), routed.target)
+    own = OwnAnswer(answer.status, b"Location: " + location + b"\r\n")
+    return _own(last, routed.line, bound, own)
 
 
 def _refuse_origin(last: LastRequest, line: RequestLine, bound: Bound) -> Answer:
@@ -250,7 +255,7 @@ def _refuse_origin(last: LastRequest, line: RequestLine, bound: Bound) -> Answer
 
 def _refuse_body(last: LastRequest, line: RequestLine, bound: Bound) -> Answer:
     """A request body beyond `limits.request_body`, known from its Content-Length."""
-    fault = ProtocolFault(Cause.BODY_TOO_LARGE, limit=last.active.limits.request_body)
+    fault = ProtocolFault(Cause.BODY_TOO_LARGE, limit=bound.route.max_body)
     return _of_route(last, line, bound, fault.status, fault.reason, fault.detail, fault)
 
 
@@ -265,8 +270,15 @@ def _of_route(
 ) -> Answer:
     """A refusal that script may read as far as the policy grants it; for a fault of the body, if there is one."""
     cause = fault.cause if fault is not None else ""
+    return _own(last, line, bound, problem(status, reason, detail, cause=cause), fault)
+
+
+def _own(
+    last: LastRequest, line: RequestLine, bound: Bound, answer: OwnAnswer, fault: ProtocolFault | None = None
+) -> Answer:
+    """An answer of the gateway's own on a route, with what the policy grants."""
     return Answer(
-        problem(status, reason, detail, cause=cause, lines=grant_lines(bound.decision.grant)),
+        under(bound.decision.grant, answer),
         line=line,
         section=last.section,
         stats=bound.route.stats,

@@ -267,7 +267,7 @@ class ClientConnection(ClientTransport):
         exchange, body = self._exchange, self._body
         if exchange is None or body is None:
             return
-        limit = self._service.active.limits.request_body
+        limit = exchange.forward.max_body
         try:
             piece = body.feed(data)
             if limit and exchange.bytes_in + len(piece) > limit:

@@ -15,10 +15,12 @@ from cors_gateway.http1.request import CHUNKED, NO_BODY
 from cors_gateway.http1.response import ResponseSection
 from cors_gateway.observe.record import CLIENT_CLOSED_REQUEST
 from cors_gateway.observe.trouble import CLIENT_LEFT, Notice, Trouble, refused
-from cors_gateway.proxy.answers import grant_lines, problem
+from cors_gateway.proxy.answers import problem, under
 from cors_gateway.proxy.failure import UpstreamFailure, trouble_of
 from cors_gateway.proxy.forward import Forward
-from cors_gateway.proxy.roles import Carrier, Downstream
+from cors_gateway.proxy.readable_redirect import InsteadSink, readable
+from cors_gateway.proxy.response_rules import ResponseRules
+from cors_gateway.proxy.roles import Carrier, Downstream, ResponseSink
 
 # Safe methods (RFC 9110 9.2.1, RFC 10008 2): nobody minds if a backend executed one and then died. PUT and DELETE are
 # idempotent, but a backend that executed one may say so differently the second time.
@@ -47,7 +49,7 @@ class Exchange:
         """`started` is when the head was complete (monotonic seconds)."""
         self.forward = forward
         self.downstream = downstream
-        self.response = downstream.response
+        self.response: ResponseSink = downstream.response
         self.started = started
         self.stats = forward.stats
         self.grant = forward.grant
@@ -138,6 +140,22 @@ class Exchange:
                 "redirected", Notice.REDIRECTED, origin.decode("ascii", "backslashreplace")
             )
 
+    def redirects_to(self, location: bytes, rules: ResponseRules) -> None:
+        """The response that begins next sends the client to `location`; scripts are told instead."""
+        forward = self.forward
+        answer = readable(
+            location, rules, forward.section, forward.request, forward.grant, forward.request_id
+        )
+        if answer is not None:
+            self.response = InsteadSink(self.response, answer, self._replaced)
+
+    def _replaced(self, status: int, is_complete: bool) -> None:
+        """An answer was sent in place of the response. Nobody waits for what is missing of that."""
+        self.status = status
+        if not is_complete and self._carrier is not None:
+            self._carrier.abort()
+            self.response_done()
+
     def response_done(self) -> None:
         """The response is complete."""
         self.is_over = True
@@ -195,8 +213,8 @@ class Exchange:
     def _answer(self, status: int, reason: str, detail: str, cause: str = "") -> None:
         """Send a problem document with the fields that the policy grants (so that script may read it)."""
         self.status = status
-        lines, request_id = grant_lines(self.grant), self.forward.request_id
-        self.response.answer(problem(status, reason, detail, cause=cause, lines=lines, request_id=request_id))
+        own = problem(status, reason, detail, cause=cause, request_id=self.forward.request_id)
+        self.response.answer(under(self.grant, own))
 
     def cancel(self) -> None:
         """The client is gone or broke off its request: the backend must not take it for complete."""

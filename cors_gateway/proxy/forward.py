@@ -19,8 +19,8 @@ class Forward:
     """A request that the policy lets pass, with who lends connections to its backend."""
 
     __slots__ = (
-        *("grant", "lender", "line", "request", "request_id", "section", "stats", "tally", "trace"),
-        *("trouble", "websocket_key"),
+        *("grant", "lender", "line", "max_body", "request", "request_id", "section", "stats", "tally"),
+        *("trace", "trouble", "websocket_key"),
     )
 
     def __init__(
@@ -34,6 +34,7 @@ class Forward:
         request: bytes,
         request_id: bytes,
         websocket_key: bytes | None,
+        max_body: int,
         trouble: Trouble | None,
         trace: Trace | None = None,
     ) -> None:
@@ -51,6 +52,8 @@ class Forward:
         self.request_id = request_id
         self.websocket_key = websocket_key
         """Of a WebSocket handshake, else None."""
+        self.max_body = max_body
+        """Bytes of a request body that the route accepts; 0 is no limit."""
         self.trouble = trouble
         """What is to be told of the request although it goes on."""
         self.trace = trace

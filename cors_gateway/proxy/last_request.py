@@ -66,10 +66,12 @@ class Bound:
         self.lender: Lender = route.pool.own if head.connection_logins else route.pool
         host = head.host or b"" if route.host_field is None else route.host_field
         self._host_line = b"Host: " + host
-        self._added = b"".join([*added, framing_line(head)]).removesuffix(b"\r\n")
-        self._is_kept = section.kept_without(b"origin") if route.strip_origin else section.layout.is_kept
+        self._added = b"".join([*added, route.added_lines, framing_line(head)]).removesuffix(b"\r\n")
+        self._is_kept = section.layout.is_kept
         if head.underscored:
             self._is_kept = section.kept_with(route.underscored, self._is_kept)
+        if route.dropped:
+            self._is_kept = section.kept_without(route.dropped, self._is_kept)
 
     def fields(self, section: HeaderSection) -> bytes:
         """The header section for the backend, but for X-Request-Id, without its last CRLF.

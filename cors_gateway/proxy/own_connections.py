@@ -23,6 +23,7 @@ class OwnConnections:
         self.response_head_timeout = owner.response_head_timeout
         self.idle_timeout = owner.idle_timeout
         self.max_head = owner.max_head
+        self.response_rules = owner.response_rules
         self._lender = lender
         self._of: dict[Downstream, UpstreamConnection] = {}
         self._clients: dict[UpstreamConnection, Downstream] = {}

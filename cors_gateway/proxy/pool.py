@@ -14,6 +14,7 @@ from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.connect import credentials
 from cors_gateway.proxy.failure import UpstreamFailure, classify_connecting
 from cors_gateway.proxy.own_connections import OwnConnections
+from cors_gateway.proxy.response_rules import rules_of_upstream
 from cors_gateway.proxy.roles import Delivery, Downstream
 from cors_gateway.proxy.upstream import Owner, UpstreamConnection
 from cors_gateway.proxy.upstream_server import UpstreamServer
@@ -49,6 +50,7 @@ class UpstreamPool:
         self.response_head_timeout = upstream.timeouts.response_head
         self.idle_timeout = upstream.timeouts.idle
         self.max_head = upstream.limits.response_head
+        self.response_rules = rules_of_upstream(upstream)
         self.own = OwnConnections(self, self)
         """Lends connections for requests that log in, and keeps those on which somebody did."""
         self._loop = loop

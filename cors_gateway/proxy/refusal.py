@@ -10,8 +10,9 @@ from typing import NamedTuple
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.refused import RefusedHead, read_refused
 from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
+from cors_gateway.policy.grant import UNTOUCHED
 from cors_gateway.proxy.active import Active, ActiveRoute
-from cors_gateway.proxy.answers import OwnAnswer, grant_lines, problem, without_content
+from cors_gateway.proxy.answers import OwnAnswer, problem, under, without_content
 
 MAX_LOOKED_AT = 64 * 1024
 """Bytes of a head that are looked at for the fields that name a route and an origin."""
@@ -33,19 +34,19 @@ def refuse(fault: ProtocolFault, received: bytes, active: Active, metrics: Metri
     head = read_refused(_head_of(received))
     route = _route(head, active)
     if route is None:
-        stats, tally, lines = metrics.unrouted, metrics.undecided, b""
+        stats, tally, grant = metrics.unrouted, metrics.undecided, UNTOUCHED
     else:
         decision = route.policy.actual((head.origin,) if head.origin is not None else (), ())
-        stats, tally, lines = (
+        stats, tally, grant = (
             route.stats,
             route.tallies[decision.kind, decision.reason],
-            grant_lines(decision.grant),
+            decision.grant,
         )
         tally.count += 1
-    answer = problem(fault.status, fault.reason, fault.detail, cause=fault.cause, lines=lines)
+    answer = problem(fault.status, fault.reason, fault.detail, cause=fault.cause)
     if received.startswith(b"HEAD "):
-        answer = without_content(answer, lines)
-    return RefusedRequest(fault, head, answer, stats, tally)
+        answer = without_content(answer)
+    return RefusedRequest(fault, head, under(grant, answer), stats, tally)
 
 
 def _head_of(received: bytes) -> bytes:

@@ -4,13 +4,16 @@ The backend's own Access-Control fields never leave here on a route that the gat
 grant is written last, after hop-by-hop removal, so that nothing a backend nominates can take it away.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
+from typing import Protocol
 
 from cors_gateway.http1.request import CHUNKED, NO_BODY, RequestHead
 from cors_gateway.http1.response import CHUNKED as CHUNKED_BODY
 from cors_gateway.http1.response import ResponseHead, ResponseReader, ResponseSection
 from cors_gateway.policy.grant import Grant
-from cors_gateway.policy.vary import merge_vary
+from cors_gateway.policy.vary import exposable, merge_vary
+from cors_gateway.proxy.response_rules import PLACES, REDIRECTS, ResponseRules
 
 CONNECTION_CLOSE = b"Connection: close\r\n"
 
@@ -23,6 +26,16 @@ IS_HEAD_REQUEST = 4
 
 _READER = ResponseReader()
 _EXPOSE_HEADERS = b"access-control-expose-headers"
+
+
+class Asker(Protocol):
+    """Whoever a response is for: the request that it answers."""
+
+    @property
+    def head(self) -> RequestHead: ...
+
+    def redirects_to(self, location: bytes, rules: ResponseRules) -> None:
+        """The response, which begins next, sends the client to `location`, and the route tells scripts instead."""
 
 
 def framing_line(head: RequestHead) -> bytes:
@@ -43,10 +56,12 @@ class ResponseRewriter:
 
     __slots__ = (
         *("received", "rewritten", "section", "stripped"),
-        *("_date_line", "_ending", "_framing", "_grant", "_is_passed_on", "_form", "_vary_line"),
+        *("_changes", "_date_line", "_ending", "_form", "_framing", "_grant", "_is_passed_on", "_is_once"),
+        *("_rules", "_select", "_vary_line"),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, rules: ResponseRules | None = None) -> None:
+        """`rules` are those of the upstream, for grants that carry none of a route."""
         self.received = b""
         """The last head as it came, without its empty line."""
         self.section: ResponseSection | None = None
@@ -60,6 +75,14 @@ class ResponseRewriter:
         self._date_line: bytes | None = None
         self._is_passed_on: list[bool] = []
         self._vary_line = b""
+        """Also the lines that the route sets."""
+        self._rules = rules
+        self._select: Callable[[list[bytes], list[bool]], Iterable[bytes]] = compress
+        """Gives the lines that are passed on."""
+        self._changes: list[tuple[int, Callable[[bytes], bytes]]] = []
+        """Which of them are changed, and how, if `_select` is `_select_changed`."""
+        self._is_once = False
+        """Whether a change depends on the request, so that it cannot be kept."""
         self._framing = b""
         self._ending = b""
         """What follows the lines that are passed on: Vary, the grant, date and framing, the empty line."""
@@ -83,7 +106,13 @@ class ResponseRewriter:
         return _READER.read(received, self.section)
 
     def rewrite(
-        self, received: bytes, section: ResponseSection, grant: Grant, form: int, date_line: bytes
+        self,
+        received: bytes,
+        section: ResponseSection,
+        grant: Grant,
+        form: int,
+        date_line: bytes,
+        asker: Asker,
     ) -> bool:
         """Set `rewritten`. Gives whether `section` says something else than the last, or to another grant."""
         head = section.head
@@ -96,6 +125,9 @@ class ResponseRewriter:
             self._is_passed_on = _passed_on(section, grant)
             self._vary_line = _vary_line(head, grant)
             self.stripped = sum(field.is_cors for field in head.policy_fields) if grant.rewrite else 0
+            self._select = compress
+            if grant.rules is not None or head.policy_fields:
+                self._apply_rules(section, grant, asker)
         is_other_time = not (self._date_line is None or self._date_line is date_line)
         if is_other_layout or is_other_time or form != self._form:
             self._date_line = None if layout.has_date else date_line
@@ -103,27 +135,81 @@ class ResponseRewriter:
             self._ending = b""
         is_new = is_other_head or grant is not last
         if is_new or not self._ending:
-            self._ending = self._vary_line + _grant_lines(head, grant) + self._framing
+            self._ending = self._vary_line + self._grant_lines(section, grant) + self._framing
         self._grant = grant
         self._form = form
         self.received = received
         self.section = section
-        lines = compress(section.lines, self._is_passed_on)
+        lines = self._select(section.lines, self._is_passed_on)
         self.rewritten = b"\r\n".join((head.start_line, *lines, self._ending))
         return is_new
+
+    def _apply_rules(self, section: ResponseSection, grant: Grant, asker: Asker) -> None:
+        """Find out what the route, or else the upstream, wants changed in heads like this one."""
+        rules = grant.rules if isinstance(grant.rules, ResponseRules) else self._rules
+        if rules is None:
+            return
+        names = [field.name for field in section.fields]
+        if rules.edits is not None:
+            self._is_passed_on = rules.passed_on(names, self._is_passed_on)
+            self._vary_line += rules.edits.lines
+        self._changes = rules.changes(names, self._is_passed_on, asker.head.host or b"")
+        self._is_once = rules.depends_on_request and any(names[at] in PLACES for at, _ in self._changes)
+        if self._changes:
+            self._select = self._select_changed
+        if rules.tells_scripts and section.head.status in REDIRECTS:
+            for at, change in self._changes:
+                if names[at] == b"location":
+                    asker.redirects_to(change(section.lines[at]).partition(b": ")[2], rules)
+
+    def _select_changed(self, lines: list[bytes], is_passed_on: list[bool]) -> Iterable[bytes]:
+        changed = lines.copy()
+        for at, change in self._changes:
+            changed[at] = change(lines[at])
+        if self._is_once:
+            self._grant = None  # so the next response is not taken for a repetition
+        return compress(changed, is_passed_on)
+
+    def _grant_lines(self, section: ResponseSection, grant: Grant) -> bytes:
+        if not grant.merge_expose:
+            return grant.lines
+        if not grant.exposes_all:
+            fields = section.head.policy_fields
+            return grant.lines_with_expose([field.value for field in fields if field.name == _EXPOSE_HEADERS])
+        names = [field.name for field in compress(section.fields, self._is_passed_on)]
+        added = self._vary_line + grant.lines + (self._date_line or b"")
+        return exposing(grant, [*names, *names_in(added)])
+
+
+def exposing(grant: Grant, names: Iterable[bytes]) -> bytes:
+    """The lines of a grant that exposes all fields of a response, whose lower-case names these are."""
+    return grant.lines_with_expose([b",".join(exposable(names))])
+
+
+def names_in(lines: bytes) -> Iterator[bytes]:
+    """The lower-case names of complete lines."""
+    for line in lines.split(b"\r\n")[:-1]:
+        yield line.partition(b":")[0].lower()
 
 
 def interim_head(section: ResponseSection, grant: Grant, added: bytes = b"") -> bytes:
     """An interim (1xx) response for the client: its fields without those of the Access-Control family.
 
-    `added` are complete lines.
+    `added` are complete lines. Routes change nothing about it, unless it is a 101: that one is the last word in HTTP.
     """
     is_passed_on = [
         is_end_to_end and not (grant.rewrite and field.is_cors)
         for is_end_to_end, field in zip(section.layout.is_end_to_end, section.fields, strict=True)
     ]
-    lines = compress(section.lines, is_passed_on)
-    return b"\r\n".join((section.head.start_line, *lines, added + b"\r\n"))
+    lines = section.lines
+    if section.head.status == 101 and isinstance(grant.rules, ResponseRules):
+        rules, names = grant.rules, [field.name for field in section.fields]
+        is_passed_on = rules.passed_on(names, is_passed_on)
+        lines = lines.copy()
+        for at, change in rules.changes(names, is_passed_on, b""):
+            lines[at] = change(lines[at])
+        added += b"" if rules.edits is None else rules.edits.lines
+    return b"\r\n".join((section.head.start_line, *compress(lines, is_passed_on), added + b"\r\n"))
 
 
 def _passed_on(section: ResponseSection, grant: Grant) -> list[bool]:
@@ -144,6 +230,7 @@ def _has_same_rules(grant: Grant, other: Grant) -> bool:
         and grant.vary is other.vary
         and grant.rewrite is other.rewrite
         and grant.merge_expose is other.merge_expose
+        and grant.rules is other.rules
     )
 
 
@@ -153,14 +240,6 @@ def _vary_line(head: ResponseHead, grant: Grant) -> bytes:
         return grant.vary_line
     merged = merge_vary([field.value for field in head.policy_fields if field.is_vary], grant.vary)
     return b"Vary: " + merged + b"\r\n" if merged else b""
-
-
-def _grant_lines(head: ResponseHead, grant: Grant) -> bytes:
-    if not grant.merge_expose:
-        return grant.lines
-    return grant.lines_with_expose(
-        [field.value for field in head.policy_fields if field.name == _EXPOSE_HEADERS]
-    )
 
 
 def _framing(head: ResponseHead, date_line: bytes | None, form: int) -> bytes:

@@ -15,6 +15,7 @@ from cors_gateway.observe.metrics import RouteStats, UpstreamStats
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.answers import OwnAnswer
 from cors_gateway.proxy.failure import UpstreamFailure
+from cors_gateway.proxy.response_rules import ResponseRules
 
 
 class ResponseSink(Protocol):
@@ -158,6 +159,9 @@ class Delivery(Protocol):
 
     def respond(self, status: int, head: bytes, body: bytes, *, is_sized: bool, is_last: bool) -> None:
         """The response begins (`ResponseSink.begin`)."""
+
+    def redirects_to(self, location: bytes, rules: ResponseRules) -> None:
+        """The response that begins next sends the client to `location`, and the route tells scripts instead."""
 
     def response_done(self) -> None:
         """The response is complete."""

@@ -47,6 +47,7 @@ def _traced(forward: Forward, tracing: Tracing, peer: Peer) -> Forward:
         request=request.removesuffix(b"\r\n") + trace.lines + b"\r\n",
         request_id=forward.request_id,
         websocket_key=forward.websocket_key,
+        max_body=forward.max_body,
         trouble=forward.trouble,
         trace=trace,
     )

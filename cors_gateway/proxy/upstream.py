@@ -22,6 +22,7 @@ from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
 from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.last_words import last_words
 from cors_gateway.proxy.response_head import ResponseRewriter
+from cors_gateway.proxy.response_rules import ResponseRules
 from cors_gateway.proxy.roles import Delivery, Downstream
 from cors_gateway.proxy.upstream_server import UpstreamServer
 
@@ -47,6 +48,9 @@ class Owner(Protocol):
 
     @property
     def max_head(self) -> int: ...
+
+    @property
+    def response_rules(self) -> ResponseRules | None: ...
 
     def release(self, connection: "UpstreamConnection") -> None:
         """Its exchange is over, and it can be used again."""
@@ -94,7 +98,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The deadline of an event stream that was silent for `idle`; under another one it spoke since."""
         self._is_suspect = False
         """An interim response was framed like a final one: what follows the next response is not trusted."""
-        self._rewriter = ResponseRewriter()
+        self._rewriter = ResponseRewriter(pool.response_rules)
         self._poll: select.poll | None = None
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
@@ -269,7 +273,7 @@ class UpstreamConnection(asyncio.Protocol):
             if response.status < 200:
                 self._read_interim(exchange, section, data[end + 4 :])
                 return
-            is_new = rewriter.rewrite(head, section, grant, form, date_line)
+            is_new = rewriter.rewrite(head, section, grant, form, date_line, exchange)
             self._note_login(response, exchange)
             if is_new and rewriter.stripped and exchange.head.origin:
                 report_difference(exchange.stats, response, grant, self._clock.now)

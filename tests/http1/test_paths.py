@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cors_gateway.http1.cause import Cause
-from cors_gateway.http1.paths import MAX_ODD_PATH, PathFault, replace_prefix, resolve
+from cors_gateway.http1.paths import MAX_ODD_PATH, PathFault, resolve
 from cors_gateway.routing import RouteKey, RouteTable
 
 ONE_READING = [
@@ -314,35 +314,6 @@ def test_the_work_that_a_path_may_cause_is_bounded(path: bytes) -> None:
         resolve(path)
     assert caught.value.cause is Cause.PATH_TOO_AMBIGUOUS
     assert resolve(b"/" + b"a" * 2 * MAX_ODD_PATH) == (b"/" + b"a" * 2 * MAX_ODD_PATH,)
-
-
-@pytest.mark.parametrize(
-    ("target", "segments", "prefix", "expected"),
-    [
-        (b"/api/users?q=%zz", 1, b"/", b"/users?q=%zz"),
-        (b"/api/users", 1, b"/v1/", b"/v1/users"),
-        (b"/%61pi/a%20b/", 1, b"/", b"/a%20b/"),
-        (b"/a/b", 2, b"/", b"/"),
-        (b"/a/b?", 2, b"/", b"/?"),
-        (b"/a", 1, b"/v1/", b"/v1/"),
-        (b"/api//users", 1, b"/", b"/users"),
-        (b"/api///host/x", 1, b"/", b"/host/x"),
-        (b"/api//users", 1, b"/v1/", b"/v1/users"),
-        (b"/api/a//b", 1, b"/", b"/a//b"),
-    ],
-)
-def test_a_prefix_is_replaced_and_the_rest_stays(
-    target: bytes, segments: int, prefix: bytes, expected: bytes
-) -> None:
-    assert replace_prefix(target, segments, prefix) == expected
-
-
-@pytest.mark.parametrize(
-    "rest", [b"%2fx/admin", b"/%2fx", b"%5cx/admin", b";/x/admin", b"%252fx", b"%c0%afx"]
-)
-def test_what_is_left_of_a_path_never_begins_with_an_authority(rest: bytes) -> None:
-    with pytest.raises(PathFault):
-        replace_prefix(b"/api/" + rest, 1)
 
 
 @given(odd_paths)

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cors_gateway.http1.cause import Cause
+from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.prefix import PrefixMap
 
 
@@ -27,6 +29,10 @@ from cors_gateway.http1.prefix import PrefixMap
         (b"/", b"/v1", b"/users", b"/v1/users"),
         (b"/", b"/v1", b"/", b"/v1/"),
         (b"/", b"/v1", b"*", b"*"),
+        (b"/a/b", b"/", b"/a/b?", b"/?"),
+        (b"/api", b"/", b"/api/users?q=%zz", b"/users?q=%zz"),
+        (b"/api", b"/", b"/%61pi/a%20b/", b"/a%20b/"),
+        (b"/api", b"/", b"/api/a//b", b"/a//b"),
     ],
 )
 def test_a_target_goes_on_under_the_other_prefix(
@@ -59,6 +65,16 @@ def test_a_path_of_the_backend_comes_back_under_the_own_prefix(
     prefix: bytes, replacement: bytes, path: bytes, expected: bytes
 ) -> None:
     assert PrefixMap(prefix, replacement).back(path) == expected
+
+
+@pytest.mark.parametrize(
+    "rest", [b"%2fx/admin", b"/%2fx", b"%5cx/admin", b";/x/admin", b"%252fx", b"%c0%afx"]
+)
+def test_what_is_left_of_a_path_never_begins_with_an_authority(rest: bytes) -> None:
+    with pytest.raises(ProtocolFault) as caught:
+        PrefixMap(b"/api", b"/").forward(b"/api/" + rest)
+    assert caught.value.cause is Cause.PATH_AMBIGUOUS
+    assert PrefixMap(b"/api", b"/v1").forward(b"/api/" + rest) == b"/v1/" + rest
 
 
 def test_an_exact_path_is_replaced_as_a_whole() -> None:

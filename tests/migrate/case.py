@@ -32,30 +32,12 @@ GAPS = frozenset(
 """Differences that came from what a gateway of its time could not say; answering as nginx did is as right."""
 
 
-AWAITING = frozenset(
-    {
-        "o01-map-chain",
-        "o03-geo-guard",
-        "o04-key-and-methods",
-        "o05-fallback-to-backend",
-        "o06-own-beside-star",
-        "o07-fragment",
-        "o08-redirect-hosts",
-        "o09-default-server-below",
-        "o11-capture-in-answer",
-        "o12-rewrites",
-        "o16-headers-more-and-files",
-        "s16-proxy-pass-uris",
-        "s17-upstream-balancing",
-        "s19-auth-request",
-        "s26-php-and-api",
-    }
-)
+AWAITING = frozenset({"s17-upstream-balancing"})
 """Cases whose translation needs what the configuration can say already and the data path does not do yet."""
 
 _UNSERVED = pytest.mark.xfail(
     strict=True,
-    reason="the data path does not serve refuse, redirect, replace_prefix, backup and lists of policies yet",
+    reason="the data path does not spare backup servers yet",
 )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,12 @@ async def _gateway(path: Path, directory: Path) -> AsyncIterator[tuple[str, Snap
 
 
 async def _asked(url: str, snapshot: Snapshot) -> list[Exchange]:
-    target = parse_target(f"{url}/")
-    questions = plan_for(target, Enquiry(most=200), snapshot, "k3x").questions
-    async with endpoint(target, MANNER) as asked:
+    """About the host of the first route, if it is for one."""
+    hosts = snapshot.routes[0].hosts
+    meant = parse_target(f"http://{hosts[0]}/" if hosts else f"{url}/")
+    questions = plan_for(meant, Enquiry(most=200), snapshot, "k3x").questions
+    manner = replace(MANNER, host=hosts[0] if hosts else "")
+    async with endpoint(parse_target(f"{url}/"), manner) as asked:
         return await asked.ask(questions)
 
 

@@ -65,7 +65,10 @@ def snapshot(
         "server": {"listen": ["127.0.0.1:0"], "trusted_proxies": list(trusted_proxies)},
         "upstreams": {UPSTREAM: {"servers": ["http://127.0.0.1:1"]}},
         "policies": policies,
-        "routes": [{"upstream": UPSTREAM, **route} for route in routes],
+        "routes": [
+            {key: value for key, value in {"upstream": UPSTREAM, **route}.items() if value is not None}
+            for route in routes
+        ],
     }
     path = directory / "gateway.yaml"
     path.write_text(json.dumps(document))

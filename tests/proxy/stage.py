@@ -93,16 +93,25 @@ def snapshot(
     server: Mapping[str, Any] = {},
     route: Mapping[str, Any] = {},
     policy: Mapping[str, Any] = {},
+    policies: Mapping[str, Any] = {},
+    routes: Sequence[Mapping[str, Any]] = (),
 ) -> Snapshot:
-    """The configuration with these upstreams; one that has `servers` is `app`, to which the only route leads."""
+    """The configuration with these upstreams; one that has `servers` is `app`, to which the route `all` leads.
+
+    Its policy is `open`. An upstream that `route` leaves out by saying None is no upstream; `policies` and `routes` are
+    further ones.
+    """
     if "servers" in upstreams:
         upstreams = {"app": upstreams}
     document = {
         "version": 1,
         "server": {"listen": ["127.0.0.1:0"], **server},
         "upstreams": upstreams,
-        "policies": {"open": {"allow_origins": [ORIGIN], **policy}},
-        "routes": [{"name": "all", "path": "/", "upstream": "app", "cors": "open", **route}],
+        "policies": {"open": {"allow_origins": [ORIGIN], **policy}, **policies},
+        "routes": [
+            {key: value for key, value in each.items() if value is not None}
+            for each in ({"name": "all", "path": "/", "upstream": "app", "cors": "open", **route}, *routes)
+        ],
     }
     path = directory / "gateway.yaml"
     path.write_text(json.dumps(document))

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from enum import Enum, auto
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,26 +23,53 @@ CONNECTIONS = 3
 POLICIES = {
     "app": {"allow_origins": [LISTED, OTHER], "allow_credentials": True, "allow_methods": ["PUT"]},
     "strict": {"allow_origins": [LISTED], "on_disallowed_request": "reject", "forward_origin": "strip"},
+    "rest": {"allow_origins": [STRANGER], "upstream_expose": "all"},
+    "login": {"allow_origins": [LISTED], "cross_origin_redirects": "unauthorized"},
 }
 RELOADED = {
     "app": {"allow_origins": [LISTED, STRANGER], "allow_methods": ["DELETE"], "expose_headers": ["X-A"]},
     "strict": {"allow_origins": [OTHER], "on_disallowed_request": "reject"},
+    "rest": {"allow_origins": ["*"]},
+    "login": {"allow_origins": [OTHER], "cross_origin_redirects": "unauthorized"},
 }
-ROUTES = [
+ROUTES: list[dict[str, Any]] = [
     {"name": "first", "path": "/first/", "cors": "app"},
     {"name": "second", "path": "/second/", "cors": "app", "strip_prefix": True},
     {"name": "strict", "path": "/strict/", "cors": "strict"},
     {"name": "pass", "path": "/pass/", "cors": "passthrough"},
     {"name": "elsewhere", "host": "other.test", "path": "/", "cors": "strict"},
+    {
+        "name": "edited",
+        "path": "/edited/",
+        "cors": "app",
+        "replace_prefix": "/v1/",
+        "request_headers": {"set": {"Accept": "set"}, "remove": ["Cookie"]},
+        "response_headers": {"set": {"X-Set": "1"}, "remove": ["ETag"]},
+        "cookies": {"same_site": "none", "secure": True},
+    },
+    {"name": "several", "path": "/several/", "cors": ["app", "rest"]},
+    {"name": "login", "path": "/login/", "cors": "login"},
+    {
+        "name": "redirect",
+        "path": "/redirect/",
+        "cors": "rest",
+        "upstream": None,
+        "redirect": {"to": "/first"},
+    },
 ]
 
 LINES = tuple(
     f"{method} {path}"
-    for path in ("/first/x", "/second/x", "/strict/x", "/pass/x", "/nowhere")
+    for path in (
+        *("/first/x", "/second/x", "/strict/x", "/pass/x", "/nowhere"),
+        *("/edited/x", "/several/x", "/login/x", "/redirect/x"),
+    )
     for method in ("OPTIONS", "GET")
 )
 TWINS = ["OPTIONS /first/x", "OPTIONS /second/x"]
 """Two routes under one policy: their preflights have one answer, and each route its counters."""
+UNLIKE = ["GET /first/x", "GET /edited/x"]
+"""Two routes under one policy, of which one does more than the policy says."""
 BASE = (
     ("Host", "gateway.test"),
     ("Origin", LISTED),
@@ -60,12 +87,15 @@ VALUES = (
     *(("X-Request-Id", "one"), ("X-Forwarded-For", "192.0.2.1")),
     *(("Access-Control-Request-Method", "DELETE"), ("Access-Control-Request-Headers", "x-a")),
     *(("Connection", "Cookie"), ("Connection", "keep-alive"), ("Max-Forwards", "3"), ("Accept", "1")),
-    ("Sec-Fetch-Site", "same-origin"),
+    *(("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Mode", "navigate")),
 )
 CARRIED = (("Cookie", "a=2"), ("Cookie", "a=3"))
 RESPONSES = (
     *("204 No Content|ETag: 1", "200 OK|ETag: 2|Content-Length: 0"),
     "200 OK|Vary: Accept|Access-Control-Allow-Origin: *|Content-Length: 0",
+    *("200 OK|Set-Cookie: a=1|Content-Length: 0", "200 OK|Set-Cookie: a=2; Secure|Content-Length: 0"),
+    "302 Found|Location: http://gateway.test/v1/x|Content-Length: 0",
+    "302 Found|Location: https://login.example/|Set-Cookie: a=3|Content-Length: 0",
 )
 
 
@@ -114,7 +144,9 @@ def varied(fields: Fields) -> st.SearchStrategy[Fields]:
 def conversations(draw: st.DrawFn) -> Conversation:
     sections: list[Fields] = [draw(st.one_of(st.just(BASE), varied(BASE)))]
     sections += draw(st.lists(varied(sections[0]), min_size=1, max_size=2))
-    lines = draw(st.one_of(st.lists(st.sampled_from(LINES), min_size=1, max_size=2), st.just(TWINS)))
+    lines = draw(
+        st.one_of(st.lists(st.sampled_from(LINES), min_size=1, max_size=2), st.sampled_from([TWINS, UNLIKE]))
+    )
     requests = [written(line, dict(section)) for line in lines for section in sections]
     turns = st.builds(Turn, st.sampled_from(requests), st.sampled_from(RESPONSES))
     connections = st.integers(0, draw(st.integers(0, CONNECTIONS - 1)))

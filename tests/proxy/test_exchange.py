@@ -120,6 +120,7 @@ def an_exchange(client: Client, pool: Pool, method: bytes, framing: bytes) -> Ex
         request_id=b"id",
         websocket_key=None,
         trouble=None,
+        max_body=0,
     )
     return Exchange(forward, client, started=0.0)  # type: ignore[arg-type]
 

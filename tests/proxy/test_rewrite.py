@@ -1,11 +1,18 @@
 """Heads of responses on their way to clients: whatever is kept from one to the next, each is as if it were the first."""
 
+from typing import NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cors_gateway.http1.location import BackendLocations
+from cors_gateway.http1.prefix import PrefixMap
+from cors_gateway.http1.request import RequestHead
 from cors_gateway.policy.grant import UNTOUCHED, Grant
 from cors_gateway.proxy.response_head import CLOSES, IS_HEAD_REQUEST, IS_HTTP11, ResponseRewriter
+from cors_gateway.proxy.response_rules import ResponseRules
+from cors_gateway.snapshot import CookieEdits, FieldEdits, SetField
 
 ALLOWED = Grant(b"Access-Control-Allow-Origin: https://a.example\r\n", (b"Origin",), b"Vary: Origin\r\n")
 GRANTS = (
@@ -13,18 +20,32 @@ GRANTS = (
     ALLOWED._replace(lines=b"Access-Control-Allow-Origin: https://b.example\r\n"),
     ALLOWED._replace(strip=frozenset({b"timing-allow-origin"})),
     ALLOWED._replace(merge_expose=True, expose=(b"x-id",)),
+    ALLOWED._replace(merge_expose=True, exposes_all=True),
     Grant(b"", (b"Origin",), b"Vary: Origin\r\n"),
     UNTOUCHED,
 )
+UPSTREAM = ResponseRules(locations=BackendLocations([(b"backend", 80)], None))
+RULES = (
+    ResponseRules(edits=FieldEdits((SetField("X-Set", "1"),), ("etag", "timing-allow-origin"))),
+    ResponseRules(
+        cookies=CookieEdits(same_site="None"), tells_scripts=True, public_origins=["https://a.example"]
+    ),
+    ResponseRules(locations=BackendLocations([(b"backend", 80)], PrefixMap(b"/api", b"/")), maps_paths=True),
+)
+RULED = (*GRANTS, *(grant._replace(rules=rules) for grant in (ALLOWED, UNTOUCHED) for rules in RULES))
+"""Of routes with rules as well, two with one policy."""
+HOSTS = (b"a.test", b"b.test")
 DATES = (b"Date: one\r\n", b"Date: two\r\n")
 FIELDS = (
     *("ETag: 1", "ETag: 2", "Date: now", "Vary: Accept", "Vary: *", "Content-Length: 3", "Content-Length: 4"),
     *("Access-Control-Allow-Origin: *", "Access-Control-Expose-Headers: X-B", "Timing-Allow-Origin: *"),
     *("Connection: ETag", "Connection: close", "Transfer-Encoding: chunked", "Upgrade: HTTP/3.0"),
+    *("Set-Cookie: a=1", "Set-Cookie: a=2; SameSite=Lax", "Location: /x", "Location: http://backend/x"),
+    *("Location: http://a.test/x", "Location: https://login.example/", "Refresh: 5; url=/x"),
 )
 heads = st.builds(
     lambda status, fields: "\r\n".join([f"HTTP/1.1 {status} OK", *fields]).encode(),
-    st.sampled_from((200, 200, 200, 204, 304, 426)),
+    st.sampled_from((200, 200, 200, 204, 302, 302, 304, 426)),
     st.lists(st.sampled_from(FIELDS), max_size=4, unique_by=lambda line: line.partition(":")[0]).filter(
         lambda fields: not {"Content-Length", "Transfer-Encoding"} <= {f.partition(":")[0] for f in fields}
     ),
@@ -33,11 +54,33 @@ forms = st.sampled_from((0, IS_HTTP11, IS_HTTP11 | CLOSES, IS_HTTP11 | IS_HEAD_R
 Step = tuple[bytes, Grant, int, bytes]
 
 
+class Asker(NamedTuple):
+    """A request for a host. It takes down where scripts were told to go."""
+
+    head: RequestHead
+    told: list[bytes]
+
+    def redirects_to(self, location: bytes, rules: ResponseRules) -> None:
+        self.told.append(location)
+
+
+def asker_for(host: bytes) -> Asker:
+    head = RequestHead()
+    head.host = host
+    return Asker(head, [])
+
+
 def rewritten(rewriter: ResponseRewriter, step: Step) -> tuple[bytes, int]:
+    said, stripped, _ = told(rewriter, step, HOSTS[0])
+    return said, stripped
+
+
+def told(rewriter: ResponseRewriter, step: Step, host: bytes) -> tuple[bytes, int, list[bytes]]:
     head, grant, form, date_line = step
+    asker = asker_for(host)
     if rewriter.known(head, grant, form, date_line) is None:
-        rewriter.rewrite(head, rewriter.read(head), grant, form, date_line)
-    return rewriter.rewritten, rewriter.stripped
+        rewriter.rewrite(head, rewriter.read(head), grant, form, date_line, asker)
+    return rewriter.rewritten, rewriter.stripped, asker.told
 
 
 # Few heads, so that one often follows its like.
@@ -46,19 +89,31 @@ _SOME = (
     b"HTTP/1.1 200 OK\r\nX-Id: 1\r\nETag: 1",
     b"HTTP/1.1 200 OK\r\nVary: a\r\nETag: 1",
 )
+_REDIRECTS = (
+    b"HTTP/1.1 302 Found\r\nLocation: http://a.test/x",
+    b"HTTP/1.1 302 Found\r\nLocation: http://backend/x\r\nSet-Cookie: a=1",
+)
 
 
 @given(
     st.lists(
-        st.tuples(heads | st.sampled_from(_SOME), st.sampled_from(GRANTS), forms, st.sampled_from(DATES)),
+        st.tuples(
+            st.tuples(
+                heads | st.sampled_from(_SOME + _REDIRECTS),
+                st.sampled_from(RULED),
+                forms,
+                st.sampled_from(DATES),
+            ),
+            st.sampled_from(HOSTS),
+        ),
         min_size=2,
         max_size=8,
     )
 )
-def test_a_head_is_rewritten_as_if_none_had_been_before(steps: list[Step]) -> None:
-    rewriter = ResponseRewriter()
-    for step in steps:
-        assert rewritten(rewriter, step) == rewritten(ResponseRewriter(), step)
+def test_a_head_is_rewritten_as_if_none_had_been_before(steps: list[tuple[Step, bytes]]) -> None:
+    rewriter = ResponseRewriter(UPSTREAM)
+    for step, host in steps:
+        assert told(rewriter, step, host) == told(ResponseRewriter(UPSTREAM), step, host)
 
 
 @pytest.mark.parametrize("first", _SOME)
@@ -76,6 +131,25 @@ def test_whatever_changes_is_noticed(first: bytes, second: bytes, change: int) -
     for _ in range(3):
         rewritten(rewriter, before)
         assert rewritten(rewriter, step) == rewritten(ResponseRewriter(), step)
+
+
+@pytest.mark.parametrize("first", _SOME[1:] + _REDIRECTS)
+def test_a_head_after_any_other_is_what_it_would_be_alone(first: bytes) -> None:
+    """Under every grant, for every host: the whole table of pairs."""
+    steps = [
+        ((head, grant, IS_HTTP11, DATES[0]), host)
+        for head in _SOME[1:] + _REDIRECTS
+        for grant in RULED
+        for host in HOSTS
+    ]
+    alone = [told(ResponseRewriter(UPSTREAM), step, host) for step, host in steps]
+    for before in steps:
+        if before[0][0] != first:
+            continue
+        for (step, host), expected in zip(steps, alone, strict=True):
+            rewriter = ResponseRewriter(UPSTREAM)
+            told(rewriter, *before)
+            assert told(rewriter, step, host) == expected
 
 
 def test_a_head_for_a_listed_origin() -> None:
