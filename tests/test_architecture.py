@@ -46,10 +46,10 @@ APART = {
 
 FLOORS = {
     "proxy": [
-        {"clock", "connect", "failure", "response_head", "backend_cors"},
+        {"clock", "connect", "failure", "response_head", "backend_cors", "turns"},
         {"answers", "flow"},
         {"roles"},
-        {"forward", "preflight_memory", "response_writer", "tunnel", "upstream_server"},
+        {"forward", "preflight_memory", "response_writer", "tunnel", "upstream_server", "upstream_transport"},
         {"exchange", "upstream"},
         {"pool"},
         {"active"},
@@ -58,6 +58,7 @@ FLOORS = {
         {"accounting", "traced_dispatch"},
         {"service"},
         {"client_transport"},
+        {"answering"},
         {"downstream"},
         {"gateway"},
     ]

@@ -30,6 +30,8 @@ MAX_REMEMBERED_PREFLIGHTS = 2048
 MAX_REMEMBERED_ORIGINS = 16384
 """As many listed origins make the memories larger."""
 
+REST_AFTER = 2.0
+
 NOT_FORWARDED = frozenset({b"TRACE", b"TRACK"})
 
 
@@ -128,6 +130,8 @@ class Active:
         )
         self.limits = limits
         self.timeouts = snapshot.server.timeouts
+        self.rest_after = min(self.timeouts.keep_alive, REST_AFTER)
+        """Seconds without a request after which a connection forgets its last one."""
         self.trusted = snapshot.server.trusted_proxies
         self.preflights: Memo[tuple[RequestHead, CompiledPolicy], PreflightAnswer] = Memo(
             size=MAX_REMEMBERED_PREFLIGHTS + origins, longest=2

@@ -6,6 +6,7 @@ A peer that takes no byte for the time it is given is given up; one that takes a
 import asyncio
 import contextlib
 import fcntl
+import select
 import socket
 import struct
 import sys
@@ -85,6 +86,15 @@ class Flow:
     def is_stalled(self) -> bool:
         """Whether the peer's time is over and it took nothing."""
         return self.stall_deadline <= self._clock.now and self._untaken() >= self._left
+
+    def is_broken(self) -> bool:
+        """Whether the connection was reset: whoever does not read is not told."""
+        poll = select.poll()
+        try:
+            poll.register(self._transport.get_extra_info("socket").fileno(), 0)
+        except (OSError, ValueError, AttributeError):
+            return False
+        return bool(poll.poll(0))
 
     def _untaken(self) -> int:
         """Bytes that the peer has not taken: here, or in the kernel's queue.

@@ -69,12 +69,14 @@ class UpstreamPool:
 
     def release(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose exchange is over and whose stream is in step."""
-        connection.server.active -= 1
+        server = connection.server
+        server.active -= 1
+        server.failures = 0
         if self._is_closed or self._idle_count >= self._keep:
             connection.close()
             return
         self._idle_count += 1
-        connection.server.idle.append(connection)
+        server.idle.append(connection)
         promised = connection.promised_idle
         # A second less than the backend promises, so that the backend never closes first.
         keep_for = self._keep_for if promised is None else min(self._keep_for, max(promised - 1.0, 0.0))
@@ -89,6 +91,15 @@ class UpstreamPool:
         if connection in connection.server.idle:
             connection.server.idle.remove(connection)
             self._idle_count -= 1
+
+    def timed_out(self, connection: UpstreamConnection) -> None:
+        """A server did not answer in time. If it has vanished, so have the connections to it that are idle."""
+        server = connection.server
+        server.failed(self.clock.now)
+        self._idle_count -= len(server.idle)
+        for idle in server.idle:
+            idle.close()
+        server.idle.clear()
 
     def close(self) -> None:
         """Close idle connections; those in use close when their exchange is over."""
@@ -137,7 +148,7 @@ class UpstreamPool:
                     raise ConnectionResetError
             except (OSError, ValueError) as error:  # ValueError: a name that TLS or the resolver cannot take
                 server.active -= 1
-                server.failed_to_connect(self.clock.now)
+                server.failed(self.clock.now)
                 failure = classify_connecting(error)
                 # Nothing was sent, so any request may try another server.
                 other = self._choose(server) if attempts > 0 and not exchange.is_over else None

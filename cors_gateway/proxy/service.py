@@ -4,6 +4,7 @@ The one place with mutable state that outlives a request, besides pools and coun
 """
 
 from typing import Protocol
+from weakref import WeakSet
 
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.proxy.accounting import AccessLogSink, Accounting, LoggedAccounting
@@ -22,11 +23,23 @@ class Connected(HasDeadline, Protocol):
     def abort(self) -> None:
         """Close at once; what is not sent yet is lost."""
 
+    def trust(self, active: Active) -> None:
+        """Other proxies are trusted from now on."""
+
 
 class Service:
     """What is in service, and for whom."""
 
-    __slots__ = ("_metrics", "accounting", "active", "clock", "connections", "dispatch", "is_draining")
+    __slots__ = (
+        "_metrics",
+        "accounting",
+        "active",
+        "clock",
+        "connections",
+        "dispatch",
+        "handshakes",
+        "is_draining",
+    )
 
     def __init__(self, active: Active, *, clock: CoarseClock, metrics: Metrics, dispatch: Dispatch) -> None:
         self.active = active
@@ -36,6 +49,8 @@ class Service:
         self.is_draining = False
         """From now on every response ends its connection."""
         self.connections: set[Connected] = set()
+        self.handshakes: WeakSet[Connected] = WeakSet()
+        """Accepted, and not connected yet: nobody tells when a TLS handshake fails, but nobody holds it then."""
         self._metrics = metrics
 
     def log_to(self, log: AccessLogSink | None) -> None:
@@ -46,7 +61,8 @@ class Service:
     def admit(self, connection: Connected) -> bool:
         """Take in a new connection; False if there are as many as may be, and it has to be told so."""
         limit = self.active.limits.connections
-        is_admitted = not limit or len(self.connections) < limit
+        self.handshakes.discard(connection)
+        is_admitted = not limit or len(self.connections) + len(self.handshakes) < limit
         self.enter(connection)
         self._metrics.connections_total += 1
         if not is_admitted:

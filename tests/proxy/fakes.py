@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cors_gateway.http1.request import RequestHead
 from cors_gateway.observe.metrics import RouteStats, UpstreamStats
@@ -12,6 +12,9 @@ from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.proxy.upstream import UpstreamConnection
 from cors_gateway.snapshot import Balance, ServerAddress, Upstream
+
+if TYPE_CHECKING:
+    import socket
 
 
 class FakeTransport(asyncio.Transport):
@@ -24,6 +27,8 @@ class FakeTransport(asyncio.Transport):
         self.has_sent_eof = False
         self.is_reading = True
         self.ended = ""
+        self.aborted = False
+        self.socket: socket.socket | None = None
         self.protocol: Any = None
 
     def write(self, data: Any) -> None:
@@ -51,7 +56,11 @@ class FakeTransport(asyncio.Transport):
     def close(self) -> None:
         self.ended = self.ended or "closed"
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self.socket if name == "socket" else default
+
     def abort(self) -> None:
+        self.aborted = True
         self.ended = self.ended or "aborted"
 
     def is_closing(self) -> bool:

@@ -111,7 +111,7 @@ async def test_a_server_that_keeps_failing_is_left_out_longer_each_time_within_b
     server = pool_of(2).servers[0]
     now, lengths = 100.0, []
     for _ in range(12):
-        server.failed_to_connect(now)
+        server.failed(now)
         if server.ejected_until > now:
             lengths.append(server.ejected_until - now)
             now = server.ejected_until
@@ -123,7 +123,7 @@ async def test_many_attempts_that_meet_one_outage_count_as_one_failure() -> None
     """Otherwise a restart under load would leave a server out for half a minute."""
     server = pool_of(2).servers[0]
     for _ in range(100):
-        server.failed_to_connect(100.0)
+        server.failed(100.0)
 
     assert server.ejected_until == 100.0 + FIRST_EJECTION
 
