@@ -17,7 +17,7 @@ from cors_gateway.http1.grammar import (
     split_field_line,
 )
 from cors_gateway.http1.login import logs_in_connection, scheme_of
-from cors_gateway.http1.memo import Memo
+from cors_gateway.http1.memo import KIB, Memo, Room
 
 # What to do with a field.
 KEEP = 0
@@ -186,7 +186,7 @@ class FieldNames:
         """`listed` are lower-case names that go on in spite of an underscore."""
         self._underscores = underscores
         self._listed = listed
-        self.known: Memo[bytes, tuple[bytes, int]] = Memo(size=1024, longest=64)
+        self.known: Memo[bytes, tuple[bytes, int]] = Memo(Room(entries=1024, size=512 * KIB), longest=64)
         """What `read` gave for names that came more than once."""
 
     def read(self, name: bytes) -> tuple[bytes, int]:

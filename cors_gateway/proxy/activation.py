@@ -7,6 +7,7 @@ import asyncio
 
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.policy.compiled import CompiledPolicy
+from cors_gateway.policy.origin_memory import OriginMemory
 from cors_gateway.proxy.active import Active, ActiveRoute
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.connect import credentials
@@ -42,12 +43,13 @@ def prepare(
         except OSError as error:
             raise ActivationError(f"upstream {name}: TLS files cannot be used: {error}") from error
     compiled: dict[int, CompiledPolicy] = {}
+    memory = OriginMemory()
     by_name: dict[str, ActiveRoute] = {}
 
     def activate(route: Route) -> ActiveRoute:
         policy = compiled.get(id(route.policy))
         if policy is None:
-            policy = compiled[id(route.policy)] = _compile(route)
+            policy = compiled[id(route.policy)] = _compile(route, memory)
         if route.answer is not None:
             raise ActivationError(f"route {route.name}: redirect and refuse are not served yet")
         active = ActiveRoute(route, policy, pools[route.upstream], metrics.route(route.name))
@@ -57,8 +59,8 @@ def prepare(
     return Active(snapshot, RouteTable.of(snapshot.routes, activate), by_name, pools)
 
 
-def _compile(route: Route) -> CompiledPolicy:
+def _compile(route: Route, memory: OriginMemory) -> CompiledPolicy:
     try:
-        return CompiledPolicy(route.policy)
+        return CompiledPolicy(route.policy, memory)
     except Exception as error:  # the regex engine is missing or refuses: its errors share no base class
         raise ActivationError(f"route {route.name}: {error}") from error

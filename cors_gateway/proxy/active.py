@@ -7,7 +7,7 @@ and length: clients choose the keys. How a snapshot is made ready is in `activat
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cors_gateway.http1.memo import Memo
+from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
 from cors_gateway.http1.request import RequestHead, RequestReader
 from cors_gateway.http1.request_line import RequestLine, parse_request_line
 from cors_gateway.observe.metrics import RouteStats, Tally
@@ -24,7 +24,7 @@ MAX_REMEMBERED_HOSTS = 256
 MAX_HOST = 255
 """Bytes of a host that is remembered."""
 MAX_REMEMBERED_LINES = 4096
-"""Request lines of one host."""
+"""Request lines of all hosts together."""
 MAX_REMEMBERED_PREFLIGHTS = 2048
 """Preflights, besides one for each listed origin."""
 MAX_REMEMBERED_ORIGINS = 16384
@@ -95,11 +95,11 @@ class ActiveHost:
 
     __slots__ = ("_max_line", "lines", "routes")
 
-    def __init__(self, routes: HostRoutes[ActiveRoute], max_line: int) -> None:
-        """`max_line` bounds a request line in bytes; 0 is no limit."""
+    def __init__(self, routes: HostRoutes[ActiveRoute], max_line: int, room: Room) -> None:
+        """`max_line` bounds a request line in bytes; 0 is no limit. `room` is that of the lines of all hosts."""
         self.routes = routes
         self._max_line = max_line
-        self.lines: Memo[bytes, RoutedLine] = Memo(size=MAX_REMEMBERED_LINES, longest=512)
+        self.lines: Memo[bytes, RoutedLine] = Memo(room, longest=512)
 
     def read_line(self, line: bytes) -> RoutedLine:
         """Read and route a request line that `lines` does not hold. Raises ProtocolFault."""
@@ -134,19 +134,30 @@ class Active:
         """Seconds without a request after which a connection forgets its last one."""
         self.trusted = snapshot.server.trusted_proxies
         self.preflights: Memo[tuple[RequestHead, CompiledPolicy], PreflightAnswer] = Memo(
-            size=MAX_REMEMBERED_PREFLIGHTS + origins, longest=2
+            Room(entries=MAX_REMEMBERED_PREFLIGHTS + origins, size=8 * MIB + 2 * origins * KIB),
+            longest=2,
+            cost=_cost_of_preflight,
         )
         """Answers by what the fields of a preflight say, and the policy of the route that it asks about."""
         self._routes = routes
-        self._hosts: Memo[bytes, ActiveHost] = Memo(size=MAX_REMEMBERED_HOSTS, longest=MAX_HOST)
+        self._hosts: Memo[bytes, ActiveHost] = Memo(
+            Room(entries=MAX_REMEMBERED_HOSTS, size=512 * KIB), longest=MAX_HOST
+        )
+        self._lines = Room(entries=MAX_REMEMBERED_LINES, size=8 * MIB)
 
     def host(self, host: bytes) -> ActiveHost:
         """The routes for a value of Host (empty if there was none)."""
         found = self._hosts.get(host)
         if found is None:
-            found = ActiveHost(self._routes.for_host(host), self.limits.request_head)
+            found = ActiveHost(self._routes.for_host(host), self.limits.request_head, self._lines)
             self._hosts.offer(host, found)
         return found
+
+
+def _cost_of_preflight(key: tuple[RequestHead, CompiledPolicy], preflight: "PreflightAnswer") -> int:
+    asked, answer = preflight.asked, preflight.answer
+    of_client = sum(map(len, (*asked.origin, *asked.method_asked, *asked.headers_asked, asked.host or b"")))
+    return 3 * OVERHEAD + of_client + 2 * (len(answer.lines) + len(answer.content))
 
 
 def without_prefix(target: bytes, segments: int) -> bytes:

@@ -36,15 +36,13 @@ if TYPE_CHECKING:
 class AnsweringConnection(ClientTransport):
     """A client connection, as what answers its requests sees it."""
 
-    __slots__ = (*("_active", "_body", "_exchange", "_is_at_rest", "_last", "_peer", "_repeat", "_repeated"),)
+    __slots__ = (*("_body", "_exchange", "_is_at_rest", "_last", "_peer", "_repeat", "_repeated"),)
 
     _peer: Peer
 
     def __init__(self, service: Service, *, is_tls: bool) -> None:
         super().__init__(service, is_tls=is_tls)
         self._exchange: Exchange | None = None
-        self._active: Active = service.active
-        """What was in service when the exchange began: its limits hold, and its generation is logged."""
         self._body: SizedBody | ChunkedDecoder | None = None
         self._last: LastRequest | None = None
         self._repeat: Repeat | None = None
@@ -85,7 +83,7 @@ class AnsweringConnection(ClientTransport):
             if self._is_at_eof and self._kept is None:
                 self._end_after_eof()
         elif self._phase == BODY and not self._is_body_held:
-            self.deadline = self.clock.now + self._service.active.timeouts.request_body
+            self._await_body()
         elif self._phase in {BODY, WAIT}:
             self.deadline = NEVER
 

@@ -16,6 +16,10 @@ from cors_gateway.proxy.turns import Kept
 
 MAX_AHEAD = 16 * 1024
 """Bytes read ahead of the request in progress before reading pauses."""
+MIN_BODY_RATE = 64
+"""Bytes a second that a body has to come with in the long run, while somebody takes it."""
+SLOW_WAITS = 10
+"""Times `timeouts.request_body` for which a body may come more slowly."""
 MAX_DISCARDED = 256 * 1024
 """Bytes read and dropped, of a body nobody wants or before a close, so that the client gets to read the answer."""
 LINGER = 2.0
@@ -35,7 +39,17 @@ class ClientTransport(asyncio.Protocol):
     """One transport, and in which phase of its life it is."""
 
     __slots__ = (
-        *("_beginning", "_discarded", "_flow", "_is_at_eof", "_is_body_held", "_is_due", "_is_tls"),
+        *(
+            "_active",
+            "_beginning",
+            "_body_until",
+            "_discarded",
+            "_flow",
+            "_is_at_eof",
+            "_is_body_held",
+            "_is_due",
+            "_is_tls",
+        ),
         *("_kept", "_phase", "_service", "_transport"),
         *("__weakref__", "clock", "deadline", "response"),
     )
@@ -47,6 +61,8 @@ class ClientTransport(asyncio.Protocol):
     def __init__(self, service: Service, *, is_tls: bool) -> None:
         # What is declared above comes with the transport, before anything else happens.
         self._service = service
+        self._active = service.active
+        """What was in service when the last exchange began: its limits hold, and its generation is logged."""
         self.clock = service.clock
         self.deadline = NEVER
         self._is_tls = is_tls
@@ -59,6 +75,8 @@ class ClientTransport(asyncio.Protocol):
         """What is kept is looked at in the next turn of the loop."""
         self._is_body_held = False
         """The backend does not take more of the body."""
+        self._body_until = 0.0
+        """When the time for a body is up that comes too slowly; later with every byte."""
         self._discarded = 0
         self._is_at_eof = False
 
@@ -94,8 +112,14 @@ class ClientTransport(asyncio.Protocol):
         if self._is_body_held:
             self._is_body_held = False
             if self._phase == BODY:
-                self.deadline = self.clock.now + self._service.active.timeouts.request_body
+                self._await_body()
             self._read_on()
+
+    def _await_body(self) -> None:
+        """Somebody takes the body: from now on it has to come in time."""
+        now, timeout = self.clock.now, self._active.timeouts.request_body
+        self.deadline = now + timeout
+        self._body_until = now + SLOW_WAITS * timeout
 
     # -- bytes kept for later --------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from cors_gateway.proxy.client_transport import (
     HEAD,
     LINGERING,
     MAX_DISCARDED,
+    MIN_BODY_RATE,
     PARTIAL,
     WAIT,
 )
@@ -37,8 +38,6 @@ from cors_gateway.proxy.turns import MAX_REQUESTS, SLICE, Kept
 
 MAX_REPEATED = 4096
 """Bytes of a preflight that is recognised as a whole when it comes again."""
-MIN_BODY_RATE = 64
-"""Bytes a second that a body has to come with, on the average of `timeouts.request_body`, while somebody takes it."""
 
 
 class ClientConnection(AnsweringConnection):
@@ -70,9 +69,8 @@ class ClientConnection(AnsweringConnection):
         elif phase == PARTIAL:
             self._continue_head(data)
         elif phase == BODY:
-            # What came is worth some time, and never more than the whole: a body has to come at a rate.
-            until = self.deadline + len(data) / MIN_BODY_RATE
-            self.deadline = min(until, self.clock.now + self._active.timeouts.request_body)
+            self._body_until += len(data) / MIN_BODY_RATE
+            self.deadline = min(self._body_until, self.clock.now + self._active.timeouts.request_body)
             self._read_body(data)
         elif phase == DISCARD:
             self._take_complete_requests(self._discard_body(data))
@@ -90,7 +88,7 @@ class ClientConnection(AnsweringConnection):
 
     def _work_off(self, kept: Kept) -> None:
         if self._phase == BODY:
-            self.deadline = self.clock.now + self._active.timeouts.request_body
+            self._await_body()
             self._read_body(kept)
         elif self._phase == DISCARD:
             self._discard_body(kept)
@@ -187,7 +185,7 @@ class ClientConnection(AnsweringConnection):
             return rest
         self._phase = BODY
         self._body = exchange.head.body()
-        self.deadline = self.clock.now + self._active.timeouts.request_body
+        self._await_body()
         # What is here goes out together with the head, in one write.
         self._read_body(rest)
         if not exchange.is_over:

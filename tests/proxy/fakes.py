@@ -28,7 +28,6 @@ class FakeTransport(asyncio.Transport):
         self.is_reading = True
         self.ended = ""
         self.aborted = False
-        self.socket: socket.socket | None = None
         self.protocol: Any = None
 
     def write(self, data: Any) -> None:
@@ -56,8 +55,9 @@ class FakeTransport(asyncio.Transport):
     def close(self) -> None:
         self.ended = self.ended or "closed"
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self.socket if name == "socket" else default
+    def stand_on(self, sock: "socket.socket") -> None:
+        """Have this socket."""
+        self._extra = {"socket": sock}
 
     def abort(self) -> None:
         self.aborted = True

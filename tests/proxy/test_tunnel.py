@@ -155,7 +155,7 @@ def test_an_end_that_goes_on_taking_has_its_hour_again(joined: Joined, end: str)
 def test_a_reset_is_seen_although_nobody_reads(joined: Joined, end: str) -> None:
     near, far = pair()
     with near, far:
-        joined.ends[end].socket = near
+        joined.ends[end].stand_on(near)
         joined.other(end).queued = 100
         joined.other(end).protocol.pause_writing()
         joined.wait(2)
