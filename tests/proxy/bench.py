@@ -55,11 +55,16 @@ def snapshot(
     routes: Sequence[Mapping[str, Any]],
     *,
     trusted_proxies: Sequence[str] = (),
+    limits: Mapping[str, int] = {},
 ) -> Snapshot:
     """A configuration whose routes all lead to one upstream."""
     document = {
         "version": 1,
-        "server": {"listen": ["127.0.0.1:0"], "trusted_proxies": list(trusted_proxies)},
+        "server": {
+            "listen": ["127.0.0.1:0"],
+            "trusted_proxies": list(trusted_proxies),
+            "limits": dict(limits),
+        },
         "upstreams": {UPSTREAM: {"servers": ["http://127.0.0.1:1"]}},
         "policies": policies,
         "routes": [{"upstream": UPSTREAM, **route} for route in routes],
@@ -125,6 +130,11 @@ class Bench:
         """The transport of a client connection."""
         return self._client(connection)[1]
 
+    @property
+    def generations(self) -> list[int]:
+        """Of all requests that were logged."""
+        return self._log.generations
+
     def client(self, connection: int = 0) -> Any:
         """The protocol of a client connection."""
         return self._client(connection)[0]
@@ -182,9 +192,11 @@ class Log:
     def __init__(self) -> None:
         self._format = JsonFormat()
         self._rows: list[dict[str, Any]] = []
+        self.generations: list[int] = []
 
     def record(self, record: RequestRecord) -> None:
         row = json.loads(self._format.line(record, 0.0))
+        self.generations.append(row["generation"])
         self._rows.append({name: value for name, value in row.items() if name not in _UNLIKE})
 
     def take(self) -> list[dict[str, Any]]:

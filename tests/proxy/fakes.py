@@ -29,10 +29,14 @@ class FakeTransport(asyncio.Transport):
         self.ended = ""
         self.aborted = False
         self.protocol: Any = None
+        self.pauses: Any = None
+        """A protocol that is told to pause with every write."""
 
     def write(self, data: Any) -> None:
         assert not self.ended
         self.written += data
+        if self.pauses is not None:
+            self.pauses.pause_writing()
 
     def write_eof(self) -> None:
         self.has_sent_eof = True

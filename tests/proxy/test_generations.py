@@ -55,6 +55,24 @@ async def test_an_upload_in_progress_goes_on_to_where_it_began(
     assert (answer.body, counts([backend, other])) == (b"onetwo", [1, 0])
 
 
+@pytest.mark.parametrize(("before", "after"), [(["loopback"], []), ([], ["loopback"])])
+async def test_who_is_a_trusted_proxy_changes_for_open_connections_too(
+    serving: Starter, backend: RawBackend, before: list[str], after: list[str]
+) -> None:
+    async with (
+        listening(backend),
+        serving(upstream(backend), server={"trusted_proxies": before}) as stage,
+        await stage.connect() as client,
+    ):
+        for trusted in (before, after):
+            stage.swap(upstream(backend), server={"trusted_proxies": trusted})
+            for _ in range(2):
+                await client.send(request("GET /", "X-Forwarded-For: 203.0.113.7\r\n"))
+                await client.read_response()
+                expected = ["203.0.113.7, 127.0.0.1" if trusted else "127.0.0.1"]
+                assert backend.requests[-1][1].values("x-forwarded-for") == expected
+
+
 async def test_connections_to_an_upstream_that_did_not_change_are_kept_over_a_reload(
     serving: Starter, backend: RawBackend
 ) -> None:
