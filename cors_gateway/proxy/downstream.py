@@ -210,7 +210,7 @@ class ClientConnection(AnsweringConnection):
         if head.framing == NO_BODY:
             return rest
         self._phase = DISCARD
-        self.deadline = min(self.deadline, self.clock.now + self._service.active.timeouts.request_body)
+        self.deadline = self.clock.now + self._service.active.timeouts.request_body
         self._discarded = 0
         self._body = head.body()
         return self._discard_body(rest)
@@ -289,6 +289,8 @@ class ClientConnection(AnsweringConnection):
         if body.is_done:
             self._body = None
             self._phase = HEAD
+            idle_until = self.clock.now + self._service.active.rest_after
+            self.deadline = min(idle_until, self._flow.stall_deadline)
             return rest
         if self._discarded > MAX_DISCARDED:
             self._linger()
