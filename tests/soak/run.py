@@ -53,8 +53,7 @@ async def soak(directory: Path, seconds: float, seed: int, workers: int = 1) -> 
     await backend.start()
     try:
         with running(directory, backend.url, workers) as gateway:
-            await asyncio.sleep(1.0)
-            outcome.descriptors_before = gateway.descriptors()
+            outcome.descriptors_before = await _at_rest(gateway)
             started = time.monotonic()
             with probing(gateway.process.address) as outcome.waits:
                 await _load(gateway, backend, outcome, seconds, random.Random(seed))
@@ -67,6 +66,15 @@ async def soak(directory: Path, seconds: float, seed: int, workers: int = 1) -> 
         await backend.stop()
         backend.close()
     return outcome
+
+
+async def _at_rest(gateway: Gateway) -> int:
+    """Open descriptors once all workers are there, which is after the first of them answers."""
+    before, left = -1, gateway.descriptors()
+    while left != before:
+        await asyncio.sleep(2.0)
+        before, left = left, gateway.descriptors()
+    return left
 
 
 async def _load(
