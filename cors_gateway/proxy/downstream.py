@@ -190,8 +190,10 @@ class ClientConnection(AnsweringConnection):
         self._read_body(rest)
         if not exchange.is_over:
             forward.lender.start(exchange)
-            if not exchange.is_connected and self._phase == BODY:
-                self.pause_body()
+            if self._phase == BODY:
+                self._flow.read_in_pieces(self)
+                if not exchange.is_connected:
+                    self.pause_body()
         return b""
 
     def _answer(self, answer: Answer, rest: bytes) -> bytes:

@@ -53,8 +53,8 @@ class Tunnel:
         self._client_end.other = self._upstream_end
         self._upstream_end.other = self._client_end
         self._idle_at = self.deadline = clock.now + IDLE
-        client.set_protocol(self._client_end)
-        upstream.set_protocol(self._upstream_end)
+        self._client_end.flow.hand_over(self._client_end)
+        self._upstream_end.flow.hand_over(self._upstream_end)
 
     def feed(self, *, from_client: bytes = b"", from_upstream: bytes = b"") -> None:
         """Pass on bytes that were read before the tunnel stood."""

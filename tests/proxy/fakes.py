@@ -61,7 +61,7 @@ class FakeTransport(asyncio.Transport):
 
     def stand_on(self, sock: "socket.socket") -> None:
         """Have this socket."""
-        self._extra = {"socket": sock}
+        self._extra: dict[str, Any] = {"socket": sock}
 
     def abort(self) -> None:
         self.aborted = True

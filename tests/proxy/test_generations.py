@@ -13,6 +13,7 @@ HANDSHAKE = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 
 
 # -- one configuration after the other
@@ -155,6 +156,36 @@ async def test_an_old_tunnel_outlives_its_configuration(
         stage.swap(upstream(other))
         await client.send(b"still here")
         assert await client.read_bytes(10) == b"still here"
+
+
+async def test_after_a_long_upload_a_connection_is_as_good_as_before(
+    serving: Starter, backend: RawBackend
+) -> None:
+    """Long bodies are read in smaller pieces, into a place that all connections share."""
+    body = bytes(range(256)) * 8192
+    backend.script = lambda request: (
+        accept_websocket(request)
+        if request.target == "/ws"
+        else Answer([OK % len(request.body), request.body])
+    )
+    async with (
+        listening(backend),
+        serving(upstream(backend)) as stage,
+        await stage.connect() as client,
+        await stage.connect() as other,
+    ):
+        for one in (client, other):
+            await one.send(request("POST /", body=body))
+        for one in (client, other):
+            assert (await one.read_response("POST")).body == body
+        await client.send(request("GET /"))
+        assert (await client.read_response()).status == 200
+        await client.send(request("GET /ws", HANDSHAKE))
+        assert (await client.read_response()).status == 101
+        await client.send(b"still here")
+        assert await client.read_bytes(10) == b"still here"
+        other.half_close()
+        assert await other.wait_closed()
 
 
 async def test_many_reloads_under_load_fail_no_request_and_mix_no_answers(
