@@ -202,5 +202,6 @@ class ClientTransport(asyncio.Protocol):
     def _end(self) -> None:
         """Close when all is sent; the deadline sees to it that this comes to an end."""
         self._phase = CLOSED
+        self._kept = None
         self.deadline = self.clock.now + LINGER
         self._transport.close()
