@@ -113,7 +113,8 @@ class Server:
     trusts_unix: bool = False
     """Whether the peers of Unix sockets are among the trusted proxies."""
     underscore_headers: UnderscoreHeaders = UnderscoreHeaders.DROP
-    access_log: AccessLog = AccessLog.JSON
+    access_log: AccessLog | None = None
+    """None is text on a terminal, else JSON."""
     limits: Limits = Limits()
     timeouts: ServerTimeouts = ServerTimeouts()
     shutdown: Shutdown = Shutdown()

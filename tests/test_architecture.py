@@ -54,7 +54,7 @@ FLOORS = {
         {"pool"},
         {"active"},
         {"activation", "last_request"},
-        {"dispatch"},
+        {"dispatch", "refusal"},
         {"accounting", "traced_dispatch"},
         {"service"},
         {"client_transport"},

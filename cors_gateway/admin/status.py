@@ -8,6 +8,7 @@ from aiohttp import web
 from cors_gateway.admin.responses import json_answer
 from cors_gateway.admin.state import CONTROL
 from cors_gateway.observe.figures import GatewayFigures, ServerFigures, WorkerFigures, as_dict
+from cors_gateway.observe.metrics import RouteStats
 from cors_gateway.server.process_status import ProcessStatus
 
 
@@ -60,7 +61,8 @@ def sum_up(workers: Iterable[WorkerFigures]) -> Load:
 async def status(request: web.Request) -> web.Response:
     """`GET /status`."""
     control = request.app[CONTROL]
-    return json_answer({**_as_dict(await control.status()), "ready": control.is_ready})
+    causes = _causes((await control.metrics()).routes.values())
+    return json_answer({**_as_dict(await control.status()), "causes": causes, "ready": control.is_ready})
 
 
 def _as_dict(process: ProcessStatus) -> dict[str, object]:
@@ -105,6 +107,11 @@ def _servers(gateways: Iterable[GatewayFigures]) -> tuple[ServerState, ...]:
         )
         for (upstream, address), views in seen.items()
     )
+
+
+def _causes(routes: Iterable[RouteStats]) -> dict[str, dict[str, int]]:
+    """What befell requests since the process began, by route and cause; routes without any are left out."""
+    return {route.name: dict(route.causes) for route in routes if route.causes}
 
 
 def _by_upstream(servers: Iterable[ServerState]) -> dict[str, list[dict[str, object]]]:

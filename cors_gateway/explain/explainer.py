@@ -7,11 +7,13 @@ asks for (Fetch, "CORS-preflight fetch").
 from dataclasses import replace
 from functools import partial
 
+from cors_gateway.explain.arrival import refused_name
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Explanation
 from cors_gateway.explain.judgement import (
     enforced,
     judge,
+    judge_refused_name,
     judge_unserved,
 )
 from cors_gateway.explain.remedy import find_remedy
@@ -19,9 +21,10 @@ from cors_gateway.explain.route_notes import several_note
 from cors_gateway.explain.served import Served, deciding_view, served_routes, views
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.request_line import parse_request_line
+from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.fetch import is_forbidden_method
 from cors_gateway.policy.reason import Reason
-from cors_gateway.snapshot import Snapshot
+from cors_gateway.snapshot import Route, Snapshot
 
 NO_ROUTE_STATUS = 404
 
@@ -55,7 +58,11 @@ class Explainer:
         if served is None:
             why = f"no route serves {request.method} {request.target}"
             return judge_unserved(request, NO_ROUTE_STATUS, Reason.NO_ROUTE, why)
-        route, policy = served
+        explanation = self._judge_served(request, *served)
+        name = refused_name(request, served[0], self.snapshot.server.underscore_headers)
+        return explanation if name is None else judge_refused_name(explanation, name)
+
+    def _judge_served(self, request: Request, route: Route, policy: CompiledPolicy) -> Explanation:
         if route.name not in self._views:
             return judge(request, route, policy)
         view, is_listed = deciding_view(self._views[route.name], request.origin)

@@ -85,6 +85,22 @@ def judge_unserved(request: Request, status: int, reason: Reason | None, why: st
     )
 
 
+def judge_refused_name(explanation: Explanation, name: str) -> Explanation:
+    """What comes of an explained request, if the gateway answers it with 400 because of a header name."""
+    actual = explanation.actual
+    if actual is None or actual.answered_by == "gateway":  # refused before, for something else
+        return explanation
+    return replace(
+        explanation,
+        verdict=Verdict.REFUSED,
+        reason=None,
+        summary=sentences.unserved(explanation.request, 400, f"{name} could be taken for another header"),
+        actual=replace(actual, answered_by="gateway", status=400, fault="its status is 400"),
+        readable=(),
+        reads_every_header=False,
+    )
+
+
 def asks_first(request: Request) -> bool:
     """Whether the browser sends a preflight, given that the gateway's origin is another."""
     return not request.target.is_websocket and bool(preflight_causes(request.call))

@@ -36,6 +36,10 @@ def find_remedy(explanation: Explanation, routes: Sequence[Route]) -> Remedy | N
     if is_forbidden_method(request.method):
         return Remedy(blocked=f"use another method: browsers never send {request.method}")
     if explanation.reason is None:
+        if route is not None:
+            return Remedy(
+                blocked="the header has to have another name: one that no backend takes for another"
+            )
         return Remedy(blocked="the address has to change: it can be read in more than one way, or not at all")
     if route is None:
         return _serve(request, routes)

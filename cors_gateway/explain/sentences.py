@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from cors_gateway.explain.arrival import arrival_notes
 from cors_gateway.explain.beyond_cors import notes_beyond_cors
 from cors_gateway.explain.described_request import Request
 from cors_gateway.policy.browser import is_left_out, preflight_causes
@@ -54,6 +55,8 @@ def notes(request: Request, route: Route | None, *, is_cross_origin: bool) -> tu
             f"no browser sends the origin {quoted(request.origin)}: one has scheme, host and, if it is not the default, "
             "port, all in lower case"
         )
+    if route is not None:
+        found += arrival_notes(request, route)
     left_out = [name for name, value in request.headers if is_left_out(name, value, request.browser)]
     if left_out:
         found.append(f"scripts cannot set {enumerated(left_out)}: browsers leave it out without a word")

@@ -2,7 +2,8 @@
 
 The same words on both sides: a folded line is a folded line. Whose message it was says the reason beside it
 (`request_malformed`, `upstream_invalid_response`); a bad response is a 502 whatever its cause says. Here only faults of
-messages: what befalls connections is in `proxy/failure.py`, what a policy decides in `policy/reason.py`.
+messages: what befalls connections to backends is in `proxy/failure.py`, what is merely worth a word in
+`observe/trouble.py`, what a policy decides in `policy/reason.py`. All of them are listed in `docs/causes.md`.
 """
 
 from enum import StrEnum
@@ -30,7 +31,7 @@ class Cause(StrEnum):
     REQUEST_LINE_TOO_LONG = "request_line_too_long", 414, "request line too long"
     METHOD = "method_malformed", 400, "malformed method"
     METHOD_TOO_LONG = "method_too_long", 501, "method too long"
-    METHOD_NOT_SERVED = "method_not_served", 405, "CONNECT is not served"
+    METHOD_NOT_SERVED = "method_not_served", 405, "CONNECT, TRACE and TRACK are not served"
     VERSION = "version_not_supported", 505, "HTTP version not supported"
     TARGET = "target_malformed", 400, "malformed request target"
     PATH = "path_malformed", 400, "malformed path"
@@ -97,6 +98,13 @@ class Cause(StrEnum):
     TRAILERS_TOO_LARGE = "trailers_too_large", 431, "trailer section too large"
     TRAILER_PROTECTED = "trailer_protected", 400, "trailer field that belongs in the header section"
     BODY_TOO_LARGE = "body_too_large", 413, "request body larger than accepted"
+
+    # Requests that are well-formed as far as they go
+    INCOMPLETE = "request_incomplete", 400, "the connection ended before the request did"
+    HEAD_LATE = "request_head_timeout", 408, "the request head did not arrive in time"
+    BODY_LATE = "request_body_timeout", 408, "the request body did not arrive in time"
+    TOO_MANY_CONNECTIONS = "too_many_connections", 503, "the gateway is at its connection limit"
+    LOOP = "loop_detected", 508, "the request came through this gateway before"
 
     # The PROXY protocol, before the first request
     PROXY_HEADER = "proxy_header_malformed", 400, "malformed PROXY protocol header"

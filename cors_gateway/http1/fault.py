@@ -6,6 +6,17 @@ of the offending bytes is kept, but for the name of a field where that is a toke
 
 from cors_gateway.http1.cause import Cause
 
+# Where it is not the form of the request that is at fault.
+_REASONS = {
+    Cause.BODY_TOO_LARGE: "request_body_too_large",
+    Cause.METHOD_NOT_SERVED: "method_not_served",
+    Cause.INCOMPLETE: "request_incomplete",
+    Cause.HEAD_LATE: "request_timeout",
+    Cause.BODY_LATE: "request_timeout",
+    Cause.TOO_MANY_CONNECTIONS: "too_many_connections",
+    Cause.LOOP: "loop_detected",
+}
+
 
 class ProtocolFault(Exception):
     """A message broke the grammar, the framing rules or a limit.
@@ -29,7 +40,7 @@ class ProtocolFault(Exception):
     @property
     def reason(self) -> str:
         """What becomes of the request for it, in a word."""
-        return "request_body_too_large" if self.cause is Cause.BODY_TOO_LARGE else "request_malformed"
+        return _REASONS.get(self.cause, "request_malformed")
 
     @property
     def detail(self) -> str:

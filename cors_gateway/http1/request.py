@@ -6,7 +6,7 @@ is put together from lines that were understood, never copied through as a whole
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import compress
 from typing import cast
 
@@ -17,7 +17,7 @@ from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.fields import read_as_variation
 from cors_gateway.http1.grammar import check_options, is_token
 from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
-from cors_gateway.http1.request_fields import FieldNames, ReadField, RequestField, Underscores, read_field
+from cors_gateway.http1.request_fields import FieldNames, ReadField, RequestField, read_field
 
 MAX_REMEMBERED = 4096
 """Bytes of a section whose meaning is remembered."""
@@ -30,9 +30,12 @@ _PLAIN = frozenset(
     (
         *(kind.HOST, kind.CONTENT_LENGTH, kind.TRANSFER_ENCODING, kind.CONNECTION, kind.FORWARDING),
         *(kind.ORIGIN, kind.REQUEST_METHOD, kind.REQUEST_HEADERS, kind.REQUEST_PRIVATE_NETWORK),
-        *(kind.SEC_FETCH_SITE, kind.WEBSOCKET_KEY, kind.WEBSOCKET_VERSION),
+        *(kind.SEC_FETCH_SITE, kind.SEC_FETCH_MODE, kind.WEBSOCKET_KEY, kind.WEBSOCKET_VERSION),
     )
 )
+
+_CORS = (b"cors",)
+_FOREIGN_SITES = ((b"same-site",), (b"cross-site",))
 
 NO_BODY = 0
 SIZED = 1
@@ -60,8 +63,10 @@ class RequestHead:
     expects_continue = False
     connection_logins: tuple[bytes, ...] = ()
     """Schemes of Authorization that log in the connection, not the request: never share it (see `login.py`)."""
-    dropped: tuple[bytes, ...] = ()
-    """Names of fields that do not go on because of an underscore, for whoever counts."""
+    underscored: tuple[bytes, ...] = ()
+    """Names of fields that do not go on because of an underscore, unless the route's policy lists them."""
+    lacks_origin = False
+    """Browsers send such a request with an Origin only: something removed it on the way."""
     forwarding: tuple[ReadField, ...] = ()
     upgrade: tuple[bytes, ...] = ()
     origin: tuple[bytes, ...] = ()
@@ -69,6 +74,7 @@ class RequestHead:
     headers_asked: tuple[bytes, ...] = ()
     private_network: tuple[bytes, ...] = ()
     sec_fetch_site: tuple[bytes, ...] = ()
+    sec_fetch_mode: tuple[bytes, ...] = ()
     via: tuple[bytes, ...] = ()
     max_forwards: tuple[bytes, ...] = ()
     websocket_key: tuple[bytes, ...] = ()
@@ -120,6 +126,18 @@ class HeaderSection:
             for is_kept, field in zip(self.layout.is_kept, self.fields, strict=True)
         ]
 
+    def kept_with(self, names: Container[bytes], is_kept: list[bool]) -> list[bool]:
+        """As `is_kept`, with the lines whose name has an underscore and is one of these lower-case names."""
+        return [
+            is_kept_anyhow
+            or (
+                field.kind == kind.UNDERSCORED
+                and field.name in names
+                and field.name not in self.head.nominated
+            )
+            for is_kept_anyhow, field in zip(is_kept, self.fields, strict=True)
+        ]
+
     def values_of(self, name: bytes) -> list[bytes]:
         """The values of a field by its lower-case name (for logs and identifiers; not for decisions)."""
         return [self.lines[position][len(name) + 2 :] for position in self.layout.find(self.fields, name)]
@@ -141,17 +159,16 @@ class RequestReader:
         max_bytes: int,
         max_fields: int,
         origins: int = 0,
-        underscores: Underscores = Underscores.DROP,
-        listed: frozenset[bytes] = frozenset(),
+        passes_underscores: bool = False,
     ) -> None:
         """`max_bytes` bounds the section, and so each of its lines; 0 is no limit, for `max_fields` too.
 
-        `origins` is how many sites are expected to ask: each has an Origin and a Referer of its own. `listed` are the
-        lower-case names that go on in spite of an underscore, because a policy grants them.
+        `origins` is how many sites are expected to ask: each has an Origin and a Referer of its own. A name with an
+        underscore goes on if `passes_underscores`, else if the route's policy lists it (`RequestHead.underscored`).
         """
         self._max_bytes = max_bytes
         self._max_fields = max_fields
-        self._names = FieldNames(underscores, listed)
+        self._names = FieldNames(passes_underscores=passes_underscores)
         self._lines: Memo[bytes, RequestField] = Memo(
             Room(entries=4096 + 2 * origins, size=8 * MIB + 2 * origins * KIB), longest=1024
         )
@@ -301,6 +318,11 @@ def _settle(head: RequestHead) -> None:
         head.nominated = head.connection - _CONNECTION_ALONE
         head.closes = b"close" in head.connection
     head.asks_preflight = bool(head.origin and head.method_asked)
+    # Fetch, "append a request Origin header": whatever is cross-origin in mode `cors` has one.
+    is_foreign = head.sec_fetch_site in _FOREIGN_SITES and head.sec_fetch_mode == _CORS
+    if not head.origin and (is_foreign or head.method_asked):
+        head.lacks_origin = True
+        head.is_plain = False
 
 
 def _check_transfer_encoding(value: bytes, has_length: bool) -> None:

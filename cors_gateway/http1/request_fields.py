@@ -4,8 +4,6 @@ A line is classified once and remembered by whoever reads it (`request.py`): a l
 the strict grammar is paid for once per distinct line.
 """
 
-from enum import StrEnum
-
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.fields import Field
@@ -40,10 +38,11 @@ REQUEST_METHOD = 17
 REQUEST_HEADERS = 18
 REQUEST_PRIVATE_NETWORK = 19
 SEC_FETCH_SITE = 20
-WEBSOCKET_KEY = 21
-WEBSOCKET_VERSION = 22
-AUTHORIZATION = 23
-CONNECTION_LOGIN = 24
+SEC_FETCH_MODE = 21
+WEBSOCKET_KEY = 22
+WEBSOCKET_VERSION = 23
+AUTHORIZATION = 24
+CONNECTION_LOGIN = 25
 
 _KINDS = {
     b"host": HOST,
@@ -57,6 +56,7 @@ _KINDS = {
     b"access-control-request-headers": REQUEST_HEADERS,
     b"access-control-request-private-network": REQUEST_PRIVATE_NETWORK,
     b"sec-fetch-site": SEC_FETCH_SITE,
+    b"sec-fetch-mode": SEC_FETCH_MODE,
     b"via": VIA,
     b"max-forwards": MAX_FORWARDS,
     b"sec-websocket-key": WEBSOCKET_KEY,
@@ -108,6 +108,7 @@ _NO_OPTIONS: frozenset[bytes] = frozenset()
 _COLLECTED = {
     ORIGIN: "origin",
     SEC_FETCH_SITE: "sec_fetch_site",
+    SEC_FETCH_MODE: "sec_fetch_mode",
     REQUEST_METHOD: "method_asked",
     REQUEST_HEADERS: "headers_asked",
     REQUEST_PRIVATE_NETWORK: "private_network",
@@ -117,18 +118,10 @@ _COLLECTED = {
     WEBSOCKET_KEY: "websocket_key",
     WEBSOCKET_VERSION: "websocket_version",
     CONNECTION_LOGIN: "connection_logins",
-    UNDERSCORED: "dropped",
+    UNDERSCORED: "underscored",
 }
 # `upgrade`, `close`, `keep-alive` and `te` are what Connection is there for.
 _NOMINABLE = frozenset({b"upgrade"})
-
-
-class Underscores(StrEnum):
-    """What becomes of fields with an underscore in their name that no policy lists."""
-
-    DROP = "drop"
-    PASS = "pass"  # noqa: S105  # no password
-    REJECT = "reject"
 
 
 class RequestField(Field):
@@ -178,14 +171,11 @@ class ReadField(RequestField):
 class FieldNames:
     """What the names of fields mean under one listener's options; remembers their spellings."""
 
-    __slots__ = ("_listed", "_underscores", "known")
+    __slots__ = ("_passes_underscores", "known")
 
-    def __init__(
-        self, underscores: Underscores = Underscores.DROP, listed: frozenset[bytes] = frozenset()
-    ) -> None:
-        """`listed` are lower-case names that go on in spite of an underscore."""
-        self._underscores = underscores
-        self._listed = listed
+    def __init__(self, *, passes_underscores: bool = False) -> None:
+        """Names with an underscore go on like others, or are left to whoever knows the route (`UNDERSCORED`)."""
+        self._passes_underscores = passes_underscores
         self.known: Memo[bytes, tuple[bytes, int]] = Memo(Room(entries=1024, size=512 * KIB), longest=64)
         """What `read` gave for names that came more than once."""
 
@@ -204,11 +194,7 @@ class FieldNames:
             raise ProtocolFault(Cause.IMITATED_NAME, field=name[:MAX_FIELD_TOLD])
         if is_forwarding(name):
             return FORWARDING
-        if b"_" not in name or self._underscores is Underscores.PASS or name in self._listed:
-            return KEEP
-        if self._underscores is Underscores.REJECT:
-            raise ProtocolFault(Cause.UNDERSCORE, field=name[:MAX_FIELD_TOLD])
-        return UNDERSCORED
+        return KEEP if b"_" not in name or self._passes_underscores else UNDERSCORED
 
 
 _DEFAULT_NAMES = FieldNames()
@@ -231,6 +217,11 @@ def is_forwarding(name: bytes) -> bool:
     return name.startswith(_FORWARDING_PREFIX) or name in _FORWARDING
 
 
+def is_dropped(name: bytes) -> bool:
+    """Whether the field with this lower-case name ends here, whoever sends it: it is for one hop, or not for clients."""
+    return _KINDS.get(name) == DROP
+
+
 def is_protected(name: bytes) -> bool:
     """Whether decisions rest on the field with this lower-case name."""
     return name in _PROTECTED or name in _FORWARDING or name.startswith(_PROTECTED_PREFIXES)
@@ -239,7 +230,7 @@ def is_protected(name: bytes) -> bool:
 def imitates_protected(name: bytes) -> bool:
     """Whether a backend may take this lower-case name for another one, which is protected: `x_forwarded.for`."""
     folded = name.translate(_FOLDED)
-    return folded != name and (is_protected(folded) or _KINDS.get(folded) == DROP)
+    return folded != name and (is_protected(folded) or is_dropped(folded))
 
 
 def check_nominations(options: frozenset[bytes]) -> None:

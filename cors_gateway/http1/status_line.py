@@ -10,9 +10,6 @@ from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.grammar import has_only_value_bytes
 
-MAX_HEAD = 64 * 1024
-"""Bytes of a response head where nothing else is said."""
-
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (.*))?\Z", re.DOTALL)
 _START = b"HTTP/1."
 
@@ -39,7 +36,7 @@ def read_status_line(line: bytes) -> StatusLine:
     return StatusLine(status, b"HTTP/1.1 %d %b" % (status, reason), is_http11, closes)
 
 
-def check_response_beginning(data: bytes, max_bytes: int = MAX_HEAD) -> None:
+def check_response_beginning(data: bytes, max_bytes: int) -> None:
     """Refuse the beginning of a response head that can no longer become a good one, instead of waiting for its end.
 
     Raises ProtocolFault.

@@ -1,4 +1,4 @@
-"""The access log: one line for each request on standard output, as JSON or in the combined format.
+"""The access log: one line for each request on standard output, as JSON, in the combined format, or short for people.
 
 Formatting happens when the request is over, writing in a thread, a batch at a time. No byte that a client sent can
 end a line or start a field: what is not plain ASCII is escaped. Cookies, Authorization and query strings are never
@@ -14,6 +14,8 @@ from cors_gateway.http1.memo import MIB, OVERHEAD, Key, Memo, Room
 from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.metrics import RouteStats, Tally
 from cors_gateway.observe.record import RequestRecord
+from cors_gateway.observe.trouble import Trouble
+from cors_gateway.policy.reason import Kind, Reason
 from cors_gateway.snapshot import AccessLog as Form
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ MAX_REMEMBERED = 4096
 # Printable ASCII but for what JSON escapes: a value of these bytes alone can be written as it is.
 _PLAIN = bytes(set(range(0x20, 0x7F)) - {0x22, 0x5C})
 _UNKNOWN = b"-"
+_UPSTREAM = b',"upstream_connect_ms":%.1f,"upstream_ms":%.1f,"upstream_total_ms":%.1f,"request_id":"%b"'
 
 
 class AccessLog:
@@ -40,7 +43,7 @@ class AccessLog:
     def __init__(self, form: Form, writer: BackgroundWriter, loop: asyncio.AbstractEventLoop) -> None:
         self.form = form
         self._format: Callable[[RequestRecord, float], bytes]
-        self._format = CombinedFormat().line if form is Form.COMBINED else JsonFormat().line
+        self._format = _FORMATS[form]().line
         self._writer = writer
         self._loop = loop
         self._lines: list[bytes] = []
@@ -115,12 +118,21 @@ class JsonFormat:
                 or self._write_whence(record),
             )
         )
-        if record.upstream:
-            line += b',"upstream_ms":%.1f' % (record.upstream_seconds * 1000)
-        if record.failure:
-            line += b',"failure":"%b"' % record.failure.encode("ascii")
-        if record.request_id:
+        if record.upstream:  # the common case, in one piece
+            connect = record.connect_seconds
+            line += _UPSTREAM % (
+                connect * 1000,
+                record.upstream_seconds * 1000,
+                (record.seconds - connect) * 1000,
+                record.request_id,
+            )
+        elif record.request_id:
             line += b',"request_id":"%b"' % record.request_id
+        if record.trouble is not None:
+            line += _trouble(record.trouble)
+        if record.method_asked is not None:
+            headers = record.headers_asked or b""
+            line += b',"asked":{"method":%b,"headers":%b}' % (_json(record.method_asked), _json(headers))
         trace = record.traceparent
         if trace is not None and len(trace) >= 35:
             line += b',"trace_id":' + _json(trace[3:35])
@@ -173,6 +185,51 @@ class CombinedFormat:
             _escaped((record.field(b"referer") or _UNKNOWN).partition(b"?")[0]),
             _escaped(record.field(b"user-agent") or _UNKNOWN),
         )
+
+
+class TextFormat:
+    """A short line for people who watch: when, what came of it, what was asked, how long it took, and what was amiss."""
+
+    def line(self, record: RequestRecord, now: float) -> bytes:
+        parts = [
+            time.strftime("%H:%M:%S", time.localtime(now)).encode("ascii"),
+            b"%d" % record.status,
+            _escaped(record.method),
+            _escaped(record.host + record.target.partition(b"?")[0]),
+            b"%.1fms" % (record.seconds * 1000),
+            record.stats.name.encode("ascii", "backslashreplace"),
+        ]
+        tally, trouble = record.tally, record.trouble
+        if record.origin is not None:
+            parts.append(b"from " + _escaped(record.origin[:MAX_ORIGIN]))
+        if tally.kind != Kind.NOT_CORS or tally.reason != Reason.NOT_CORS:
+            parts.append(f"{tally.kind} {tally.outcome}: {tally.reason}".encode("ascii"))
+        if record.method_asked is not None:
+            parts.append(b"asked " + _escaped(record.method_asked))
+            if record.headers_asked:
+                parts.append(b"with " + _escaped(record.headers_asked))
+        if trouble is not None:
+            parts.append(b"! " + trouble.cause.encode("ascii"))
+            if trouble.detail:
+                parts.append(b"(" + _escaped(trouble.detail.encode("utf-8")) + b")")
+        return b" ".join(parts) + b"\n"
+
+
+_FORMATS: dict[Form, type[JsonFormat | CombinedFormat | TextFormat]] = {
+    Form.JSON: JsonFormat,
+    Form.COMBINED: CombinedFormat,
+    Form.TEXT: TextFormat,
+}
+
+
+def _trouble(trouble: Trouble) -> bytes:
+    """The cause, what is known of it, and the class of failure if the upstream failed."""
+    written = b',"cause":"%b"' % trouble.cause.encode("ascii")
+    if trouble.detail:
+        written += b',"detail":' + _json(trouble.detail.encode("utf-8"))
+    if trouble.failure:
+        written += b',"failure":"%b"' % trouble.failure.encode("ascii")
+    return written
 
 
 def _memo() -> Memo[K, bytes]:

@@ -1,4 +1,4 @@
-"""Refused requests as an access log of the form `json` tells them. Of a preflight it does not say what was asked for."""
+"""Refused requests as an access log of the form `json` tells them: of a preflight what it asked for, if that is there."""
 
 import json
 from collections.abc import Iterable
@@ -34,11 +34,18 @@ def read_log(lines: Iterable[str]) -> LogReading:
             str(entry.get(name, "")) for name in ("route", "origin", "method", "host", "path")
         )
         reason, kind = str(cors.get("reason", "")), str(cors.get("kind", ""))
-        asked = "" if kind == Kind.PREFLIGHT else method
-        key = route, origin, reason, kind, asked
+        headers = ""
+        if kind == Kind.PREFLIGHT:
+            asked = entry.get("asked")
+            method, headers = (
+                (str(asked.get("method", "")), str(asked.get("headers", "")))
+                if isinstance(asked, dict)
+                else ("", "")
+            )
+        key = route, origin, reason, kind, method
         refusal = found.setdefault(key, RefusedOrigin(route, origin, reason, kind))
         refusal.count += 1
-        refusal.method, refusal.host, refusal.path = asked, host, path
+        refusal.method, refusal.host, refusal.path, refusal.headers = method, host, path, headers
     ranked = sorted(found.values(), key=lambda refusal: -refusal.count)
     return LogReading(tuple(ranked), requests)
 

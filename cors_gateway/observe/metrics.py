@@ -13,7 +13,7 @@ DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.
 """Upper bounds in seconds; one more bucket counts what is above."""
 OVERHEAD_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0)
 
-METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
+METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"QUERY")
 NO_ROUTE = "_none"
 OK = "ok"
 SERVER_ERROR = "server_error"
@@ -54,7 +54,10 @@ class Histogram:
 class RouteStats:
     """What happened on one route since the process began."""
 
-    __slots__ = ("decisions", "duration", "name", "other", "quiet_until", "requests", "stripped")
+    __slots__ = (
+        *("causes", "decisions", "duration", "name", "other", "quiet_causes", "quiet_until", "requests"),
+        "stripped",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -63,6 +66,10 @@ class RouteStats:
         self.other = [0] * 10
         self.decisions: dict[tuple[str, str], Tally] = {}
         """By (kind, reason), both from closed sets."""
+        self.causes: dict[str, int] = {}
+        """How often each cause (`trouble.py`) befell a request, by its word."""
+        self.quiet_causes: dict[str, float] = {}
+        """Monotonic seconds before which nobody is told of the same cause again."""
         self.duration = Histogram()
         self.stripped = 0
         """Access-Control fields of the backend that were removed."""

@@ -116,7 +116,15 @@ def _of_routes(routes: list[RouteStats]) -> Iterator[Metric]:
                     requests.add_metric([route.name, method.decode(), f"{first_digit}xx"], count)
         _add(duration, [route.name], route.duration)
         stripped.add_metric([route.name], route.stripped)
-    yield from (requests, duration, stripped)
+    causes = _counter(
+        "causes",
+        "What befell requests that is not a decision; causes are in docs/causes.md",
+        ["route", "cause"],
+    )
+    for route in routes:
+        for cause, count in list(route.causes.items()):
+            causes.add_metric([route.name, cause], count)
+    yield from (requests, duration, stripped, causes)
 
 
 _REQUEST_LABELS = ["route", "method", "status_class"]

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cors_gateway.http1.request import HeaderSection
 from cors_gateway.observe.metrics import RouteStats, Tally
+from cors_gateway.observe.trouble import Trouble
 
 CLIENT_CLOSED_REQUEST = 499
 """The status of a request whose client left before it was answered; logged, never sent."""
@@ -60,11 +61,21 @@ class RequestRecord:
     """The spans of the request, to be ended."""
     upstream: str = ""
     """Address of the server that answered or failed; empty if none was asked."""
+    connect_seconds: float = 0.0
+    """Until a connection to the upstream took the request up, or none could be had."""
     upstream_seconds: float = 0.0
     """From sending the request until the response head came; 0 if none did."""
-    failure: str = ""
-    """Why the upstream could not answer, or not to the end: a word of `proxy.failure`."""
+    trouble: Trouble | None = None
+    """What befell the request that is not a decision."""
+    method_asked: bytes | None = None
+    """What a preflight that was refused asked for."""
+    headers_asked: bytes | None = None
     generation: int = 0
+
+    @property
+    def failure(self) -> str:
+        """Why the upstream could not answer, or not to the end: a word of `proxy.failure`; empty if it could."""
+        return self.trouble.failure if self.trouble is not None else ""
 
     def field(self, name: bytes) -> bytes | None:
         """The first value of a request field by its lower-case name."""

@@ -150,6 +150,8 @@ def _describe_server(span: Span, record: RequestRecord) -> None:
         "cors_gateway.cors.outcome": tally.outcome,
         "cors_gateway.cors.reason": tally.reason,
     }
+    if record.trouble is not None:
+        attributes["cors_gateway.cause"] = record.trouble.cause
     if record.host:
         attributes |= _address(_text(record.host))
     if record.origin is not None:

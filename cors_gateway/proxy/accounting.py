@@ -10,10 +10,12 @@ from cors_gateway.http1.forwarded import Peer, client_address
 from cors_gateway.http1.request import RequestHead
 from cors_gateway.observe.metrics import SERVER_ERROR, Metrics, RouteStats, Tally
 from cors_gateway.observe.record import RequestRecord
+from cors_gateway.observe.trouble import Trouble, refused, report
 from cors_gateway.policy.reason import Kind
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.dispatch import Answer, Repeat
 from cors_gateway.proxy.exchange import Exchange
+from cors_gateway.proxy.refusal import RefusedRequest
 
 
 class AccessLogSink(Protocol):
@@ -37,7 +39,10 @@ class Accounting:
         stats = exchange.stats
         line = forward.line
         stats.count(line.method, exchange.status, time.monotonic() - exchange.started)
-        if exchange.upstream_seconds and not exchange.failure:
+        trouble = exchange.trouble
+        if trouble is not None:
+            _tell(exchange, trouble)
+        if exchange.upstream_seconds and not (trouble is not None and trouble.failure):
             upstream = forward.lender.stats
             answered = upstream.ok if exchange.status < 500 else upstream.outcome(SERVER_ERROR)
             answered.observe(exchange.upstream_seconds)
@@ -47,8 +52,10 @@ class Accounting:
 
     def answered(self, answer: Answer, bytes_out: int, peer: Peer, active: Active) -> None:
         """A request was answered without a backend."""
-        stats, line = answer.stats, answer.line
+        stats, line, trouble = answer.stats, answer.line, answer.trouble
         stats.count_answer(line.method, answer.answer.status)
+        if trouble is not None:
+            report(stats, trouble, time.monotonic(), status=answer.answer.status)
         if answer.tally.is_refusal:
             self._note_refusal(stats, answer.tally, answer.section.head, line.method, line.target)
 
@@ -61,9 +68,17 @@ class Accounting:
         if tally.is_refusal:
             self._note_refusal(stats, tally, repeat.preflight.asked, b"OPTIONS", request.split(b" ", 2)[1])
 
-    def refused(self, status: int, bytes_out: int, peer: Peer, active: Active) -> None:
+    def refused(self, refusal: RefusedRequest, bytes_out: int, peer: Peer, active: Active) -> None:
         """A request could not be understood."""
-        self._metrics.unrouted.count_answer(b"", status)
+        status = refusal.answer.status
+        refusal.stats.count_answer(refusal.head.method, status)
+        report(
+            refusal.stats,
+            refused(refusal.fault),
+            time.monotonic(),
+            status=status,
+            client=peer.address or None,
+        )
 
     def _note_refusal(
         self, stats: RouteStats, tally: Tally, head: RequestHead, method: bytes, target: bytes
@@ -103,7 +118,8 @@ class LoggedAccounting(Accounting):
         record.request_id = forward.request_id
         record.upstream = exchange.upstream
         record.upstream_seconds = exchange.upstream_seconds
-        record.failure = exchange.failure
+        record.connect_seconds = (exchange.sent_at or exchange.started + record.seconds) - exchange.started
+        record.trouble = exchange.trouble
         record.trace = trace
         record.traceparent = trace.traceparent if trace is not None else section.value_of(b"traceparent")
         self._log.record(record)
@@ -114,7 +130,10 @@ class LoggedAccounting(Accounting):
         record = _record(answer.stats, answer.tally, line.method, line.target, section.head, peer, active)
         record.status = answer.answer.status
         record.bytes_out = bytes_out
+        record.trouble = answer.trouble
         record.traceparent = section.value_of(b"traceparent")
+        if record.tally.is_refusal and record.tally.kind == Kind.PREFLIGHT:
+            _note_asked(record, section.head)
         self._log.record(record)
 
     def repeated(self, repeat: Repeat, request: bytes, answer: bytes, peer: Peer) -> None:
@@ -124,16 +143,47 @@ class LoggedAccounting(Accounting):
         record = _record(stats, repeat.tally, b"OPTIONS", target, preflight.asked, peer, repeat.active)
         record.status = preflight.answer.status
         record.bytes_out = len(answer)
+        if repeat.tally.is_refusal:
+            _note_asked(record, preflight.asked)
         self._log.record(record)
 
-    def refused(self, status: int, bytes_out: int, peer: Peer, active: Active) -> None:
-        super().refused(status, bytes_out, peer, active)
-        metrics = self._metrics
-        record = RequestRecord(metrics.unrouted, metrics.undecided, b"-", b"-", b"", peer.address)
-        record.status = status
+    def refused(self, refusal: RefusedRequest, bytes_out: int, peer: Peer, active: Active) -> None:
+        super().refused(refusal, bytes_out, peer, active)
+        head = refusal.head
+        method, path, host = head.method or b"-", head.path or b"-", head.host or b""
+        record = RequestRecord(refusal.stats, refusal.tally, method, path, host, peer.address)
+        record.status = refusal.answer.status
         record.bytes_out = bytes_out
+        record.origin = head.origin
+        record.trouble = refused(refusal.fault)
         record.generation = active.generation
         self._log.record(record)
+
+
+def _tell(exchange: Exchange, trouble: Trouble) -> None:
+    """Report what befell a request that went to a backend, or should have.
+
+    What was known before it went is counted although something worse came after it.
+    """
+    now = time.monotonic()
+    before = exchange.forward.trouble
+    if before is not None and before is not trouble:
+        report(exchange.stats, before, now)
+    report(
+        exchange.stats,
+        trouble,
+        now,
+        upstream=exchange.upstream or None,
+        status=exchange.status,
+        connect_seconds=round((exchange.sent_at or now) - exchange.started, 3),
+        seconds=round(now - exchange.started, 3),
+    )
+
+
+def _note_asked(record: RequestRecord, head: RequestHead) -> None:
+    """What a refused preflight asked for: without it the refusal cannot be mended."""
+    record.method_asked = b", ".join(head.method_asked)
+    record.headers_asked = b", ".join(head.headers_asked)
 
 
 def _record(

@@ -13,7 +13,7 @@ from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.connect import credentials
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.routing import RouteTable
-from cors_gateway.snapshot import Route, Snapshot
+from cors_gateway.snapshot import Route, Snapshot, UnderscoreHeaders
 
 
 class ActivationError(Exception):
@@ -52,7 +52,13 @@ def prepare(
             policy = compiled[id(route.policy)] = _compile(route, memory)
         if route.answer is not None:
             raise ActivationError(f"route {route.name}: redirect and refuse are not served yet")
-        active = ActiveRoute(route, policy, pools[route.upstream], metrics.route(route.name))
+        active = ActiveRoute(
+            route,
+            policy,
+            pools[route.upstream],
+            metrics.route(route.name),
+            rejects_underscores=snapshot.server.underscore_headers is UnderscoreHeaders.REJECT,
+        )
         by_name[route.name] = active
         return active
 

@@ -4,7 +4,7 @@ What is learnt (hosts, request lines, preflights) is remembered here and forgott
 and length: clients choose the keys. How a snapshot is made ready is in `activation.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
 from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
@@ -15,7 +15,7 @@ from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.reason import Kind, Reason
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.routing import HostRoutes, RouteTable
-from cors_gateway.snapshot import Route, Snapshot, Upstream
+from cors_gateway.snapshot import Route, Snapshot, UnderscoreHeaders, Upstream
 
 if TYPE_CHECKING:
     from cors_gateway.proxy.preflight_memory import PreflightAnswer
@@ -53,11 +53,19 @@ class ActiveRoute:
     """A route with everything a request needs: its compiled policy, its pool, its counters."""
 
     __slots__ = (
-        *("host_field", "policy", "pool", "prefix", "route", "stats", "strip_origin", "strip_segments"),
-        "tallies",
+        *("host_field", "policy", "pool", "prefix", "rejects_underscores", "route", "stats"),
+        *("strip_origin", "strip_segments", "tallies", "underscored"),
     )
 
-    def __init__(self, route: Route, policy: CompiledPolicy, pool: UpstreamPool, stats: RouteStats) -> None:
+    def __init__(
+        self,
+        route: Route,
+        policy: CompiledPolicy,
+        pool: UpstreamPool,
+        stats: RouteStats,
+        *,
+        rejects_underscores: bool = False,
+    ) -> None:
         self.route = route
         self.policy = policy
         self.pool = pool
@@ -67,6 +75,10 @@ class ActiveRoute:
         self.strip_segments = route.path.count("/") if route.strip_prefix and route.path != "/" else 0
         self.prefix = route.path.encode("ascii") if self.strip_segments else b""
         self.host_field = _host_field(pool.upstream)
+        self.underscored = _underscored(route)
+        """Lower-case names that go on in spite of an underscore, because a policy of the route grants them."""
+        self.rejects_underscores = rejects_underscores
+        """Whether others have the request refused, not the field dropped."""
 
 
 class RoutedLine:
@@ -126,8 +138,13 @@ class Active:
         limits = snapshot.server.limits
         origins = _listed_origins(snapshot)
         self.reader = RequestReader(
-            max_bytes=limits.request_head, max_fields=limits.header_fields, origins=origins
+            max_bytes=limits.request_head,
+            max_fields=limits.header_fields,
+            origins=origins,
+            passes_underscores=snapshot.server.underscore_headers is UnderscoreHeaders.PASS,
         )
+        self.has_told_of_scheme = False
+        """Whether it was said already that the scheme which an untrusted proxy tells is ignored."""
         self.limits = limits
         self.timeouts = snapshot.server.timeouts
         self.rest_after = min(self.timeouts.keep_alive, REST_AFTER)
@@ -169,6 +186,23 @@ def without_prefix(target: bytes, segments: int) -> bytes:
     parts = path.split(b"/", segments + 1)
     rest = parts[segments + 1] if len(parts) > segments + 1 else b""
     return b"/" + rest + question + query
+
+
+class _Any:
+    """Contains every name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def _underscored(route: Route) -> Container[bytes]:
+    """The names with an underscore that the policies of a route grant: a star grants all."""
+    policies = [route.policy, *(further.policy for further in route.further_policies)]
+    if any(policy.any_header for policy in policies):
+        return _Any()
+    return frozenset(
+        name.encode("ascii") for policy in policies for name in policy.allow_headers if "_" in name
+    )
 
 
 def _listed_origins(snapshot: Snapshot) -> int:

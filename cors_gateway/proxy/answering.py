@@ -6,11 +6,12 @@ A `roles.Downstream` of one exchange after the other. What the client sends is r
 import asyncio
 from typing import TYPE_CHECKING
 
+from cors_gateway.http1.cause import Cause
+from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer
 from cors_gateway.http1.response import ResponseSection
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.active import Active
-from cors_gateway.proxy.answers import problem, without_content
 from cors_gateway.proxy.client_transport import (
     BODY,
     CLOSED,
@@ -165,7 +166,7 @@ class AnsweringConnection(ClientTransport):
         if self._phase in {HEAD, DISCARD, LINGERING}:
             self._linger()
         elif self._phase in {PARTIAL, BODY}:
-            self._break_off(400, "request_incomplete", "The connection ended before the request did.")
+            self._break_off(ProtocolFault(Cause.INCOMPLETE))
 
     def on_deadline(self) -> None:
         flow = self._flow
@@ -179,8 +180,7 @@ class AnsweringConnection(ClientTransport):
         elif is_done or flow.stall_deadline <= self.clock.now:
             self.deadline = flow.watch(self._service.active.timeouts.send)
         elif phase in {PARTIAL, BODY}:
-            part = "head" if phase == PARTIAL else "body"
-            self._break_off(408, "request_timeout", f"The request {part} did not arrive in time.")
+            self._break_off(ProtocolFault(Cause.HEAD_LATE if phase == PARTIAL else Cause.BODY_LATE))
         else:  # a body that nobody wants
             self.abort()
 
@@ -195,20 +195,20 @@ class AnsweringConnection(ClientTransport):
         if self.deadline <= self.clock.now:
             self.abort()
 
-    def _break_off(self, status: int, reason: str, detail: str) -> None:
+    def _break_off(self, fault: ProtocolFault) -> None:
         """End a request that stopped half way."""
         if self._exchange is None:
-            self._last_answer(status, reason, detail)
+            self._last_answer(fault)
             return
         self.response.form |= CLOSES
-        self._exchange.break_off(status, reason, detail)
+        self._exchange.break_off(fault)
         self._finish()
         self._linger()
 
-    def _last_answer(self, status: int, reason: str, detail: str) -> None:
+    def _last_answer(self, fault: ProtocolFault) -> None:
         """Answer a request that was not understood, and close."""
-        answer = problem(status, reason, detail)
+        refusal = self._service.refuse(fault, self._beginning)
         self.response.form = IS_HTTP11 | CLOSES
-        self.response.answer(without_content(answer) if self._beginning[:5] == b"HEAD " else answer)
-        self._service.accounting.refused(status, self.response.bytes_out, self._peer, self._service.active)
+        self.response.answer(refusal.answer)
+        self._service.accounting.refused(refusal, self.response.bytes_out, self._peer, self._service.active)
         self._linger()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.response_head import CONNECTION_CLOSE
 
-_ALLOWED_METHODS = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+_ALLOWED_METHODS = b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, QUERY\r\n"
 _PROBLEM_LINES = b"Content-Type: application/problem+json\r\nCache-Control: no-store\r\n"
 # What a status must or should be accompanied by (RFC 9110 15.5.6, 15.5.22, 15.6.4).
 _LINES_OF_STATUS = {
@@ -39,11 +39,11 @@ OPTIONS_OF_GATEWAY = OwnAnswer(204, _ALLOWED_METHODS)
 
 
 def problem(
-    status: int, reason: str, detail: str, *, lines: bytes = b"", request_id: bytes = b""
+    status: int, reason: str, detail: str, *, cause: str = "", lines: bytes = b"", request_id: bytes = b""
 ) -> OwnAnswer:
     """A problem document. `reason` is the stable word for machines, `detail` a sentence for people.
 
-    `lines` are further complete field lines, such as `grant_lines`.
+    `cause` says more exactly what is wrong with the request. `lines` are further complete field lines, such as `grant_lines`.
     """
     document = {
         "type": "about:blank",
@@ -52,15 +52,17 @@ def problem(
         "detail": detail,
         "reason": reason,
     }
+    if cause:
+        document["cause"] = cause
     if request_id:
         document["request_id"] = request_id.decode("latin-1")
     content = json.dumps(document).encode("ascii") + b"\n"
     return OwnAnswer(status, _PROBLEM_LINES + _LINES_OF_STATUS.get(status, b"") + lines, content)
 
 
-def without_content(answer: OwnAnswer) -> OwnAnswer:
-    """For what may or may not have been a HEAD request: an empty body is right both ways."""
-    return OwnAnswer(answer.status, _LINES_OF_STATUS.get(answer.status, b""))
+def without_content(answer: OwnAnswer, lines: bytes) -> OwnAnswer:
+    """For what may or may not have been a HEAD request: an empty body is right both ways. `lines` as in `problem`."""
+    return OwnAnswer(answer.status, _LINES_OF_STATUS.get(answer.status, b"") + lines)
 
 
 def grant_lines(grant: Grant) -> bytes:

@@ -16,6 +16,13 @@ MAX_NAMES = 10
 _EXPOSE_HEADERS = b"access-control-expose-headers"
 
 
+_HINT = "Take the CORS code out of the backend, or change the policy"
+_EXPOSE_HINT = (
+    "If scripts need what the backend exposes, write upstream_expose: merge or list it in expose_headers; "
+    "else take the CORS code out of the backend"
+)
+
+
 def report_difference(stats: RouteStats, response: ResponseHead, grant: Grant, now: float) -> None:
     """Report the backend's fields that were removed and say something else than the policy.
 
@@ -34,13 +41,13 @@ def report_difference(stats: RouteStats, response: ResponseHead, grant: Grant, n
     if not names:
         return
     stats.quiet_until = now + QUIET_SECONDS
+    hint = _EXPOSE_HINT if _EXPOSE_HEADERS.decode("ascii") in names else _HINT
     emit(
         "backend_cors_removed",
         level=logging.WARNING,
         route=stats.name,
         headers=sorted(names)[:MAX_NAMES],
-        message="the backend sends CORS headers that differ from the policy; they were removed. "
-        "Take the CORS code out of the backend, or change the policy",
+        message="the backend sends CORS headers that differ from the policy; they were removed. " + hint,
     )
 
 

@@ -15,6 +15,7 @@ from cors_gateway.http1.grammar import is_token, without_default_port
 from cors_gateway.http1.request import NO_BODY, HeaderSection, check_version
 from cors_gateway.http1.request_line import RequestLine, parse_request_line
 from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
+from cors_gateway.observe.trouble import Trouble, refused
 from cors_gateway.policy.preflight import PreflightDecision
 from cors_gateway.policy.reason import Kind, Reason
 from cors_gateway.proxy.active import NOT_FORWARDED, Active, ActiveRoute, RoutedLine
@@ -39,7 +40,7 @@ _PREFLIGHT_DETAILS = {
 class Answer:
     """A request that is answered here, and what is counted and logged about it."""
 
-    __slots__ = ("answer", "line", "section", "stats", "tally", "wants_body")
+    __slots__ = ("answer", "line", "section", "stats", "tally", "trouble", "wants_body")
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Answer:
         section: HeaderSection,
         stats: RouteStats,
         tally: Tally,
+        trouble: Trouble | None = None,
         wants_body: bool = True,
     ) -> None:
         self.answer = answer
@@ -57,6 +59,8 @@ class Answer:
         self.stats = stats
         self.tally = tally
         """Counted already."""
+        self.trouble = trouble
+        """Why it is not served, if that is no decision."""
         self.wants_body = wants_body
         """False: the body is larger than accepted, and not to be waited for."""
 
@@ -168,12 +172,11 @@ class Dispatcher:
         ):
             raise ProtocolFault(Cause.AUTHORITY)
         if line.method in NOT_FORWARDED:
-            return self._undecided(last, line, problem(405, "method_not_served", "TRACE is not served."))
+            return self._refuse(last, line, ProtocolFault(Cause.METHOD_NOT_SERVED))
         if line.target == b"*":
             return self._undecided(last, line, OPTIONS_OF_GATEWAY)
         if head.via and passed_here_before(head.via, self._pseudonym):
-            detail = "The request came through this gateway before."
-            return self._undecided(last, line, problem(508, "loop_detected", detail))
+            return self._refuse(last, line, ProtocolFault(Cause.LOOP))
         return None
 
     def _forward_in_full(
@@ -209,6 +212,7 @@ class Dispatcher:
             b"%b%b\r\nX-Request-Id: %b\r\n\r\n" % (routed.request_line, fields, request_id),
             request_id,
             bound.websocket_key,
+            bound.trouble,
         )
 
     def _no_route(self, last: LastRequest, line: RequestLine, kind: Kind) -> Answer:
@@ -218,12 +222,17 @@ class Dispatcher:
         answer = problem(404, Reason.NO_ROUTE, "No route serves this host, path and method.")
         return Answer(answer, line=line, section=last.section, stats=stats, tally=tally)
 
-    def _undecided(self, last: LastRequest, line: RequestLine, answer: OwnAnswer) -> Answer:
+    def _refuse(self, last: LastRequest, line: RequestLine, fault: ProtocolFault) -> Answer:
+        """Not served, whatever route it is; the connection goes on."""
+        own = problem(fault.status, fault.reason, fault.detail, cause=fault.cause)
+        return self._undecided(last, line, own, refused(fault))
+
+    def _undecided(
+        self, last: LastRequest, line: RequestLine, answer: OwnAnswer, trouble: Trouble | None = None
+    ) -> Answer:
         """An answer before anybody asked what CORS comes to."""
-        metrics = self._metrics
-        return Answer(
-            answer, line=line, section=last.section, stats=metrics.unrouted, tally=metrics.undecided
-        )
+        stats, tally = self._metrics.unrouted, self._metrics.undecided
+        return Answer(answer, line=line, section=last.section, stats=stats, tally=tally, trouble=trouble)
 
 
 def _answer_preflight(decision: PreflightDecision) -> OwnAnswer:
@@ -241,8 +250,8 @@ def _refuse_origin(last: LastRequest, line: RequestLine, bound: Bound) -> Answer
 
 def _refuse_body(last: LastRequest, line: RequestLine, bound: Bound) -> Answer:
     """A request body beyond `limits.request_body`, known from its Content-Length."""
-    detail = "The request body is larger than this gateway accepts."
-    return _of_route(last, line, bound, 413, "request_body_too_large", detail, wants_body=False)
+    fault = ProtocolFault(Cause.BODY_TOO_LARGE, limit=last.active.limits.request_body)
+    return _of_route(last, line, bound, fault.status, fault.reason, fault.detail, fault)
 
 
 def _of_route(
@@ -252,17 +261,18 @@ def _of_route(
     status: int,
     reason: str,
     detail: str,
-    *,
-    wants_body: bool = True,
+    fault: ProtocolFault | None = None,
 ) -> Answer:
-    """A refusal that script may read as far as the policy grants it."""
+    """A refusal that script may read as far as the policy grants it; for a fault of the body, if there is one."""
+    cause = fault.cause if fault is not None else ""
     return Answer(
-        problem(status, reason, detail, lines=grant_lines(bound.decision.grant)),
+        problem(status, reason, detail, cause=cause, lines=grant_lines(bound.decision.grant)),
         line=line,
         section=last.section,
         stats=bound.route.stats,
         tally=bound.tally,
-        wants_body=wants_body,
+        trouble=refused(fault) if fault is not None else bound.trouble,
+        wants_body=fault is None,
     )
 
 

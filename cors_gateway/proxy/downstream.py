@@ -58,7 +58,7 @@ class ClientConnection(AnsweringConnection):
         self.deadline = self.clock.now + active.timeouts.request_head
         self._is_at_rest = True
         if not self._service.admit(self):
-            self._last_answer(503, "too_many_connections", "The gateway is at its connection limit.")
+            self._last_answer(ProtocolFault(Cause.TOO_MANY_CONNECTIONS))
 
     def data_received(self, data: bytes) -> None:
         phase = self._phase
@@ -143,8 +143,7 @@ class ClientConnection(AnsweringConnection):
                 outcome = service.dispatch(last, data[:line_end], self._peer)
             except ProtocolFault as fault:
                 self._beginning = data
-                fault = first_of(fault, data, service.active.limits.request_head)
-                self._last_answer(fault.status, fault.reason, fault.detail)
+                self._last_answer(first_of(fault, data, service.active.limits.request_head))
                 return b""
             if type(outcome) is not Repeat:
                 line = outcome.line
@@ -254,7 +253,7 @@ class ClientConnection(AnsweringConnection):
             if piece:
                 exchange.send(piece)
         except ProtocolFault as fault:
-            self._break_off(fault.status, fault.reason, fault.detail)
+            self._break_off(fault)
             return
         if self._exchange is not exchange:
             return

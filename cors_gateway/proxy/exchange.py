@@ -9,11 +9,14 @@ import asyncio
 import time
 
 from cors_gateway.http1.body import LAST_CHUNK, frame_chunk
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.redirect import other_origin
 from cors_gateway.http1.request import CHUNKED, NO_BODY
 from cors_gateway.http1.response import ResponseSection
 from cors_gateway.observe.record import CLIENT_CLOSED_REQUEST
+from cors_gateway.observe.trouble import CLIENT_LEFT, Notice, Trouble, refused
 from cors_gateway.proxy.answers import grant_lines, problem
-from cors_gateway.proxy.failure import UpstreamFailure
+from cors_gateway.proxy.failure import UpstreamFailure, trouble_of
 from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.roles import Carrier, Downstream
 
@@ -31,13 +34,12 @@ class Exchange:
             "_retries",
             "bytes_in",
             "downstream",
-            "failure",
             "forward",
             "grant",
             "head",
         ),
         *("is_head_request", "is_over", "is_request_sent", "response", "sent_at", "started", "stats"),
-        *("status", "upstream", "upstream_seconds", "websocket_key"),
+        *("status", "trouble", "upstream", "upstream_seconds", "websocket_key"),
     )
 
     def __init__(self, forward: Forward, downstream: Downstream, started: float) -> None:
@@ -60,8 +62,8 @@ class Exchange:
         self.upstream = ""
         self.upstream_seconds = 0.0
         """From sending the request until the response head came; 0 if none did."""
-        self.failure = ""
-        """Why the upstream could not answer, or not to the end: a word of `failure.py`."""
+        self.trouble = forward.trouble
+        """What befell the request that is not a decision: a failure of the upstream, or what is told of it."""
         self.sent_at = 0.0
         """When a connection took the request up (monotonic seconds); 0 before that."""
         self._pending: list[bytes] = []
@@ -116,6 +118,16 @@ class Exchange:
         self.upstream_seconds = time.monotonic() - self.sent_at
         self.response.begin(head, body, is_sized=is_sized, is_last=is_last)
 
+    def redirected(self, location: bytes) -> None:
+        """The response leads elsewhere: to another origin, a browser asks with `Origin: null`, or not at all."""
+        # The scheme as the backend was told it, which is the one that is believed.
+        scheme = b"https" if b"\r\nX-Forwarded-Proto: https\r\n" in self.forward.request else b"http"
+        origin = other_origin(location, scheme, self.head.host or b"")
+        if origin:
+            self.trouble = Trouble(
+                "redirected", Notice.REDIRECTED, origin.decode("ascii", "backslashreplace")
+            )
+
     def response_done(self) -> None:
         """The response is complete."""
         self.is_over = True
@@ -124,11 +136,13 @@ class Exchange:
 
     # -- failures --------------------------------------------------------------------------------------------------
 
-    def upstream_lost(self, failure: UpstreamFailure, *, may_retry: bool) -> None:
+    def upstream_lost(
+        self, failure: UpstreamFailure, error: BaseException | None = None, *, may_retry: bool
+    ) -> None:
         """The upstream connection broke or its answer was invalid. `roles.Delivery` says what may be retried."""
         self._carrier = None
         if self.status:
-            self._count_failure(failure)
+            self._count_failure(failure, error)
             self.is_over = True
             self.downstream.truncate()
         elif (
@@ -140,11 +154,11 @@ class Exchange:
             self._retries -= 1
             self.forward.lender.start_anew(self)
         else:
-            self.failed(failure)
+            self.failed(failure, error)
 
-    def failed(self, failure: UpstreamFailure) -> None:
+    def failed(self, failure: UpstreamFailure, error: BaseException | None = None) -> None:
         """Answer that the upstream could not, unless the client is gone."""
-        self._count_failure(failure)
+        self._count_failure(failure, error)
         if self.is_over:
             return
         self.is_over = True
@@ -152,27 +166,29 @@ class Exchange:
         self._answer(failure.status, failure, failure.detail)
         self.downstream.response_done()
 
-    def _count_failure(self, failure: UpstreamFailure) -> None:
-        self.failure = failure
+    def _count_failure(self, failure: UpstreamFailure, error: BaseException | None) -> None:
+        self.trouble = trouble_of(failure, error)
         seconds = time.monotonic() - (self.sent_at or self.started)
         self.forward.lender.stats.outcome(failure).observe(seconds)
 
-    def break_off(self, status: int, reason: str, detail: str) -> None:
+    def break_off(self, fault: ProtocolFault) -> None:
         """The request cannot be completed: the backend sees it cut, the client an answer if that is still possible."""
         has_begun = self.status != 0
         self.cancel()
+        self.trouble = refused(fault)
         if not has_begun:
-            self._answer(status, reason, detail)
+            self._answer(fault.status, fault.reason, fault.detail, fault.cause)
 
-    def _answer(self, status: int, reason: str, detail: str) -> None:
+    def _answer(self, status: int, reason: str, detail: str, cause: str = "") -> None:
         """Send a problem document with the fields that the policy grants (so that script may read it)."""
         self.status = status
-        lines = grant_lines(self.grant)
-        self.response.answer(problem(status, reason, detail, lines=lines, request_id=self.forward.request_id))
+        lines, request_id = grant_lines(self.grant), self.forward.request_id
+        self.response.answer(problem(status, reason, detail, cause=cause, lines=lines, request_id=request_id))
 
     def cancel(self) -> None:
         """The client is gone or broke off its request: the backend must not take it for complete."""
         self.is_over = True
+        self.trouble = self.trouble or CLIENT_LEFT
         if not self.status:
             self.status = CLIENT_CLOSED_REQUEST
         if self._carrier is not None:

@@ -1,12 +1,18 @@
 """Why an upstream could not answer: one closed set of words, each with the status the client gets.
 
 The same word stands in the problem document, the access log and the metric. Exceptions of the network are mapped to
-it here and nowhere else.
+it here and nowhere else. What the client is not told, and the operator is, is the `Trouble` that goes with it.
 """
 
 import socket
 import ssl
 from enum import StrEnum
+
+from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.observe.trouble import Trouble
+
+MAX_DETAIL = 200
+"""Characters of what the system says of an error."""
 
 
 class UpstreamFailure(StrEnum):
@@ -45,6 +51,22 @@ _DETAILS = {
     UpstreamFailure.RESPONSE_TIMEOUT: "The upstream did not answer in time.",
     UpstreamFailure.UNAVAILABLE: "No server of the upstream is healthy.",
 }
+
+
+def trouble_of(failure: UpstreamFailure, error: BaseException | None = None) -> Trouble:
+    """A failure for log, event and metric; `error` is what led to it, as far as known.
+
+    A response that is not HTTP has the cause that its fault has: the failure alone would not say what to mend.
+    """
+    if isinstance(error, ProtocolFault):
+        return Trouble("upstream_failed", error.cause, error.where, failure)
+    if isinstance(error, ssl.SSLError):
+        detail = getattr(error, "verify_message", "") or error.reason or str(error)
+    elif isinstance(error, OSError):
+        detail = error.strerror or str(error)
+    else:
+        detail = ""
+    return Trouble("upstream_failed", failure, detail[:MAX_DETAIL], failure)
 
 
 def classify_loss(error: Exception | None) -> UpstreamFailure:

@@ -9,6 +9,7 @@ from cors_gateway.http1.request import HeaderSection
 from cors_gateway.http1.request_line import RequestLine
 from cors_gateway.observe.metrics import RouteStats, Tally
 from cors_gateway.observe.record import Trace
+from cors_gateway.observe.trouble import Trouble
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.roles import Lender
 
@@ -19,7 +20,7 @@ class Forward:
 
     __slots__ = (
         *("grant", "lender", "line", "request", "request_id", "section", "stats", "tally", "trace"),
-        "websocket_key",
+        *("trouble", "websocket_key"),
     )
 
     def __init__(
@@ -33,6 +34,7 @@ class Forward:
         request: bytes,
         request_id: bytes,
         websocket_key: bytes | None,
+        trouble: Trouble | None,
         trace: Trace | None = None,
     ) -> None:
         self.line = line
@@ -49,4 +51,6 @@ class Forward:
         self.request_id = request_id
         self.websocket_key = websocket_key
         """Of a WebSocket handshake, else None."""
+        self.trouble = trouble
+        """What is to be told of the request although it goes on."""
         self.trace = trace

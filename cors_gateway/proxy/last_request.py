@@ -5,17 +5,23 @@ about them for a route, and what the backend gets besides them, holds until one 
 While a request is dispatched, it is the last one. What is done with it is in `dispatch.py`.
 """
 
+import time
 from itertools import compress
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer, via_line
+from cors_gateway.http1.grammar import MAX_FIELD_TOLD
 from cors_gateway.http1.request import HeaderSection, RequestHead, is_websocket
 from cors_gateway.http1.request_line import RequestLine
+from cors_gateway.observe.trouble import ORIGIN_REMOVED, Notice, Trouble, report
 from cors_gateway.policy.grant import ActualDecision
 from cors_gateway.proxy.active import Active, ActiveRoute
 from cors_gateway.proxy.response_head import framing_line
 
+MAX_NAMES_TOLD = 10
+"""Names of dropped fields that a log line has."""
+MAX_DETAIL = 200
 MAX_REMEMBERED_BLOCK = 8192
 """Bytes of a header section that is remembered."""
 
@@ -23,7 +29,9 @@ MAX_REMEMBERED_BLOCK = 8192
 class Bound:
     """What header fields come to on one route: the decision, and what the backend gets besides the lines received."""
 
-    __slots__ = ("_added", "_host_line", "_is_kept", "decision", "route", "tally", "websocket_key")
+    __slots__ = (
+        *("_added", "_host_line", "_is_kept", "decision", "route", "tally", "trouble", "websocket_key"),
+    )
 
     def __init__(
         self,
@@ -32,17 +40,21 @@ class Bound:
         decision: ActualDecision,
         added: list[bytes],
         websocket_key: bytes | None = None,
+        trouble: Trouble | None = None,
     ) -> None:
-        """`added` are complete lines."""
+        """`added` are complete lines; `trouble` is what is to be told of such a request."""
         self.route = route
         self.decision = decision
         self.tally = route.tallies[decision.kind, decision.reason]
         self.websocket_key = websocket_key
+        self.trouble = trouble
         head = section.head
         host = head.host or b"" if route.host_field is None else route.host_field
         self._host_line = b"Host: " + host
         self._added = b"".join([*added, framing_line(head)]).removesuffix(b"\r\n")
         self._is_kept = section.kept_without(b"origin") if route.strip_origin else section.layout.is_kept
+        if head.underscored:
+            self._is_kept = section.kept_with(route.underscored, self._is_kept)
 
     def fields(self, section: HeaderSection) -> bytes:
         """The header section for the backend, but for X-Request-Id, without its last CRLF.
@@ -72,6 +84,8 @@ class LastRequest:
     def bind(self, route: ActiveRoute, peer: Peer, own_via: bytes) -> Bound:
         """Decide about a plain request for a route; remembered until something changes."""
         head = self.head
+        if head.forwarding:
+            _note_ignored_scheme(head, peer, route, self.active)
         added = [*peer.lines(head.forwarding, head.host or b"", route.prefix), own_via]
         decision = route.policy.actual(head.origin, head.sec_fetch_site)
         self.bound = bound = Bound(route, self.section, decision, added)
@@ -109,6 +123,9 @@ def bind_in_full(
     Raises ProtocolFault.
     """
     head = last.head
+    trouble = _trouble(head, route)
+    if head.forwarding:
+        _note_ignored_scheme(head, peer, route, last.active)
     added = [
         *peer.lines(head.forwarding, head.host or b"", route.prefix),
         via_line(head.via, line.is_http11, pseudonym),
@@ -120,8 +137,32 @@ def bind_in_full(
     if head.upgrade and is_websocket(line.method, head, line.is_http11):
         added.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
         decision = route.policy.websocket(head.origin, head.sec_fetch_site)
-        return Bound(route, last.section, decision, added, head.websocket_key[0])
-    return Bound(route, last.section, route.policy.actual(head.origin, head.sec_fetch_site), added)
+        return Bound(route, last.section, decision, added, head.websocket_key[0], trouble)
+    decision = route.policy.actual(head.origin, head.sec_fetch_site)
+    return Bound(route, last.section, decision, added, trouble=trouble)
+
+
+def _trouble(head: RequestHead, route: ActiveRoute) -> Trouble | None:
+    """What is to be told of a request that goes on. Raises ProtocolFault for a name that must not."""
+    if head.underscored:
+        names = sorted({name for name in head.underscored if name not in route.underscored})
+        if names and route.rejects_underscores:
+            raise ProtocolFault(Cause.UNDERSCORE, field=names[0][:MAX_FIELD_TOLD])
+        if names:
+            told = b", ".join(names[:MAX_NAMES_TOLD])[:MAX_DETAIL].decode("ascii", "replace")
+            return Trouble("fields_dropped", Cause.UNDERSCORE, f"field {told}")
+    return ORIGIN_REMOVED if head.lacks_origin else None
+
+
+def _note_ignored_scheme(head: RequestHead, peer: Peer, route: ActiveRoute, active: Active) -> None:
+    """Tell once that a proxy is not believed which says that the client came by another scheme than it did."""
+    scheme = b"https" if peer.is_tls else b"http"
+    said = [field.value for field in head.forwarding if field.name == b"x-forwarded-proto"]
+    if peer.is_trusted or active.has_told_of_scheme or not said or said == [scheme]:
+        return
+    active.has_told_of_scheme = True
+    detail = f"X-Forwarded-Proto of {peer.address or 'a Unix socket'} is ignored: list it in server.trusted_proxies"
+    report(route.stats, Trouble("forwarding_ignored", Notice.FORWARDING_IGNORED, detail), time.monotonic())
 
 
 def hops_left(head: RequestHead) -> int:

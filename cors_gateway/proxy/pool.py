@@ -32,6 +32,7 @@ class UpstreamPool:
         self.retries = upstream.retries
         self.response_head_timeout = upstream.timeouts.response_head
         self.idle_timeout = upstream.timeouts.idle
+        self.max_head = upstream.limits.response_head
         self._loop = loop
         self._turn = 0
         self._idle_count = 0
@@ -153,7 +154,7 @@ class UpstreamPool:
                 # Nothing was sent, so any request may try another server.
                 other = self._choose(server) if attempts > 0 and not exchange.is_over else None
                 if other is None:
-                    exchange.failed(failure)
+                    exchange.failed(failure, error)
                     return
                 server = other
                 server.active += 1

@@ -145,11 +145,16 @@ class Delivery(Protocol):
     def response_done(self) -> None:
         """The response is complete."""
 
-    def failed(self, failure: UpstreamFailure) -> None:
-        """No connection could be had."""
+    def failed(self, failure: UpstreamFailure, error: BaseException | None = None) -> None:
+        """No connection could be had; `error` is what the last attempt raised."""
 
-    def upstream_lost(self, failure: UpstreamFailure, *, may_retry: bool) -> None:
-        """The connection broke or its response was invalid. It is closed already.
+    def redirected(self, location: bytes) -> None:
+        """The response that begins is a redirect, and the request has an Origin."""
+
+    def upstream_lost(
+        self, failure: UpstreamFailure, error: BaseException | None = None, *, may_retry: bool
+    ) -> None:
+        """The connection broke or its response was invalid, for which `error` may say more. It is closed already.
 
         `may_retry`: it had been idle in the pool and not a byte came back, so the backend most probably closed it
         before it saw the request.

@@ -6,11 +6,13 @@ The one place with mutable state that outlives a request, besides pools and coun
 from typing import Protocol
 from weakref import WeakSet
 
+from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.proxy.accounting import AccessLogSink, Accounting, LoggedAccounting
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import CoarseClock, HasDeadline
 from cors_gateway.proxy.dispatch import Dispatch
+from cors_gateway.proxy.refusal import RefusedRequest, refuse
 
 
 class Connected(HasDeadline, Protocol):
@@ -57,6 +59,10 @@ class Service:
         """Have requests logged there from now on, or nowhere."""
         metrics = self._metrics
         self.accounting = Accounting(metrics) if log is None else LoggedAccounting(metrics, log)
+
+    def refuse(self, fault: ProtocolFault, received: bytes) -> RefusedRequest:
+        """The answer to a request that is refused, of which `received` is the beginning."""
+        return refuse(fault, received, self.active, self._metrics)
 
     def admit(self, connection: Connected) -> bool:
         """Take in a new connection; False if there are as many as may be, and it has to be told so."""

@@ -47,5 +47,6 @@ def _traced(forward: Forward, tracing: Tracing, peer: Peer) -> Forward:
         request=request.removesuffix(b"\r\n") + trace.lines + b"\r\n",
         request_id=forward.request_id,
         websocket_key=forward.websocket_key,
+        trouble=forward.trouble,
         trace=trace,
     )

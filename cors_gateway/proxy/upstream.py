@@ -6,22 +6,22 @@ failure means to it, is the exchange's business.
 """
 
 import re
-from typing import Protocol, cast
+from typing import cast
 
 from cors_gateway.http1.body import ChunkedDecoder
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.response import CHUNKED, ResponseHead, ResponseSection
-from cors_gateway.http1.status_line import MAX_HEAD, check_response_beginning
-from cors_gateway.http1.websocket import accepts_handshake
+from cors_gateway.http1.status_line import check_response_beginning
+from cors_gateway.proxy import tunnel
 from cors_gateway.proxy.backend_cors import report_difference
-from cors_gateway.proxy.clock import NEVER, CoarseClock
+from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
 from cors_gateway.proxy.response_head import ResponseRewriter
 from cors_gateway.proxy.roles import Delivery
 from cors_gateway.proxy.turns import Kept
 from cors_gateway.proxy.upstream_server import UpstreamServer
-from cors_gateway.proxy.upstream_transport import UpstreamTransport
+from cors_gateway.proxy.upstream_transport import Owner, UpstreamTransport
 
 MAX_INTERIM_RESPONSES = 16
 
@@ -33,43 +33,18 @@ _BODY = 2
 _CLOSED = 3
 
 
-class Owner(Protocol):
-    """Whom an upstream connection belongs to: the pool."""
-
-    @property
-    def clock(self) -> CoarseClock: ...
-
-    @property
-    def response_head_timeout(self) -> float: ...
-
-    @property
-    def idle_timeout(self) -> float: ...
-
-    def release(self, connection: "UpstreamConnection") -> None:
-        """Its exchange is over, and it can be used again."""
-
-    def ended(self, connection: "UpstreamConnection") -> None:
-        """Its exchange or its tunnel is over, and so is the connection."""
-
-    def forget(self, connection: "UpstreamConnection") -> None:
-        """It closed while it was idle."""
-
-    def timed_out(self, connection: "UpstreamConnection") -> None:
-        """Its server did not answer, or not to the end, in the time that it is given."""
-
-
 class UpstreamConnection(UpstreamTransport):
     """Client side of HTTP/1.1 on one transport. A `roles.Carrier` and `roles.Reusable`."""
 
     __slots__ = (
-        *("_buffer", "_decoder", "_interim", "_is_suspect", "_phase", "_pool", "_remaining", "_response"),
-        *("_rewriter", "exchange", "promised_idle", "server", "server_name", "was_used"),
+        *("_buffer", "_decoder", "_interim", "_is_suspect", "_last_chance", "_phase", "_pool", "_remaining"),
+        *("_response", "_rewriter", "exchange", "promised_idle", "server", "server_name", "was_used"),
     )
 
     _response: ResponseHead
     """The head of the response that is read; set when it is there."""
 
-    def __init__(self, pool: Owner, server: UpstreamServer) -> None:
+    def __init__(self, pool: "Owner[UpstreamConnection]", server: UpstreamServer) -> None:
         super().__init__(pool.clock)
         self._pool = pool
         self.server = server
@@ -83,6 +58,8 @@ class UpstreamConnection(UpstreamTransport):
         self._interim = 0
         self._remaining = 0
         self._decoder: ChunkedDecoder | None = None
+        self._last_chance = NEVER
+        """The deadline of an event stream that was silent for `idle`; under another one it spoke since."""
         self._is_suspect = False
         """An interim response was framed like a final one: what follows the next response is not trusted."""
         self._rewriter = ResponseRewriter()
@@ -107,8 +84,8 @@ class UpstreamConnection(UpstreamTransport):
             elif phase == _BODY:
                 self.deadline = self._clock.now + self._pool.idle_timeout
                 self._read_body(exchange, data)
-        except ProtocolFault:
-            self._fail(UpstreamFailure.INVALID_RESPONSE)
+        except ProtocolFault as fault:
+            self._fail(UpstreamFailure.INVALID_RESPONSE, fault)
 
     def _work_off(self, kept: Kept) -> None:
         exchange = self.exchange
@@ -117,8 +94,8 @@ class UpstreamConnection(UpstreamTransport):
         self.deadline = self._clock.now + self._pool.idle_timeout
         try:
             self._read_body(exchange, b"", kept=kept)
-        except ProtocolFault:
-            self._fail(UpstreamFailure.INVALID_RESPONSE)
+        except ProtocolFault as fault:
+            self._fail(UpstreamFailure.INVALID_RESPONSE, fault)
 
     def eof_received(self) -> bool:
         if self._phase == _BODY and self._decoder is None and self._remaining < 0:
@@ -138,7 +115,7 @@ class UpstreamConnection(UpstreamTransport):
             exchange = self._detach()
             self._pool.ended(self)
             was_silent = phase == _HEAD and not self._buffer and not self._interim
-            exchange.upstream_lost(classify_loss(exc), may_retry=self.was_used and was_silent)
+            exchange.upstream_lost(classify_loss(exc), exc, may_retry=self.was_used and was_silent)
 
     def pause_writing(self) -> None:
         if self.exchange is not None:
@@ -212,6 +189,8 @@ class UpstreamConnection(UpstreamTransport):
             self._retire()
         elif self._flow.stall_deadline <= self._clock.now and not self._flow.is_stalled():
             self.deadline = self._flow.watch(self._pool.idle_timeout)
+        elif self._may_be_silent():
+            self.deadline = self._last_chance = self.deadline + tunnel.IDLE - self._pool.idle_timeout
         elif self.exchange is not None:
             self._pool.timed_out(self)
             self._fail(UpstreamFailure.RESPONSE_TIMEOUT)
@@ -220,6 +199,19 @@ class UpstreamConnection(UpstreamTransport):
         """The time of an exchange is longer by that; that of an idle connection runs at the backend, too."""
         if self._phase != _IDLE:
             self.deadline += seconds
+            self._last_chance += seconds
+
+    def _may_be_silent(self) -> bool:
+        """Whether this is an event stream that may be as quiet as a WebSocket, and was not for that long yet."""
+        section, is_first = self._rewriter.section, self.deadline != self._last_chance
+        is_sooner = self._pool.idle_timeout < tunnel.IDLE
+        return (
+            self._phase == _BODY
+            and is_first
+            and is_sooner
+            and section is not None
+            and section.is_event_stream
+        )
 
     def _retire(self) -> None:
         """Leave the pool: the time of an idle connection is up, or it is out of step."""
@@ -229,16 +221,14 @@ class UpstreamConnection(UpstreamTransport):
     # -- reading a response ----------------------------------------------------------------------------------------
 
     def _read_head(self, exchange: Delivery, data: bytes) -> None:
-        if self._buffer:
-            data = self._buffer + data
-            self._buffer = b""
+        data, self._buffer = self._buffer + data, b""
         end = data.find(b"\r\n\r\n")
         if end < 0:
-            check_response_beginning(data)
+            check_response_beginning(data, self._pool.max_head)
             self._buffer = data
             return
-        if end > MAX_HEAD:
-            raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=MAX_HEAD)
+        if end > self._pool.max_head:
+            raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=self._pool.max_head)
         head = data[:end]
         if not exchange.is_request_sent and _INTERIM.match(head):  # the client goes on sending after it
             self._read_interim(exchange, self._rewriter.read(head), data[end + 4 :])
@@ -263,6 +253,8 @@ class UpstreamConnection(UpstreamTransport):
             exchange.stats.stripped += rewriter.stripped
         if response.keep_alive is not None:
             self.promised_idle = float(response.keep_alive)
+        if 300 < response.status < 309 and exchange.head.origin and rewriter.section is not None:
+            exchange.redirected(b"".join(rewriter.section.values_of(b"location")))
 
         if response.has_no_body or exchange.is_head_request:
             exchange.respond(response.status, rendered, b"", is_sized=True, is_last=True)
@@ -366,8 +358,7 @@ class UpstreamConnection(UpstreamTransport):
 
     def _switch_protocols(self, exchange: Delivery, section: ResponseSection, rest: bytes) -> None:
         """RFC 6455 4.1: a 101 counts only as the right answer to the handshake that was sent."""
-        key = exchange.websocket_key
-        if key is None or not accepts_handshake(section, key):
+        if exchange.websocket_key is None or not section.accepts_websocket(exchange.websocket_key):
             raise ProtocolFault(Cause.SWITCH_NOT_ASKED)
         self._detach()
         self._phase = _CLOSED
@@ -383,11 +374,11 @@ class UpstreamConnection(UpstreamTransport):
         self.deadline = NEVER
         return exchange
 
-    def _fail(self, failure: UpstreamFailure) -> None:
+    def _fail(self, failure: UpstreamFailure, fault: ProtocolFault | None = None) -> None:
         exchange = self._detach()
         self._pool.ended(self)
         self.close()
-        exchange.upstream_lost(failure, may_retry=False)
+        exchange.upstream_lost(failure, fault, may_retry=False)
 
 
 def _announces_body(response: ResponseHead, exchange: Delivery) -> bool:

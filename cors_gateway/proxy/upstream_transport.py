@@ -7,11 +7,41 @@ import asyncio
 import select
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, TypeVar, cast
 
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.turns import Kept
+
+C = TypeVar("C", contravariant=True)
+
+
+class Owner(Protocol[C]):
+    """Whom an upstream connection belongs to: the pool."""
+
+    @property
+    def clock(self) -> CoarseClock: ...
+
+    @property
+    def response_head_timeout(self) -> float: ...
+
+    @property
+    def idle_timeout(self) -> float: ...
+
+    @property
+    def max_head(self) -> int: ...
+
+    def release(self, connection: C) -> None:
+        """Its exchange is over, and it can be used again."""
+
+    def ended(self, connection: C) -> None:
+        """Its exchange or its tunnel is over, and so is the connection."""
+
+    def forget(self, connection: C) -> None:
+        """It closed while it was idle."""
+
+    def timed_out(self, connection: C) -> None:
+        """Its server did not answer, or not to the end, in the time that it is given."""
 
 
 class UpstreamTransport(asyncio.Protocol):

@@ -59,7 +59,7 @@ class HealthChecks:
                     server.is_healthy = is_well
                     emit(
                         "upstream_healthy" if is_well else "upstream_unhealthy",
-                        level=logging.WARNING,
+                        level=logging.INFO if is_well else logging.WARNING,
                         upstream=pool.upstream.name,
                         server=server.name,
                     )

@@ -28,6 +28,7 @@ def export_metrics(metrics: Metrics) -> Exported:
                 ],
                 "duration": _export_histogram(route.duration),
                 "stripped": route.stripped,
+                "causes": {str(cause): count for cause, count in route.causes.items()},
             }
             for name, route in metrics.routes.items()
         },
@@ -54,6 +55,8 @@ def add_metrics(total: Metrics, exported: Exported) -> None:
             route.decision(kind, reason, outcome).count += count
         _add_histogram(route.duration, counted["duration"])
         route.stripped += counted["stripped"]
+        for cause, count in counted["causes"].items():
+            route.causes[cause] = route.causes.get(cause, 0) + count
     for name, outcomes in exported["upstreams"].items():
         upstream = total.upstream(name)
         for outcome, durations in outcomes.items():

@@ -162,7 +162,9 @@ class Worker:
         """The origins that this process refused lately."""
         return self._counters.refusals.latest()
 
-    def _set_access_log(self, form: Form) -> None:
+    def _set_access_log(self, form: Form | None) -> None:
+        if form is None:
+            form = Form.TEXT if os.isatty(STANDARD_OUTPUT) else Form.JSON
         if self._log is not None:
             if self._log.form is form:
                 return

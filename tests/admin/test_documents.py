@@ -74,11 +74,14 @@ async def test_a_browser_without_scripts_is_sent_back_to_the_page(process: Stand
 
 async def test_the_status_is_summed_over_workers(process: StandIn, client: Client) -> None:
     process.workers = [worker(1), worker(2, is_healthy=False, connections=4), WorkerFigures(3, 3)]
+    process.counters.route("api").causes["origin_removed"] = 2
+    process.counters.route("quiet")
     async with client.get("/status") as response:
         status = await response.json()
 
     assert (status["ready"], status["version"], status["generation"]) == (True, "1.2.3", 1)
     assert (status["connections"], status["active_requests"], status["tunnels"]) == (7, 4, 2)
+    assert status["causes"] == {"api": {"origin_removed": 2}}
     assert status["upstreams"] == {
         "backend": [
             {

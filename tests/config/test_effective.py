@@ -170,7 +170,7 @@ servers = st.fixed_dictionaries(
         "trusted_proxies": st.lists(
             st.sampled_from(["loopback", "private", "192.0.2.0/24", "::1"]), max_size=3
         ),
-        "access_log": st.sampled_from(["json", "combined", "off"]),
+        "access_log": st.sampled_from(["json", "combined", "text", "off"]),
         "limits": st.fixed_dictionaries(
             {},
             optional={

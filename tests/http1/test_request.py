@@ -19,7 +19,6 @@ from cors_gateway.http1.request import (
     check_version,
     is_websocket,
 )
-from cors_gateway.http1.request_fields import Underscores
 
 HANDSHAKE = (
     b"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -257,6 +256,7 @@ PLAIN = {
     "FORWARDING",
     "ORIGIN",
     "SEC_FETCH_SITE",
+    "SEC_FETCH_MODE",
 } | {
     *("REQUEST_METHOD", "REQUEST_HEADERS", "REQUEST_PRIVATE_NETWORK", "WEBSOCKET_KEY", "WEBSOCKET_VERSION"),
 }
@@ -274,7 +274,13 @@ VALUES = {b"content-length": b"1", b"transfer-encoding": b"chunked", b"expect": 
 )
 def test_only_fields_that_the_short_way_minds_leave_a_request_plain(name: bytes) -> None:
     """Whoever gives another field a meaning gets the long way, until the short one is taught about it."""
-    block = name + b": " + VALUES.get(name, b"x")
+    # Only with an Origin is a request plain that asks what a preflight asks.
+    block = (
+        name
+        + b": "
+        + VALUES.get(name, b"x")
+        + (b"" if name == b"origin" else b"\r\nOrigin: https://a.example")
+    )
     kind = request_fields._KINDS[name]
     names = {word for word, number in vars(request_fields).items() if word.isupper() and number == kind}
     assert read(block if name == b"host" else b"Host: x\r\n" + block).is_plain is bool(names & PLAIN)
@@ -340,46 +346,52 @@ def test_where_a_fault_is_can_be_told_in_words() -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("underscores", Underscores)
-def test_no_option_lets_the_imitation_of_a_protected_name_pass(name: str, underscores: Underscores) -> None:
-    reader = RequestReader(
-        max_bytes=0, max_fields=0, underscores=underscores, listed=frozenset({name.lower().encode()})
-    )
+@pytest.mark.parametrize("passes_underscores", [False, True])
+def test_no_option_lets_the_imitation_of_a_protected_name_pass(name: str, passes_underscores: bool) -> None:
+    reader = RequestReader(max_bytes=0, max_fields=0, passes_underscores=passes_underscores)
     with pytest.raises(ProtocolFault) as caught:
         reader.read(f"Host: x\r\n{name}: 1".encode())
     assert (caught.value.cause, caught.value.field) == (Cause.IMITATED_NAME, name.lower().encode())
 
 
 @pytest.mark.parametrize(
-    ("underscores", "kept", "dropped"),
+    ("passes_underscores", "kept", "underscored"),
     [
-        (Underscores.DROP, [b"X_Listed: 2", b"X.Y: 3"], (b"x_y", b"x_z.w")),
-        (Underscores.PASS, [b"X_Y: 1", b"X_Listed: 2", b"X.Y: 3", b"x_z.w: 4"], ()),
+        (False, [b"X.Y: 3"], (b"x_y", b"x_listed", b"x_z.w")),
+        (True, [b"X_Y: 1", b"X_Listed: 2", b"X.Y: 3", b"x_z.w: 4"], ()),
     ],
 )
-def test_names_with_underscores_go_on_as_the_option_says_or_if_listed(
-    underscores: Underscores, kept: list[bytes], dropped: tuple[bytes, ...]
+def test_names_with_underscores_go_on_or_are_left_to_whoever_knows_the_route(
+    passes_underscores: bool, kept: list[bytes], underscored: tuple[bytes, ...]
 ) -> None:
-    reader = RequestReader(
-        max_bytes=0, max_fields=0, underscores=underscores, listed=frozenset({b"x_listed"})
-    )
+    reader = RequestReader(max_bytes=0, max_fields=0, passes_underscores=passes_underscores)
     for _ in range(3):
         read = reader.read(b"Host: x\r\nX_Y: 1\r\nX_Listed: 2\r\nX.Y: 3\r\nx_z.w: 4")
         assert kept_lines(read) == kept
-        assert (read.head.dropped, read.head.is_plain) == (dropped, not dropped)
+        assert (read.head.underscored, read.head.is_plain) == (underscored, not underscored)
 
 
-def test_underscores_can_be_refused() -> None:
-    reader = RequestReader(
-        max_bytes=0, max_fields=0, underscores=Underscores.REJECT, listed=frozenset({b"x_listed"})
-    )
-    assert kept_lines(reader.read(b"Host: x\r\nX_Listed: 2")) == [b"X_Listed: 2"]
-    with pytest.raises(ProtocolFault) as caught:
-        reader.read(b"Host: x\r\nX_Y: 2")
-    assert (caught.value.status, caught.value.cause, caught.value.where) == (
-        *(400, Cause.UNDERSCORE),
-        "field x_y, line 3",
-    )
+def test_a_section_can_be_kept_with_names_that_a_route_lists_but_not_with_nominated_ones() -> None:
+    read = section(b"Host: x\r\nX_Y: 1\r\nX_Z: 2\r\nX_W: 3\r\nTE: x\r\nConnection: x_z")
+    kept = read.kept_with({b"x_y", b"x_z", b"te"}, read.layout.is_kept)
+    assert [line for line, is_kept in zip(read.lines, kept, strict=True) if is_kept] == [b"X_Y: 1"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "lacks_origin"),
+    [
+        (b"Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: cross-site", True),
+        (b"Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-site", True),
+        (b"Access-Control-Request-Method: PUT", True),
+        (b"Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin", False),
+        (b"Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Site: cross-site", False),
+        (b"Sec-Fetch-Mode: cors", False),
+        (b"Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: cross-site\r\nOrigin: https://a.example", False),
+    ],
+)
+def test_an_origin_that_browsers_would_have_sent_is_missed(fields: bytes, lacks_origin: bool) -> None:
+    head = read(b"Host: x\r\n" + fields)
+    assert (head.lacks_origin, head.is_plain) == (lacks_origin, not lacks_origin)
 
 
 def test_proxy_never_goes_on() -> None:

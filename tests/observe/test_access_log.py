@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.observe.access_log import AccessLog, CombinedFormat, JsonFormat
+from cors_gateway.http1.cause import Cause
+from cors_gateway.observe.access_log import AccessLog, CombinedFormat, JsonFormat, TextFormat
 from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.metrics import RouteStats
 from cors_gateway.observe.record import RequestRecord
+from cors_gateway.observe.trouble import CLIENT_LEFT, Trouble
 from cors_gateway.snapshot import AccessLog as Form
 
 NOON = 1_795_348_800.25
@@ -35,7 +37,7 @@ def record(
     made = Recorded(stats, stats.decision("actual", "allowed", "granted"), method, target, host, "192.0.2.7")
     made.status = 200
     made.bytes_in, made.bytes_out = 5, 1234
-    made.seconds, made.upstream_seconds = 0.0123, 0.0101
+    made.seconds, made.connect_seconds, made.upstream_seconds = 0.0123, 0.0012, 0.0101
     made.origin = b"https://app.example.com"
     made.upstream = "http://backend:8000"
     made.request_id = b"abc123"
@@ -63,16 +65,53 @@ def test_a_json_line_says_all_there_is_to_say() -> None:
         "cors": {"kind": "actual", "outcome": "granted", "reason": "allowed"},
         "origin": "https://app.example.com",
         "upstream": "http://backend:8000",
+        "upstream_connect_ms": 1.2,
         "upstream_ms": 10.1,
+        "upstream_total_ms": 11.1,
         "request_id": "abc123",
         "trace_id": "0af7651916cd43dd8448eb211c80319c",
     }
 
 
-def test_a_failure_of_the_upstream_is_named() -> None:
-    failed = record()
-    failed.failure = "upstream_refused"
-    assert json.loads(JsonFormat().line(failed, NOON))["failure"] == "upstream_refused"
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (
+            Trouble("upstream_failed", Cause.FOLDED_LINE, "line 3", "upstream_invalid_response"),
+            {"cause": "folded_line", "detail": "line 3", "failure": "upstream_invalid_response"},
+        ),
+        (
+            Trouble("upstream_failed", "upstream_refused", 'say "no"', "upstream_refused"),
+            {"cause": "upstream_refused", "detail": 'say "no"', "failure": "upstream_refused"},
+        ),
+        (CLIENT_LEFT, {"cause": "client_left"}),
+    ],
+)
+def test_a_cause_stands_with_what_is_known_of_it(trouble: Trouble, said: dict[str, str]) -> None:
+    told = record()
+    told.trouble = trouble
+    row = json.loads(JsonFormat().line(told, NOON))
+    assert {name: row[name] for name in ("cause", "detail", "failure") if name in row} == said
+
+
+def test_a_refused_preflight_says_what_was_asked() -> None:
+    told = record()
+    told.method_asked, told.headers_asked = b"PUT", b"x-a, x-b"
+    assert json.loads(JsonFormat().line(told, NOON))["asked"] == {"method": "PUT", "headers": "x-a, x-b"}
+
+
+def test_the_text_format_is_a_short_line_for_people() -> None:
+    quiet, loud = record(), record()
+    quiet.origin, quiet.tally = None, quiet.stats.decision("not_cors", "not_cors", "none")
+    loud.tally = loud.stats.decision("preflight", "header_not_allowed", "refused")
+    loud.method_asked, loud.headers_asked = b"PUT", b"x-a\n"
+    loud.trouble = Trouble("request_refused", Cause.HEAD_TOO_LARGE, "limit 100")
+
+    assert TextFormat().line(quiet, NOON)[9:] == b"200 GET gw.test/api/x 12.3ms api\n"
+    assert TextFormat().line(loud, NOON)[9:] == (
+        b"200 GET gw.test/api/x 12.3ms api from https://app.example.com preflight refused: header_not_allowed"
+        b" asked PUT with x-a\\x0A ! head_too_large (limit 100)\n"
+    )
 
 
 def test_what_there_is_not_is_left_out() -> None:
@@ -82,7 +121,7 @@ def test_what_there_is_not_is_left_out() -> None:
     assert (
         json.loads(JsonFormat().line(bare, NOON))
         .keys()
-        .isdisjoint({"origin", "upstream", "request_id", "trace_id"})
+        .isdisjoint({"origin", "upstream", "upstream_ms", "request_id", "trace_id", "cause", "asked"})
     )
 
 
@@ -96,7 +135,7 @@ def test_the_combined_format() -> None:
     )
 
 
-@pytest.mark.parametrize("form", [JsonFormat, CombinedFormat])
+@pytest.mark.parametrize("form", [JsonFormat, CombinedFormat, TextFormat])
 def test_query_strings_cookies_and_credentials_are_never_written(
     form: type[JsonFormat | CombinedFormat],
 ) -> None:

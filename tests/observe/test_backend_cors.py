@@ -55,6 +55,19 @@ def test_what_differs_is_named(events: Events, lines: list[str], grant: Grant, h
 
 
 @pytest.mark.parametrize(
+    ("line", "is_proposed"),
+    [("Access-Control-Expose-Headers: X-One", True), ("Access-Control-Allow-Origin: *", False)],
+)
+def test_where_a_backend_exposes_more_its_list_can_be_merged(
+    events: Events, line: str, is_proposed: bool
+) -> None:
+    answer(RouteStats("api"), line)
+    ((_, _, fields),) = events
+
+    assert ("upstream_expose: merge" in fields["message"]) is is_proposed
+
+
+@pytest.mark.parametrize(
     ("lines", "grant"),
     [
         ([AGREES, "Access-Control-Allow-Credentials: true"], GRANT),

@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from cors_gateway.http1.cause import Cause
 from cors_gateway.observe.access_log import JsonFormat
+from cors_gateway.observe.remedies import REMEDIES
+from cors_gateway.observe.trouble import Notice, Trouble
 from cors_gateway.proxy.failure import UpstreamFailure
+from tests import causes_page
 from tests.observe.test_access_log import NOON, record
 from tests.observe.test_prometheus import CONTRACT
 
@@ -33,7 +37,7 @@ def emitted() -> set[str]:
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)
-                and node.func.id == "emit"
+                and node.func.id in {"emit", "Trouble"}
                 and node.args
             ):
                 found |= {
@@ -66,9 +70,21 @@ def test_every_failure_of_an_upstream_is_documented() -> None:
     )
 
 
+def test_there_is_something_to_do_about_every_cause_and_about_nothing_else() -> None:
+    words = [*Cause, *UpstreamFailure, *Notice]
+
+    assert len(set(map(str, words))) == len(words)
+    assert set(REMEDIES) == set(map(str, words))
+
+
+def test_the_page_of_causes_is_current() -> None:
+    assert causes_page.DOCUMENT.read_text(encoding="utf-8") == causes_page.causes()
+
+
 def test_every_field_of_the_access_log_is_documented() -> None:
     failed = record()
-    failed.failure = "upstream_reset"
+    failed.trouble = Trouble("upstream_failed", Cause.FOLDED_LINE, "line 3", "upstream_invalid_response")
+    failed.method_asked = b"PUT"
     documented = [name for names, _ in rows("Access log") for name in CODE.findall(names)]
 
     assert len(set(documented)) == len(documented)

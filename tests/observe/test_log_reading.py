@@ -38,6 +38,17 @@ def test_refusals_are_counted_by_what_they_have_in_common() -> None:
     )
 
 
+def test_a_preflight_is_known_by_what_it_asked_for() -> None:
+    reading = read_log(
+        [line("preflight", asked={"method": "PUT", "headers": "x-a,x-b"}), line("preflight", asked=7)]
+    )
+
+    assert [(refusal.method, refusal.headers) for refusal in reading.refusals] == [
+        ("PUT", "x-a,x-b"),
+        ("", ""),
+    ]
+
+
 def test_other_lines_and_what_a_collector_puts_before_a_line_are_passed_over() -> None:
     reading = read_log(
         [

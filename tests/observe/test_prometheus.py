@@ -27,6 +27,7 @@ CONTRACT = {
     "config_last_reload_successful": ("gauge", set()),
     "config_last_reload_success_timestamp_seconds": ("gauge", set()),
     "config_generation": ("gauge", set()),
+    "causes": ("counter", {"route", "cause"}),
     "workers": ("gauge", set()),
     "workers_configured": ("gauge", set()),
     "build_info": ("gauge", {"version", "python"}),
@@ -58,6 +59,7 @@ def counted() -> Metrics:
     api.decision("actual", "allowed", "granted").count = 3
     api.decision("preflight", "origin_not_allowed", "refused").count = 1
     api.stripped = 7
+    api.causes["folded_line"] = 2
     metrics.unrouted.count(b"GET", 404, 0.0)
     backend = metrics.upstream("backend")
     backend.ok.observe(0.02)

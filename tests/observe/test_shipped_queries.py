@@ -10,7 +10,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from cors_gateway.observe.metrics import NO_ROUTE
 from cors_gateway.observe.prometheus import render
+from cors_gateway.observe.remedies import REMEDIES
 from cors_gateway.policy.reason import Kind, Outcome
 from tests.observe.test_prometheus import GAUGES, counted
 
@@ -59,6 +61,8 @@ VALUES = {
     "status_class": {f"{digit}xx" for digit in range(1, 6)},
     "kind": {kind.value for kind in Kind},
     "outcome": {outcome.value for outcome in Outcome} | {"ok", "server_error"},
+    "cause": set(REMEDIES),
+    "route": {NO_ROUTE},
 }
 """Labels from closed sets."""
 

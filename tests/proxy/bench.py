@@ -32,7 +32,10 @@ UPSTREAM = "backend"
 """What every snapshot served here calls its only upstream."""
 
 _PACKAGE = Path(cors_gateway.__file__).parent
-_UNLIKE = ("ts", "duration_ms", "upstream_ms", "request_id", "generation")
+_UNLIKE = (
+    *("ts", "duration_ms", "upstream_connect_ms", "upstream_ms", "upstream_total_ms"),
+    *("request_id", "generation"),
+)
 """Of a row of the access log: what two requests that are treated alike do not share."""
 
 

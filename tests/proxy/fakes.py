@@ -157,10 +157,15 @@ class FakeExchange:
         self.connection = connection
         self.upstream = connection.server_name
 
-    def failed(self, failure: UpstreamFailure) -> None:
+    def failed(self, failure: UpstreamFailure, error: BaseException | None = None) -> None:
         self.failure = failure
 
-    def upstream_lost(self, failure: UpstreamFailure, *, may_retry: bool) -> None:
+    def redirected(self, location: bytes) -> None:
+        pass
+
+    def upstream_lost(
+        self, failure: UpstreamFailure, error: BaseException | None = None, *, may_retry: bool
+    ) -> None:
         self.lost.append((failure, may_retry))
 
     def respond(self, status: int, head: bytes, body: bytes, *, is_sized: bool, is_last: bool) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from cors_gateway.http1.cause import Cause
+from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.request import RequestReader
 from cors_gateway.http1.request_line import parse_request_line
 from cors_gateway.observe.metrics import RouteStats, Tally, UpstreamStats
@@ -110,6 +112,7 @@ def an_exchange(client: Client, pool: Pool, method: bytes, framing: bytes) -> Ex
         request=b"THE REQUEST\r\n\r\n",
         request_id=b"id",
         websocket_key=None,
+        trouble=None,
     )
     return Exchange(forward, client, started=0.0)  # type: ignore[arg-type]
 
@@ -220,7 +223,7 @@ def test_a_request_that_stops_half_way_is_cut_towards_the_backend_and_answered_t
     s = situation(b"POST", SIZED)
     s.exchange.send(b"hel")
     s.client.response.form |= CLOSES
-    s.exchange.break_off(408, "request_timeout", "The request body did not arrive in time.")
+    s.exchange.break_off(ProtocolFault(Cause.BODY_LATE))
 
     assert s.connection.is_aborted
     assert s.answered.startswith(b"HTTP/1.1 408 ")
@@ -230,6 +233,6 @@ def test_a_request_that_stops_half_way_is_cut_towards_the_backend_and_answered_t
 def test_a_request_that_stops_half_way_after_its_response_began_gets_no_second_one() -> None:
     s = situation(b"POST", SIZED)
     s.exchange.respond(200, b"HTTP/1.1 200 OK\r\n\r\n", b"", is_sized=False, is_last=False)
-    s.exchange.break_off(408, "request_timeout", "The request body did not arrive in time.")
+    s.exchange.break_off(ProtocolFault(Cause.BODY_LATE))
 
     assert s.answered == b"HTTP/1.1 200 OK\r\n\r\n"

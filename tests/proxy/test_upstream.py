@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cors_gateway.observe.metrics import UpstreamStats
+from cors_gateway.proxy import tunnel
 from cors_gateway.proxy.clock import NEVER, CoarseClock
 from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.proxy.pool import UpstreamPool
@@ -86,6 +87,19 @@ def test_a_body_may_take_as_long_as_it_keeps_coming(sent: Situation) -> None:
         sent.connection.data_received(b"l")
     assert sent.exchange.lost == []
     sent.at(3 * IDLE)
+
+    assert sent.exchange.lost == [(UpstreamFailure.RESPONSE_TIMEOUT, False)]
+
+
+def test_an_event_stream_may_be_silent_for_an_hour_each_time(sent: Situation) -> None:
+    sent.connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+    sent.at(IDLE)
+    assert sent.connection.deadline == tunnel.IDLE
+    sent.at(tunnel.IDLE - 1)
+    sent.connection.data_received(b"data: 2\n\n")
+    sent.at(tunnel.IDLE - 1 + IDLE)
+    assert sent.connection.deadline == 2 * tunnel.IDLE - 1
+    sent.at(2 * tunnel.IDLE - 1)
 
     assert sent.exchange.lost == [(UpstreamFailure.RESPONSE_TIMEOUT, False)]
 

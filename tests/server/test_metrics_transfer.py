@@ -16,6 +16,7 @@ def _counted() -> Metrics:
     route.count(b"BREW", 418, 0.001)
     route.decision("actual", "allowed", "granted").count = 3
     route.stripped = 4
+    route.causes["origin_removed"] = 2
     metrics.access_log_dropped = 5
     metrics.overhead.observe(0.003)
     metrics.upstream("b").outcome("timeout").observe(3.0)
@@ -47,6 +48,7 @@ def test_workers_add_up() -> None:
     durations = total.upstream("b").outcomes
     assert {outcome: sum(one.counts) for outcome, one in durations.items()} == {"ok": 6, "timeout": 3}
     assert (round(durations["ok"].sum, 3), round(durations["timeout"].sum, 3)) == (1.5, 9.0)
+    assert route.causes == {"origin_removed": 6}
     assert (total.access_log_dropped, sum(total.overhead.counts)) == (15, 3)
 
 

@@ -13,7 +13,7 @@ from cors_gateway.explain.text import steps, verdict
 from cors_gateway.snapshot import Server
 
 _KINDS = {Verdict.ALLOWED: "good", Verdict.REFUSED: "bad", Verdict.UNKNOWN: "warn"}
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 
 
 def draw_form(question: Question) -> Markup:

@@ -72,7 +72,7 @@ def _server(server: Server) -> Section:
             *([UNIX] if server.trusts_unix else []),
         ],
         "underscore_headers": server.underscore_headers.value,
-        "access_log": server.access_log.value,
+        **({"access_log": server.access_log.value} if server.access_log is not None else {}),
         "limits": {
             "request_head": _size(limits.request_head),
             "header_fields": limits.header_fields,

@@ -50,7 +50,7 @@ def compile_server(
         trusted_proxies=_trusted(document, section, problems),
         trusts_unix=UNIX in section.trusted_proxies,
         underscore_headers=UnderscoreHeaders(section.underscore_headers),
-        access_log=AccessLog(section.access_log),
+        access_log=AccessLog(section.access_log) if section.access_log is not None else None,
         limits=Limits(limits.request_head, limits.header_fields, limits.request_body, limits.connections),
         timeouts=ServerTimeouts(
             timeouts.request_head, timeouts.request_body, timeouts.keep_alive, timeouts.send

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from cors_gateway.config.lint.finding import Finding
 from cors_gateway.config.lint.names import is_partial_star, named_entries, split_hint, words
 from cors_gateway.config.written_policy import WrittenPolicy
+from cors_gateway.http1.request_fields import imitates_protected, is_dropped, is_forwarding
 from cors_gateway.policy.fetch import (
     METHOD_OVERRIDES,
     RESTRICTED_REQUEST_HEADERS,
@@ -17,6 +18,7 @@ from cors_gateway.policy.fetch import (
 )
 from cors_gateway.policy.quoting import shown
 
+_REQUEST_ID = b"x-request-id"
 _RESPONSE_NAMES = words("""
     content-security-policy content-security-policy-report-only cross-origin-embedder-policy
     cross-origin-opener-policy cross-origin-resource-policy server set-cookie2 strict-transport-security
@@ -84,6 +86,59 @@ def prohibited(policy: WrittenPolicy) -> Iterator[Finding]:
                 "allow_headers.prohibited",
                 f"{shown(name)} is a response header; no request needs it",
                 "remove it here, and from the script that sets it",
+                ("allow_headers", index),
+            )
+
+
+def undeliverable(policy: WrittenPolicy) -> Iterator[Finding]:
+    """What is granted has to arrive, and these do not: a backend would take them for what a proxy says."""
+    for index, name in named_entries(policy.allow_headers):
+        lower = name.lower().encode("ascii", "replace")
+        if not is_token(name) or _is_forbidden(name.lower()) or lower == _REQUEST_ID:
+            continue
+        if imitates_protected(lower):
+            problem = (
+                f"a backend may take {shown(name)} for a protected header, so requests with it are refused"
+            )
+        elif is_forwarding(lower):
+            problem = f"{shown(name)} says who the client is, so it is not taken from a script"
+        elif is_dropped(lower):
+            problem = f"{shown(name)} does not go on to the backend, whoever sends it"
+        else:
+            continue
+        hint = "remove it, and have scripts send the value under a name of their own"
+        yield Finding("error", "allow_headers.undeliverable", problem, hint, ("allow_headers", index))
+
+
+def request_id(policy: WrittenPolicy) -> Iterator[Finding]:
+    """It arrives, but with another value, which surprises whoever looks for it in the backend's log."""
+    for index, name in named_entries(policy.allow_headers):
+        if name.lower().encode("ascii", "replace") == _REQUEST_ID:
+            yield Finding(
+                "warning",
+                "allow_headers.request_id",
+                f"{shown(name)} reaches the backend with the gateway's own value, not the script's",
+                "have scripts send theirs under another name, such as X-Correlation-Id",
+                ("allow_headers", index),
+            )
+
+
+def underscore(policy: WrittenPolicy) -> Iterator[Finding]:
+    """To many a backend the two spellings are one name, so a script could write over the other."""
+    for index, name in named_entries(policy.allow_headers):
+        lower = name.lower()
+        if (
+            "_" in name
+            and is_token(name)
+            and not _is_forbidden(lower)
+            and not imitates_protected(lower.encode())
+        ):
+            yield Finding(
+                "warning",
+                "allow_headers.underscore",
+                f"{shown(name)} goes on to the backend on the routes of this policy, and many a backend does not tell it"
+                f" from {shown(name.replace('_', '-'))}",
+                f"write {name.replace('_', '-')}, here and in the scripts that send it",
                 ("allow_headers", index),
             )
 
@@ -171,6 +226,9 @@ RULES = (
     forbidden,
     misplaced,
     prohibited,
+    undeliverable,
+    request_id,
+    underscore,
     method_override,
     safelisted,
     redundant,

@@ -177,8 +177,8 @@ class ServerSection(Section):
         default="drop",
         description="What becomes of header names with an underscore; one that the route's policy lists always passes.",
     )
-    access_log: Literal["json", "combined", "text", "off"] = Field(
-        default="json", description="Form of the access log on standard output."
+    access_log: Literal["json", "combined", "text", "off"] | None = Field(
+        default=None, description="Form of the access log on standard output; text on a terminal, else json."
     )
     limits: LimitsSection = Field(
         default=LimitsSection(), description="Bounds on what one client may send; 0 means no limit."

@@ -58,11 +58,11 @@ class UpstreamTimeoutsSection(Section):
     connect: Duration = Field(default=_TIMEOUTS.connect, description="To open a connection, TLS included.")
     response_head: Duration = Field(
         default=_TIMEOUTS.response_head,
-        description="From the end of the request to the end of the response head.",
+        description="From the end of the request to the end of the response head, also of an event stream.",
     )
     idle: Duration = Field(
         default=_TIMEOUTS.idle,
-        description="Between two pieces of a response body. A WebSocket may be silent for an hour.",
+        description="Between two pieces of a response body. An event stream or a WebSocket may be silent for an hour.",
     )
 
 

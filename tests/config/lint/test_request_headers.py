@@ -54,6 +54,22 @@ CASES: list[tuple[str, list[str] | None, set[str]]] = [
     ("the key may be absent", None, set()),
     ("no header is the default", [], set()),
     ("ordinary headers", ["Content-Type", "authorization", "X-CSRF-Token", "Range"], set()),
+    ("an underscore", ["X_Token"], {"warning allow_headers.underscore at allow_headers[0]"}),
+    ("a request id", ["x-request-id"], {"warning allow_headers.request_id at allow_headers[0]"}),
+    *(
+        (name, ["X-A", name], {"error allow_headers.undeliverable at allow_headers[1]"})
+        for name in (
+            *(
+                "X_Forwarded_For",
+                "X.Forwarded.For",
+                "Content_Type",
+                "X-Forwarded-For",
+                "X-Real-IP",
+                "Forwarded",
+            ),
+            *("X-Original-URL", "Proxy", "X-Request_Id"),
+        )
+    ),
     ("a space", ["X A"], {"error allow_headers.invalid at allow_headers[0]"}),
     ("a colon", ["X-A:"], {"error allow_headers.invalid at allow_headers[0]"}),
     ("not ASCII", ["X-A", "X-é"], {"error allow_headers.invalid at allow_headers[1]"}),
