@@ -46,11 +46,14 @@ APART = {
 
 FLOORS = {
     "proxy": [
-        {"clock", "resolve", "last_words", "failure", "response_rules", "backend_cors"},
+        {"clock", "resolve", "last_words", "failure", "response_rules", "backend_cors", "turns"},
         {"connect", "flow", "response_head"},
         {"answers"},
         {"roles"},
-        {"forward", "preflight_memory", "readable_redirect", "response_writer", "tunnel", "upstream_server"},
+        {
+            *("forward", "preflight_memory", "readable_redirect", "response_writer", "tunnel"),
+            *("upstream_server", "upstream_transport"),
+        },
         {"balance", "exchange", "upstream"},
         {"own_connections"},
         {"pool"},
@@ -60,6 +63,7 @@ FLOORS = {
         {"accounting", "traced_dispatch"},
         {"service"},
         {"client_transport"},
+        {"answering"},
         {"downstream"},
         {"proxied"},
         {"gateway"},

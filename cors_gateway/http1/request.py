@@ -16,7 +16,7 @@ from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.fields import read_as_variation
 from cors_gateway.http1.grammar import check_options, is_token
-from cors_gateway.http1.memo import Memo
+from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
 from cors_gateway.http1.request_fields import FieldNames, ReadField, RequestField, folded, read_field
 
 MAX_REMEMBERED = 4096
@@ -169,8 +169,12 @@ class RequestReader:
         self._max_bytes = max_bytes
         self._max_fields = max_fields
         self._names = FieldNames(passes_underscores=passes_underscores)
-        self._lines: Memo[bytes, RequestField] = Memo(size=4096 + 2 * origins, longest=1024)
-        self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(size=1024 + origins, longest=64)
+        self._lines: Memo[bytes, RequestField] = Memo(
+            Room(entries=4096 + 2 * origins, size=8 * MIB + 2 * origins * KIB), longest=1024
+        )
+        self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(
+            Room(entries=1024 + origins, size=8 * MIB + 4 * origins * KIB), longest=64, cost=_cost_of_head
+        )
 
     @property
     def max_bytes(self) -> int:
@@ -233,6 +237,11 @@ class RequestReader:
             if size <= MAX_REMEMBERED:
                 self._heads.offer(read, head)
         return head
+
+
+def _cost_of_head(read: tuple[RequestField, ...], head: RequestHead) -> int:
+    """Of the fields and what they say together."""
+    return OVERHEAD * (2 + len(read)) + 2 * len(b"".join([field.line for field in read]))
 
 
 def check_version(head: RequestHead, is_http11: bool) -> None:

@@ -15,7 +15,7 @@ from cors_gateway.http1.grammar import (
     split_field_line,
 )
 from cors_gateway.http1.login import logs_in_connection, scheme_of
-from cors_gateway.http1.memo import Memo
+from cors_gateway.http1.memo import KIB, Memo, Room
 
 # What to do with a field.
 KEEP = 0
@@ -176,7 +176,7 @@ class FieldNames:
     def __init__(self, *, passes_underscores: bool = False) -> None:
         """Names with an underscore go on like others, or are left to whoever knows the route (`UNDERSCORED`)."""
         self._passes_underscores = passes_underscores
-        self.known: Memo[bytes, tuple[bytes, int]] = Memo(size=1024, longest=64)
+        self.known: Memo[bytes, tuple[bytes, int]] = Memo(Room(entries=1024, size=512 * KIB), longest=64)
         """What `read` gave for names that came more than once."""
 
     def read(self, name: bytes) -> tuple[bytes, int]:

@@ -23,7 +23,7 @@ from cors_gateway.http1.grammar import (
     split_field_line,
 )
 from cors_gateway.http1.login import offers_connection_login
-from cors_gateway.http1.memo import Memo
+from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
 from cors_gateway.http1.status_line import StatusLine, read_status_line
 
 _WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -77,8 +77,8 @@ _KINDS = {
 }
 
 _WITHOUT_BODY = frozenset({*range(100, 200), 204, 304})
-_NAMES: Memo[bytes, tuple[bytes, int]] = Memo(size=1024, longest=64)
-_OPTIONS: Memo[bytes, frozenset[bytes]] = Memo(size=256, longest=128)
+_NAMES: Memo[bytes, tuple[bytes, int]] = Memo(Room(entries=1024, size=512 * KIB), longest=64)
+_OPTIONS: Memo[bytes, frozenset[bytes]] = Memo(Room(entries=256, size=512 * KIB), longest=128)
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?:^|[,; \t])timeout=([0-9]{1,5})(?:$|[,; \t])", re.IGNORECASE)
 # A backend cannot have these removed by naming them in Connection.
 _CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
@@ -202,9 +202,11 @@ class ResponseReader:
     __slots__ = ("_heads", "_lines", "_status_lines")
 
     def __init__(self) -> None:
-        self._lines: Memo[bytes, ResponseField] = Memo(size=4096, longest=1024)
-        self._status_lines: Memo[bytes, StatusLine] = Memo(size=256, longest=128)
-        self._heads: Memo[tuple[object, ...], ResponseHead] = Memo(size=1024, longest=64)
+        self._lines: Memo[bytes, ResponseField] = Memo(Room(entries=4096, size=4 * MIB), longest=1024)
+        self._status_lines: Memo[bytes, StatusLine] = Memo(Room(entries=256, size=512 * KIB), longest=128)
+        self._heads: Memo[tuple[object, ...], ResponseHead] = Memo(
+            Room(entries=1024, size=4 * MIB), longest=64, cost=_cost_of_head
+        )
 
     def read(self, head: bytes, before: ResponseSection | None = None) -> ResponseSection:
         """Read a head: status line and field lines joined by CRLF, without the final CRLF CRLF.
@@ -258,6 +260,12 @@ class ResponseReader:
         field = _read_field(line)
         self._lines.offer(line, field)
         return field
+
+
+def _cost_of_head(key: tuple[object, ...], head: ResponseHead) -> int:
+    """Of the fields and what they say together."""
+    read = cast("tuple[ReadResponseField, ...]", key[1])
+    return OVERHEAD * (2 + len(read)) + 2 * len(b"".join([field.line for field in read]))
 
 
 def _locate(fault: ProtocolFault, received: bytes, lines: list[bytes]) -> None:

@@ -10,7 +10,7 @@ import json
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from cors_gateway.http1.memo import Key, Memo
+from cors_gateway.http1.memo import MIB, OVERHEAD, Key, Memo, Room
 from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.metrics import RouteStats, Tally
 from cors_gateway.observe.record import RequestRecord
@@ -233,7 +233,8 @@ def _trouble(trouble: Trouble) -> bytes:
 
 
 def _memo() -> Memo[K, bytes]:
-    return Memo(size=MAX_REMEMBERED, longest=MAX_ORIGIN)
+    room = Room(entries=MAX_REMEMBERED, size=2 * MIB)
+    return Memo(room, longest=MAX_ORIGIN, cost=lambda _, written: OVERHEAD + 2 * len(written))
 
 
 def _keep(memory: Memo[K, bytes], key: K, written: bytes, size: int) -> None:

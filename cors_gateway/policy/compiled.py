@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from cors_gateway.policy.grant import ActualDecision, Grant, Grants
 from cors_gateway.policy.matcher import OriginMatcher
 from cors_gateway.policy.origin import MAX_ORIGIN_LENGTH, parse_origin
+from cors_gateway.policy.origin_memory import OriginMemory
 from cors_gateway.policy.policy import Mode, Policy
 from cors_gateway.policy.preflight import PreflightDecision, Preflights
 from cors_gateway.policy.reason import Kind, Reason
 
-__all__ = ["MAX_REMEMBERED", "ActualDecision", "CompiledPolicy", "Grant", "PreflightDecision"]
-
-MAX_REMEMBERED = 4096
-"""Origins in the memo besides as many as are listed; it is emptied when full: clients choose the keys."""
+__all__ = ["ActualDecision", "CompiledPolicy", "Grant", "PreflightDecision"]
 
 _SAME_ORIGIN = (b"same-origin",)
 
@@ -35,16 +33,21 @@ class CompiledPolicy:
         "_grants",
         "_malformed",
         "_matcher",
+        "_memory",
         "_no_origin",
         "_not_allowed",
         "_own_origins",
         "_same_origin",
-        "_size",
         "policy",
     )
 
-    def __init__(self, policy: Policy, *, is_one_of_several: bool = False) -> None:
-        """`is_one_of_several`: another policy may answer other origins (`several.py`), so even a star varies on Origin."""
+    def __init__(
+        self, policy: Policy, memory: OriginMemory | None = None, *, is_one_of_several: bool = False
+    ) -> None:
+        """`memory` is shared with the other policies of a process.
+
+        `is_one_of_several`: another policy may answer other origins (`several.py`), so even a star varies on Origin.
+        """
         self.policy = policy
         self._matcher = OriginMatcher(policy.allow_origins)
         self._own_origins = frozenset(origin.encode("ascii") for origin in policy.public_origins)
@@ -58,12 +61,12 @@ class CompiledPolicy:
         constant = self._grants.to(b"*") if policy.any_origin else refused
         self._no_origin = ActualDecision(Kind.NOT_CORS, Reason.NOT_CORS, False, constant)
         self._fixed = _decide_regardless_of_origin(policy, constant)
-        self._actuals: dict[bytes, ActualDecision] = {}
-        self._size = MAX_REMEMBERED + len(policy.allow_origins)
+        self._memory = OriginMemory() if memory is None else memory
+        self._actuals = self._memory.part(len(policy.allow_origins))
 
     @property
     def remembered(self) -> int:
-        """Origins in the memo, at most `MAX_REMEMBERED` beyond as many as the policy lists."""
+        """Origins whose decision is remembered."""
         return len(self._actuals)
 
     def actual(self, origin: Sequence[bytes], sec_fetch_site: Sequence[bytes] = ()) -> ActualDecision:
@@ -111,9 +114,7 @@ class CompiledPolicy:
         if decision is None:
             decision = self._decide_value(value)
             if len(value) <= MAX_ORIGIN_LENGTH:
-                if len(self._actuals) >= self._size:
-                    self._actuals.clear()
-                self._actuals[value] = decision
+                self._memory.keep(self._actuals, value, decision)
         return decision
 
     def _decide_value(self, value: bytes) -> ActualDecision:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from cors_gateway.policy.compiled import CompiledPolicy
 from cors_gateway.policy.grant import ActualDecision
+from cors_gateway.policy.origin_memory import OriginMemory
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.preflight import PreflightDecision
 from cors_gateway.policy.reason import Reason
@@ -19,9 +20,10 @@ class CompiledPolicies:
 
     __slots__ = ("members", "policy")
 
-    def __init__(self, policies: Sequence[Policy]) -> None:
-        """At least one policy."""
-        self.members = tuple(CompiledPolicy(policy, is_one_of_several=True) for policy in policies)
+    def __init__(self, policies: Sequence[Policy], memory: OriginMemory | None = None) -> None:
+        """At least one policy. `memory` is shared with the other policies of a process."""
+        memory = OriginMemory() if memory is None else memory
+        self.members = tuple(CompiledPolicy(policy, memory, is_one_of_several=True) for policy in policies)
         self.policy = self.members[0].policy
         """The one that answers for strangers; what it says about requests to the backend holds for all."""
 

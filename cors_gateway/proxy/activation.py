@@ -6,8 +6,10 @@ Everything that can fail about a snapshot fails here, before anything is swapped
 import asyncio
 from collections.abc import Sequence
 
+from cors_gateway.http1.memo import MIB, Room
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.policy.compiled import CompiledPolicy
+from cors_gateway.policy.origin_memory import OriginMemory
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.several import CompiledPolicies
 from cors_gateway.proxy.active import Active, ActiveRoute
@@ -17,6 +19,9 @@ from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.proxy.response_rules import Decider
 from cors_gateway.routing import RouteTable
 from cors_gateway.snapshot import Route, Snapshot, UnderscoreHeaders
+
+MAX_RULED_DECISIONS = 4096
+"""Decisions that routes with rules for responses remember, all together."""
 
 
 class ActivationError(Exception):
@@ -46,6 +51,8 @@ def prepare(
         except OSError as error:
             raise ActivationError(f"upstream {name}: TLS files cannot be used: {error}") from error
     compiled: dict[tuple[int, ...], Decider] = {}
+    memory = OriginMemory()
+    decisions = Room(entries=MAX_RULED_DECISIONS, size=4 * MIB)
     by_name: dict[str, ActiveRoute] = {}
 
     def activate(route: Route) -> ActiveRoute:
@@ -54,12 +61,13 @@ def prepare(
         key = tuple(map(id, policies))
         policy = compiled.get(key)
         if policy is None:
-            policy = compiled[key] = _compile(route, policies)
+            policy = compiled[key] = _compile(route, policies, memory)
         active = ActiveRoute(
             route,
             policy,
             pools[route.upstream] if route.answer is None else None,
             metrics.route(route.name),
+            decisions=decisions,
             max_body=snapshot.server.limits.request_body,
             rejects_underscores=snapshot.server.underscore_headers is UnderscoreHeaders.REJECT,
         )
@@ -69,8 +77,10 @@ def prepare(
     return Active(snapshot, RouteTable.of(snapshot.routes, activate), by_name, pools)
 
 
-def _compile(route: Route, policies: Sequence[Policy]) -> Decider:
+def _compile(route: Route, policies: Sequence[Policy], memory: OriginMemory) -> Decider:
     try:
-        return CompiledPolicy(route.policy) if len(policies) == 1 else CompiledPolicies(policies)
+        if len(policies) == 1:
+            return CompiledPolicy(route.policy, memory)
+        return CompiledPolicies(policies, memory=memory)
     except Exception as error:  # the regex engine is missing or refuses: its errors share no base class
         raise ActivationError(f"route {route.name}: {error}") from error

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING
 
 from cors_gateway.http1.field_edits import compile_edits
-from cors_gateway.http1.memo import Memo
+from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
 from cors_gateway.http1.prefix import PrefixMap
 from cors_gateway.http1.request import RequestHead, RequestReader
 from cors_gateway.http1.request_fields import folded
@@ -29,11 +29,13 @@ MAX_REMEMBERED_HOSTS = 256
 MAX_HOST = 255
 """Bytes of a host that is remembered."""
 MAX_REMEMBERED_LINES = 4096
-"""Request lines of one host."""
+"""Request lines of all hosts together."""
 MAX_REMEMBERED_PREFLIGHTS = 2048
 """Preflights, besides one for each listed origin."""
 MAX_REMEMBERED_ORIGINS = 16384
 """As many listed origins make the memories larger."""
+
+REST_AFTER = 2.0
 
 NOT_FORWARDED = frozenset({b"TRACE", b"TRACK"})
 
@@ -70,14 +72,18 @@ class ActiveRoute:
         pool: UpstreamPool | None,
         stats: RouteStats,
         *,
+        decisions: Room,
         max_body: int = 0,
         rejects_underscores: bool = False,
     ) -> None:
-        """`max_body` bounds the body of a request in bytes, unless the route says something else; 0 is no limit."""
+        """`decisions` is what all routes with rules for responses may remember together.
+
+        `max_body` bounds the body of a request in bytes, unless the route says something else; 0 is no limit.
+        """
         path_map = path_map_of(route)
         rules = rules_of_route(route, None if pool is None else pool.upstream, path_map)
         self.route = route
-        self.policy = policy if rules is None else RuledPolicy(policy, rules)
+        self.policy = policy if rules is None else RuledPolicy(policy, rules, decisions)
         self.stats = stats
         self.tallies = Tallies(stats)
         self.answer = route.answer
@@ -126,11 +132,11 @@ class ActiveHost:
 
     __slots__ = ("_max_line", "lines", "routes")
 
-    def __init__(self, routes: HostRoutes[ActiveRoute], max_line: int) -> None:
-        """`max_line` bounds a request line in bytes; 0 is no limit."""
+    def __init__(self, routes: HostRoutes[ActiveRoute], max_line: int, room: Room) -> None:
+        """`max_line` bounds a request line in bytes; 0 is no limit. `room` is that of the lines of all hosts."""
         self.routes = routes
         self._max_line = max_line
-        self.lines: Memo[bytes, RoutedLine] = Memo(size=MAX_REMEMBERED_LINES, longest=512)
+        self.lines: Memo[bytes, RoutedLine] = Memo(room, longest=512)
 
     def read_line(self, line: bytes) -> RoutedLine:
         """Read and route a request line that `lines` does not hold. Raises ProtocolFault."""
@@ -166,20 +172,27 @@ class Active:
         """Whether it was said already that the scheme which an untrusted proxy tells is ignored."""
         self.limits = limits
         self.timeouts = snapshot.server.timeouts
+        self.rest_after = min(self.timeouts.keep_alive, REST_AFTER)
+        """Seconds without a request after which a connection forgets its last one."""
         self.trusted = snapshot.server.trusted_proxies
         self.trusts_unix = snapshot.server.trusts_unix
         self.preflights: Memo[tuple[RequestHead, Decider], PreflightAnswer] = Memo(
-            size=MAX_REMEMBERED_PREFLIGHTS + origins, longest=2
+            Room(entries=MAX_REMEMBERED_PREFLIGHTS + origins, size=8 * MIB + 2 * origins * KIB),
+            longest=2,
+            cost=_cost_of_preflight,
         )
         """Answers by what the fields of a preflight say, and the policy of the route that it asks about."""
         self._routes = routes
-        self._hosts: Memo[bytes, ActiveHost] = Memo(size=MAX_REMEMBERED_HOSTS, longest=MAX_HOST)
+        self._hosts: Memo[bytes, ActiveHost] = Memo(
+            Room(entries=MAX_REMEMBERED_HOSTS, size=512 * KIB), longest=MAX_HOST
+        )
+        self._lines = Room(entries=MAX_REMEMBERED_LINES, size=8 * MIB)
 
     def host(self, host: bytes) -> ActiveHost:
         """The routes for a value of Host (empty if there was none)."""
         found = self._hosts.get(host)
         if found is None:
-            found = ActiveHost(self._routes.for_host(host), self.limits.request_head)
+            found = ActiveHost(self._routes.for_host(host), self.limits.request_head, self._lines)
             self._hosts.offer(host, found)
         return found
 
@@ -190,6 +203,12 @@ def path_map_of(route: Route) -> PrefixMap | None:
         return None
     prefix, replacement = route.path.encode("ascii"), route.replace_prefix.encode("ascii")
     return PrefixMap(prefix, replacement, is_exact=route.is_exact)
+
+
+def _cost_of_preflight(key: tuple[RequestHead, Decider], preflight: "PreflightAnswer") -> int:
+    asked, answer = preflight.asked, preflight.answer
+    of_client = sum(map(len, (*asked.origin, *asked.method_asked, *asked.headers_asked, asked.host or b"")))
+    return 3 * OVERHEAD + of_client + 2 * (len(answer.lines) + len(answer.content))
 
 
 def _preflight_answers(rules: ResponseRules | None) -> Callable[[PreflightDecision], OwnAnswer]:

@@ -1,26 +1,25 @@
 """The transport of a client connection: bytes kept for later, and an end by which the client still reads its answer.
 
-What the bytes mean, and when the end has come, is decided in `downstream.py`.
+What the bytes mean, and when the end has come, is decided in `answering.py` and `downstream.py`.
 """
 
 import asyncio
 import contextlib
 from abc import abstractmethod
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from cors_gateway.http1.forwarded import Peer, client_address
-from cors_gateway.http1.request import RequestHead
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.response_writer import ResponseWriter
-from cors_gateway.proxy.roles import Downstream, Keeper
 from cors_gateway.proxy.service import Service
+from cors_gateway.proxy.turns import Kept
 
-if TYPE_CHECKING:
-    from cors_gateway.proxy.exchange import Exchange
-
-MAX_AHEAD = 64 * 1024
+MAX_AHEAD = 16 * 1024
 """Bytes read ahead of the request in progress before reading pauses."""
+MIN_BODY_RATE = 64
+"""Bytes a second that a body has to come with in the long run, while somebody takes it."""
+SLOW_WAITS = 10
+"""Times `timeouts.request_body` for which a body may come more slowly."""
 MAX_DISCARDED = 256 * 1024
 """Bytes read and dropped, of a body nobody wants or before a close, so that the client gets to read the answer."""
 LINGER = 2.0
@@ -40,28 +39,46 @@ class ClientTransport(asyncio.Protocol):
     """One transport, and in which phase of its life it is."""
 
     __slots__ = (
-        *("_buffer", "_discarded", "_exchange", "_flow", "_is_at_eof", "_is_tls", "_keepers"),
-        *("_peer", "_phase", "_service", "_transport"),
-        *("clock", "deadline", "response"),
+        *(
+            "_active",
+            "_beginning",
+            "_body_until",
+            "_discarded",
+            "_flow",
+            "_is_at_eof",
+            "_is_body_held",
+            "_is_due",
+            "_is_tls",
+        ),
+        *("_kept", "_phase", "_service", "_transport"),
+        *("__weakref__", "clock", "deadline", "response"),
     )
 
     response: ResponseWriter
     _transport: asyncio.Transport
     _flow: Flow
-    _peer: Peer
 
     def __init__(self, service: Service, *, is_tls: bool) -> None:
         # What is declared above comes with the transport, before anything else happens.
         self._service = service
+        self._active = service.active
+        """What was in service when the last exchange began: its limits hold, and its generation is logged."""
         self.clock = service.clock
         self.deadline = NEVER
         self._is_tls = is_tls
         self._phase = HEAD
-        self._buffer = b""
+        self._beginning = b""
+        """Of a head that is not complete."""
+        self._kept: Kept | None = None
+        """What was received and not looked at yet. Reading pauses while this is more than a little."""
+        self._is_due = False
+        """What is kept is looked at in the next turn of the loop."""
+        self._is_body_held = False
+        """The backend does not take more of the body."""
+        self._body_until = 0.0
+        """When the time for a body is up that comes too slowly; later with every byte."""
         self._discarded = 0
         self._is_at_eof = False
-        self._exchange: Exchange | None = None
-        self._keepers: tuple[Keeper, ...] = ()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -71,63 +88,102 @@ class ClientTransport(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """Whether the connection waits for a request of which no byte has come, and nothing is left to send."""
-        return self._phase == HEAD and not self._buffer and self._flow.is_flushed
+        return self._phase == HEAD and self._kept is None and self._flow.is_flushed
 
-    def client_address(self, head: RequestHead) -> str:
-        """As `roles.Downstream` says."""
-        return client_address(self._peer, head.forwarding, self._peer.trusted)
-
-    def kept_by(self, keeper: Keeper) -> None:
-        """As `roles.Downstream` says."""
-        if keeper not in self._keepers:
-            self._keepers = (*self._keepers, keeper)
-
-    def _finish(self) -> None:
-        """The exchange is over: have it counted."""
-        exchange, self._exchange = self._exchange, None
-        service = self._service
-        if exchange is not None:
-            service.accounting.finished(exchange, self.response.bytes_out, self._peer, service.active)
-
-    def _give_up(self) -> None:
-        """The client wants no response any more: the backend learns it at once."""
-        if self._exchange is not None:
-            self._exchange.cancel()
-            self._finish()
-
-    def _leave(self) -> None:
-        """This is not a connection with requests any more."""
-        self._service.leave(self)
-        for keeper in self._keepers:
-            keeper.client_left(cast("Downstream", self))
-
-    @abstractmethod
-    def on_deadline(self) -> None: ...
+    def stood_still(self, seconds: float) -> None:
+        """The process heard nobody for so long: nobody's time ran."""
+        self.deadline += seconds
 
     def abort(self) -> None:
         """Close at once; what is not sent yet is lost."""
         self._phase = CLOSED
         self.deadline = NEVER
+        self._kept = None
         self._transport.abort()
 
     def pause_body(self) -> None:
         """The backend does not take more: its own deadline counts now."""
         if self._phase == BODY:
+            self._is_body_held = True
             self._flow.pause_reading()
             self.deadline = self._flow.stall_deadline
 
     def resume_body(self) -> None:
-        if self._flow.resume_reading() and self._phase == BODY:
-            self.deadline = self.clock.now + self._service.active.timeouts.request_body
+        if self._is_body_held:
+            self._is_body_held = False
+            if self._phase == BODY:
+                self._await_body()
+            self._read_on()
+
+    def _await_body(self) -> None:
+        """Somebody takes the body: from now on it has to come in time."""
+        now, timeout = self.clock.now, self._active.timeouts.request_body
+        self.deadline = now + timeout
+        self._body_until = now + SLOW_WAITS * timeout
+
+    # -- bytes kept for later --------------------------------------------------------------------------------------
 
     def _keep_for_later(self, data: bytes) -> None:
-        self._buffer += data
-        if len(self._buffer) > MAX_AHEAD or self._flow.is_writing_paused:
+        """Keep what was not looked at: the end of what came last, or of what was taken of the bytes kept."""
+        if self._kept is None:
+            self._kept = Kept(data)
+        else:
+            self._kept.put_back(data)
+        self._hold_back()
+
+    def _keep_as_well(self, data: bytes) -> None:
+        """Keep what has just come, after what is kept already."""
+        if self._kept is None:
+            self._kept = Kept(data)
+        else:
+            self._kept.append(data)
+        self._hold_back()
+
+    def _hold_back(self) -> None:
+        """With something kept: read no more than a little ahead, and see to it that what is kept gets its turn."""
+        if self._phase != WAIT:
             self._flow.pause_reading()
+            self._read_on()
+        elif self._kept is not None and len(self._kept) > MAX_AHEAD:
+            self._flow.pause_reading()
+
+    def _read_on(self) -> None:
+        """Whatever held up the reading is over: what is kept comes first, in a turn of its own."""
+        if self._kept is None or (self._phase == WAIT and len(self._kept) <= MAX_AHEAD):
+            self._flow.resume_reading()
+        elif self._phase != WAIT and not self._is_due:
+            self._is_due = True
+            self.clock.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        """Look at some of what is kept, if nothing holds it up now."""
+        self._is_due = False
+        kept = self._kept
+        is_held = self._flow.is_writing_paused if self._phase == HEAD else self._is_body_held
+        if kept is None or is_held or self._phase in {WAIT, CLOSED}:
+            return
+        self._work_off(kept)
+        if not kept and self._kept is kept:
+            self._kept = None
+        is_held = self._flow.is_writing_paused if self._phase == HEAD else self._is_body_held
+        if not is_held:
+            self._read_on()
+        if self._is_at_eof and self._kept is None:
+            self._end_after_eof()
+
+    @abstractmethod
+    def _work_off(self, kept: Kept) -> None:
+        """Take from what is kept as much as is for one turn, and put back what was not used."""
+
+    @abstractmethod
+    def _end_after_eof(self) -> None:
+        """No more bytes will come: end, unless a complete request still waits for its response."""
+
+    # -- endings ---------------------------------------------------------------------------------------------------
 
     def _linger(self) -> None:
         """Stop sending, go on reading for a moment: closing at once could reset the connection and lose the answer."""
-        self._buffer, self._discarded = b"", 0
+        self._beginning, self._kept, self._discarded = b"", None, 0
         self._flow.resume_reading()
         if self._is_at_eof or self._is_tls:  # closing TLS tells the client and goes on reading by itself
             self._end()
@@ -146,5 +202,6 @@ class ClientTransport(asyncio.Protocol):
     def _end(self) -> None:
         """Close when all is sent; the deadline sees to it that this comes to an end."""
         self._phase = CLOSED
+        self._kept = None
         self.deadline = self.clock.now + LINGER
         self._transport.close()

@@ -12,6 +12,8 @@ from typing import Protocol
 NEVER = float("inf")
 COARSEST_TICK = 0.25
 FINEST_TICK = 0.02
+STANDSTILL = 1.0
+"""Seconds by which a tick is late when the process was stopped, or its machine was."""
 
 
 class HasDeadline(Protocol):
@@ -21,12 +23,16 @@ class HasDeadline(Protocol):
 
     def on_deadline(self) -> None: ...
 
+    def stood_still(self, seconds: float) -> None:
+        """The process did nothing for so long, and heard nobody: a time that others are given is longer by that."""
+
 
 class CoarseClock:
     """The time as of the last tick. Deadlines fire within one tick of their moment, never a tick early."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, tick: float = COARSEST_TICK) -> None:
         self._loop = loop
+        self.call_soon = loop.call_soon
         self._timer: asyncio.TimerHandle | None = None
         self.tick = tick
         self.now = time.monotonic()
@@ -44,13 +50,18 @@ class CoarseClock:
             self._timer = None
 
     def _tick(self) -> None:
-        self.now = now = time.monotonic()
+        before, self.now = self.now, time.monotonic()
+        now = self.now
         second = int(time.time())
         if second != self._date_second:
             self._date_second = second
             self.date_line = _date_line()
         # First of all, so that the clock goes on whatever becomes of the sweep.
         self._timer = self._loop.call_later(self.tick, self._tick)
+        if now - before > self.tick + STANDSTILL:
+            # What has arrived meanwhile is read before anybody is told that nothing did.
+            for item in self.watched:
+                item.stood_still(now - before)
         for item in [item for item in self.watched if item.deadline <= now]:
             if item.deadline <= now:  # one that went before may have put it off
                 item.on_deadline()

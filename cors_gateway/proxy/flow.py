@@ -6,6 +6,7 @@ A peer that takes no byte for the time it is given is given up; one that takes a
 import asyncio
 import contextlib
 import fcntl
+import select
 import socket
 import struct
 import sys
@@ -16,18 +17,26 @@ from cors_gateway.proxy.clock import NEVER, CoarseClock
 # uvloop's own low-water mark is 16 bytes: writing would stop and start for every segment.
 WRITE_HIGH_WATER = 64 * 1024
 WRITE_LOW_WATER = 16 * 1024
+READ_PIECE = 128 * 1024
+"""Bytes of an upload that are read at once; a transport would take 256 KiB."""
+
+_PIECE = memoryview(bytearray(READ_PIECE))
 
 
 class Flow:
     """The state of both directions of one transport."""
 
-    __slots__ = ("_clock", "_left", "_transport", "is_reading_paused", "is_writing_paused", "stall_deadline")
+    __slots__ = (
+        *("_clock", "_is_piecewise", "_left", "_transport"),
+        *("is_reading_paused", "is_writing_paused", "stall_deadline"),
+    )
 
     def __init__(self, transport: asyncio.Transport, clock: CoarseClock) -> None:
         transport.set_write_buffer_limits(WRITE_HIGH_WATER, WRITE_LOW_WATER)
         self._transport = transport
         self._clock = clock
         self.is_reading_paused = False
+        self._is_piecewise = False
         self._left = 0
         self.is_writing_paused = False
         """More is written than the peer takes."""
@@ -65,6 +74,19 @@ class Flow:
         self._transport.resume_reading()
         return True
 
+    def read_in_pieces(self, protocol: asyncio.Protocol) -> None:
+        """A long body comes, and whoever takes it may be slow: hold no more of it than a piece."""
+        if not self._is_piecewise:
+            self._is_piecewise = True
+            self.hand_over(PiecewiseReader(protocol))
+
+    def hand_over(self, protocol: asyncio.BaseProtocol) -> None:
+        """Let somebody else read. How a transport reads is settled when it starts to."""
+        self._transport.pause_reading()
+        self._transport.set_protocol(protocol)
+        if not self.is_reading_paused:
+            self._transport.resume_reading()
+
     def writing_paused(self, timeout: float) -> float:
         """More is written than the peer takes: gives the deadline for it to take something."""
         self.is_writing_paused = True
@@ -84,6 +106,15 @@ class Flow:
         """Whether the peer's time is over and it took nothing."""
         return self.stall_deadline <= self._clock.now and self._untaken() >= self._left
 
+    def is_broken(self) -> bool:
+        """Whether the connection was reset: whoever does not read is not told."""
+        poll = select.poll()
+        try:
+            poll.register(self._transport.get_extra_info("socket").fileno(), 0)
+        except (OSError, ValueError, AttributeError):
+            return False
+        return bool(poll.poll(0))
+
     def _untaken(self) -> int:
         """Bytes that the peer has not taken: here, or in the kernel's queue.
 
@@ -94,3 +125,32 @@ class Flow:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             queued = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
         return self._transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
+
+
+class PiecewiseReader(asyncio.BufferedProtocol):
+    """Between a transport and its protocol: reads no more than a piece at once.
+
+    All connections share the place that is read into: what came is copied before anybody else reads.
+    """
+
+    def __init__(self, protocol: asyncio.Protocol) -> None:
+        self._protocol = protocol
+        self._receive = protocol.data_received
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _PIECE
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._receive(bytes(_PIECE[:nbytes]))
+
+    def eof_received(self) -> bool | None:
+        return self._protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)

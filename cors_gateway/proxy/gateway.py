@@ -87,7 +87,16 @@ class Gateway:
 
     def connection_factory(self, *, tls: bool) -> Callable[[], asyncio.Protocol]:
         """Makes the protocol of an accepted connection; goes on being right after a swap."""
-        return lambda: ClientConnection(self.service, is_tls=tls)
+        service = self.service
+        if not tls:
+            return lambda: ClientConnection(service, is_tls=False)
+
+        def accept() -> ClientConnection:
+            connection = ClientConnection(service, is_tls=True)
+            service.handshakes.add(connection)
+            return connection
+
+        return accept
 
     def accept_proxied(self, sock: socket.socket, context: ssl.SSLContext | None) -> ProxiedServer:
         """Serve a listening socket on which every connection begins with a PROXY header; it is closed with the server."""
@@ -101,6 +110,9 @@ class Gateway:
         """Serve what was prepared. Requests in progress finish on the snapshot they began with."""
         retired, self.service.active = self.active, active
         self._put_in_service(active, retired.generation + 1)
+        if active.trusted != retired.trusted:
+            for connection in self.service.connections:
+                connection.trust(active)
         for name, pool in retired.pools.items():
             if active.pools.get(name) is not pool:
                 pool.close()

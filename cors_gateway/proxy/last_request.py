@@ -7,7 +7,6 @@ While a request is dispatched, it is the last one. What is done with it is in `d
 
 import time
 from itertools import compress
-from typing import TYPE_CHECKING
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
@@ -19,9 +18,7 @@ from cors_gateway.observe.trouble import ORIGIN_REMOVED, Notice, Trouble, report
 from cors_gateway.policy.grant import ActualDecision
 from cors_gateway.proxy.active import Active, ActiveRoute
 from cors_gateway.proxy.response_head import framing_line
-
-if TYPE_CHECKING:
-    from cors_gateway.proxy.roles import Lender
+from cors_gateway.proxy.roles import Lender
 
 MAX_NAMES_TOLD = 10
 """Names of dropped fields that a log line has."""
@@ -47,6 +44,9 @@ class Bound:
         ),
     )
 
+    lender: Lender
+    """Set unless the route answers by itself."""
+
     def __init__(
         self,
         route: ActiveRoute,
@@ -63,7 +63,8 @@ class Bound:
         self.websocket_key = websocket_key
         self.trouble = trouble
         head = section.head
-        self.lender: Lender = route.pool.own if head.connection_logins else route.pool
+        if route.answer is None:
+            self.lender = route.pool.own if head.connection_logins else route.pool
         host = head.host or b"" if route.host_field is None else route.host_field
         self._host_line = b"Host: " + host
         self._added = b"".join([*added, route.added_lines, framing_line(head)]).removesuffix(b"\r\n")

@@ -8,7 +8,8 @@ steps arrives on one connection. Clients without logins never come here.
 
 from cors_gateway.observe.metrics import UpstreamStats
 from cors_gateway.proxy.roles import Delivery, Downstream, Lender
-from cors_gateway.proxy.upstream import Owner, UpstreamConnection
+from cors_gateway.proxy.upstream import UpstreamConnection
+from cors_gateway.proxy.upstream_transport import Owner
 
 
 class OwnConnections:
@@ -17,13 +18,14 @@ class OwnConnections:
     The `upstream.Owner` of those, the `roles.Lender` of requests that log in, and the `roles.Keeper` of their clients.
     """
 
-    def __init__(self, owner: Owner, lender: Lender) -> None:
+    def __init__(self, owner: Owner[UpstreamConnection], lender: Lender) -> None:
         """`owner` and `lender` are one, the pool: where connections come from, and whose they were before."""
         self.clock = owner.clock
         self.response_head_timeout = owner.response_head_timeout
         self.idle_timeout = owner.idle_timeout
         self.max_head = owner.max_head
         self.response_rules = owner.response_rules
+        self._owner = owner
         self._lender = lender
         self._of: dict[Downstream, UpstreamConnection] = {}
         self._clients: dict[UpstreamConnection, Downstream] = {}
@@ -102,9 +104,13 @@ class OwnConnections:
         if client is not None:
             del self._of[client]
 
-    def belong(self, connection: UpstreamConnection, client: Downstream) -> Owner:
+    def belong(self, connection: UpstreamConnection, client: Downstream) -> Owner[UpstreamConnection]:
         """It does already."""
         return self
+
+    def timed_out(self, connection: UpstreamConnection) -> None:
+        """The server did not answer: its other connections are not to be trusted either."""
+        self._owner.timed_out(connection)
 
     def _drop(self, client: Downstream) -> None:
         connection = self._of.pop(client, None)

@@ -16,8 +16,9 @@ from cors_gateway.proxy.failure import UpstreamFailure, classify_connecting
 from cors_gateway.proxy.own_connections import OwnConnections
 from cors_gateway.proxy.response_rules import rules_of_upstream
 from cors_gateway.proxy.roles import Delivery, Downstream
-from cors_gateway.proxy.upstream import Owner, UpstreamConnection
+from cors_gateway.proxy.upstream import UpstreamConnection
 from cors_gateway.proxy.upstream_server import UpstreamServer
+from cors_gateway.proxy.upstream_transport import Owner
 from cors_gateway.snapshot import Upstream
 
 
@@ -103,12 +104,14 @@ class UpstreamPool:
 
     def release(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose exchange is over and whose stream is in step."""
-        connection.server.active -= 1
+        server = connection.server
+        server.active -= 1
+        server.failures = 0
         if self._is_closed or self._idle_count >= self._keep:
             connection.close()
             return
         self._idle_count += 1
-        connection.server.idle.append(connection)
+        server.idle.append(connection)
         promised = connection.promised_idle
         # A second less than the backend promises, so that the backend never closes first.
         keep_for = self._keep_for if promised is None else min(self._keep_for, max(promised - 1.0, 0.0))
@@ -124,11 +127,20 @@ class UpstreamPool:
             connection.server.idle.remove(connection)
             self._idle_count -= 1
 
-    def belong(self, connection: UpstreamConnection, client: Downstream) -> Owner:
+    def belong(self, connection: UpstreamConnection, client: Downstream) -> Owner[UpstreamConnection]:
         """Somebody logs in on a connection: it serves this client alone from now on."""
         self._only = None
         self.own.give(connection, client)
         return self.own
+
+    def timed_out(self, connection: UpstreamConnection) -> None:
+        """A server did not answer in time. If it has vanished, so have the connections to it that are idle."""
+        server = connection.server
+        server.failed(self.clock.now)
+        self._idle_count -= len(server.idle)
+        for idle in server.idle:
+            idle.close()
+        server.idle.clear()
 
     def close(self) -> None:
         """Close idle connections; those in use close when their exchange is over."""
@@ -165,7 +177,7 @@ class UpstreamPool:
                 failure = classify_connecting(error)
                 other = None
                 if failure is not UpstreamFailure.OWN_SHORTAGE:
-                    server.failed_to_connect(self.clock.now)
+                    server.failed(self.clock.now)
                     # Nothing was sent, so any request may try another server.
                     other = self._balancer.choose(exchange, server) if attempts > 0 else None
                 if other is None:

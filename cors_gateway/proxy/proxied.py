@@ -13,6 +13,7 @@ from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer, is_within
 from cors_gateway.http1.proxy_protocol import ProxyHeader, read_proxy_header
 from cors_gateway.observe.event import emit
+from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.downstream import ClientConnection
 from cors_gateway.proxy.service import Service
@@ -145,6 +146,12 @@ class HeaderWait:
 
     def on_deadline(self) -> None:
         self.abort()
+
+    def stood_still(self, seconds: float) -> None:
+        self.deadline += seconds
+
+    def trust(self, active: Active) -> None:
+        """Who is trusted was asked when the connection came."""
 
     def abort(self) -> None:
         """Close at once."""

@@ -10,9 +10,8 @@ from typing import Protocol
 from cors_gateway.http1.cookies import CookieChanges
 from cors_gateway.http1.field_edits import LineEdits, compile_edits
 from cors_gateway.http1.location import BackendLocations
-from cors_gateway.http1.memo import Memo
+from cors_gateway.http1.memo import OVERHEAD, Memo, Room
 from cors_gateway.http1.prefix import PrefixMap
-from cors_gateway.policy.compiled import MAX_REMEMBERED
 from cors_gateway.policy.grant import ActualDecision
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.preflight import PreflightDecision
@@ -126,14 +125,15 @@ class RuledPolicy:
 
     __slots__ = ("_decisions", "_inner", "_rules", "policy", "preflight")
 
-    def __init__(self, inner: Decider, rules: ResponseRules) -> None:
+    def __init__(self, inner: Decider, rules: ResponseRules, room: Room) -> None:
+        """`room` is what all routes of this kind may remember together."""
         self.policy = inner.policy
         self.preflight = inner.preflight
         self._inner = inner
         self._rules = rules
         # One grant for each of the policy's, because what is remembered of responses goes by its identity.
         self._decisions: Memo[ActualDecision, ActualDecision] = Memo(
-            size=MAX_REMEMBERED + len(inner.policy.allow_origins), longest=len(ActualDecision._fields)
+            room, longest=len(ActualDecision._fields), cost=_cost_of_decision
         )
 
     def actual(self, origin: Sequence[bytes], sec_fetch_site: Sequence[bytes] = ()) -> ActualDecision:
@@ -150,6 +150,10 @@ class RuledPolicy:
             ruled = decision._replace(grant=decision.grant._replace(rules=self._rules))
             self._decisions.offer(decision, ruled)
         return ruled
+
+
+def _cost_of_decision(key: ActualDecision, ruled: ActualDecision) -> int:
+    return 3 * OVERHEAD + 2 * len(ruled.grant.lines)
 
 
 def rules_of_route(route: Route, upstream: Upstream | None, paths: PrefixMap | None) -> ResponseRules | None:

@@ -4,6 +4,7 @@ The one place with mutable state that outlives a request, besides pools and coun
 """
 
 from typing import Protocol
+from weakref import WeakSet
 
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.observe.metrics import Metrics
@@ -24,12 +25,15 @@ class Connected(HasDeadline, Protocol):
     def abort(self) -> None:
         """Close at once; what is not sent yet is lost."""
 
+    def trust(self, active: Active) -> None:
+        """Other proxies are trusted from now on."""
+
 
 class Service:
     """What is in service, and for whom."""
 
     __slots__ = (
-        *("_capacity", "_metrics", "accounting", "active", "clock", "connections", "dispatch"),
+        *("_capacity", "_metrics", "accounting", "active", "clock", "connections", "dispatch", "handshakes"),
         "is_draining",
     )
 
@@ -44,6 +48,8 @@ class Service:
         self.is_draining = False
         """From now on every response ends its connection."""
         self.connections: set[Connected] = set()
+        self.handshakes: WeakSet[Connected] = WeakSet()
+        """Accepted, and not connected yet: nobody tells when a TLS handshake fails, but nobody holds it then."""
         self._metrics = metrics
         self._capacity = capacity
 
@@ -58,6 +64,7 @@ class Service:
 
     def admit(self, connection: Connected) -> bool:
         """Take in a new connection; False if there are as many as may be, and it has to be told so."""
+        self.handshakes.discard(connection)
         is_admitted = self.has_room
         self.enter(connection)
         self._metrics.connections_total += 1
@@ -68,7 +75,8 @@ class Service:
     @property
     def has_room(self) -> bool:
         """Whether one connection more may be open: by the configuration, and by what the process has."""
-        return len(self.connections) < min(self.active.limits.connections or self._capacity, self._capacity)
+        limit = min(self.active.limits.connections or self._capacity, self._capacity)
+        return len(self.connections) + len(self.handshakes) < limit
 
     def turn_away(self) -> None:
         """A connection was closed before it came to be one of these."""

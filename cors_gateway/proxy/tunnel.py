@@ -1,25 +1,28 @@
 """After an accepted WebSocket handshake: two transports joined, bytes both ways, unread.
 
-No frame is parsed and nothing is buffered beyond what the transports hold; a half close is passed on; a tunnel in
-which nothing moves for an hour ends.
+No frame is parsed and nothing is buffered beyond what the transports hold; a half close is passed on. A tunnel in
+which nothing moves for an hour ends, and one whose peer takes nothing of what is written, or has vanished.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable
 
-from cors_gateway.proxy.clock import CoarseClock
+from cors_gateway.proxy.clock import NEVER, CoarseClock
+from cors_gateway.proxy.flow import Flow
 
 IDLE = 3600.0
 """Seconds without a byte in either direction."""
+LOOK = 1.0
+"""Seconds after which is looked whether a peer that nobody reads from is still there."""
 
 
 class Tunnel:
-    """One tunnel, from the 101 to the close of both ends. Takes the client connection's place in the books."""
+    """One tunnel, from the 101 until both ends are gone. Takes the client connection's place in the books."""
 
     __slots__ = (
-        *("_client_end", "_clock", "_is_over", "_on_end", "_upstream_end"),
-        *("bytes_in", "bytes_out", "deadline"),
+        *("_client_end", "_clock", "_idle_at", "_is_closing", "_is_over", "_on_end", "_send_timeout"),
+        *("_upstream_end", "bytes_in", "bytes_out", "deadline"),
     )
 
     is_idle = False
@@ -30,21 +33,28 @@ class Tunnel:
         upstream: asyncio.Transport,
         *,
         clock: CoarseClock,
+        send_timeout: float,
         on_end: Callable[["Tunnel"], None],
     ) -> None:
-        """`on_end` is called once, when both ends are told to close."""
+        """`send_timeout` is how long an end may take nothing of what is written to it, in seconds.
+
+        `on_end` is called once, when both ends are gone.
+        """
         self.bytes_in = 0
         """Bytes from the client."""
         self.bytes_out = 0
         self._clock = clock
+        self._send_timeout = send_timeout
         self._on_end = on_end
+        self._is_closing = False
         self._is_over = False
-        self._client_end = TunnelEnd(self, client, upstream)
-        self._upstream_end = TunnelEnd(self, upstream, client)
-        self.deadline = 0.0
-        self.touch()
-        client.set_protocol(self._client_end)
-        upstream.set_protocol(self._upstream_end)
+        self._client_end = TunnelEnd(self, client, clock)
+        self._upstream_end = TunnelEnd(self, upstream, clock)
+        self._client_end.other = self._upstream_end
+        self._upstream_end.other = self._client_end
+        self._idle_at = self.deadline = clock.now + IDLE
+        self._client_end.flow.hand_over(self._client_end)
+        self._upstream_end.flow.hand_over(self._upstream_end)
 
     def feed(self, *, from_client: bytes = b"", from_upstream: bytes = b"") -> None:
         """Pass on bytes that were read before the tunnel stood."""
@@ -53,30 +63,67 @@ class Tunnel:
         if from_upstream:
             self._upstream_end.data_received(from_upstream)
 
-    def touch(self) -> None:
-        self.deadline = self._clock.now + IDLE
-
     def count(self, end: "TunnelEnd", size: int) -> None:
+        """So many bytes came from an end."""
+        self._idle_at = self._clock.now + IDLE
         if end is self._client_end:
             self.bytes_in += size
         else:
             self.bytes_out += size
 
-    def is_at_eof(self) -> bool:
-        """Whether neither side will send any more."""
-        return self._client_end.is_at_eof and self._upstream_end.is_at_eof
+    def watch(self, end: "TunnelEnd") -> None:
+        """From now on this end must take something of what is written to it, and be looked after."""
+        end.flow.watch(self._send_timeout)
+        self.deadline = min(self.deadline, self._clock.now + LOOK)
+
+    def end_of_stream(self) -> bool:
+        """An end will send no more; False if the other will not either, and the tunnel ends."""
+        if self._client_end.is_at_eof and self._upstream_end.is_at_eof:
+            self.close()
+            return False
+        return True
 
     def on_deadline(self) -> None:
-        self.close()
+        ends = (self._client_end, self._upstream_end)
+        is_looked_after = self._is_closing or any(end.flow.is_writing_paused for end in ends)
+        if any(end.is_stuck() for end in ends):
+            self.abort()
+        elif is_looked_after:
+            for end in ends:
+                if end.flow.stall_deadline <= self._clock.now:
+                    self.watch(end)
+            self.deadline = self._clock.now + LOOK
+        elif self._idle_at <= self._clock.now:
+            self.close()
+        else:
+            self.deadline = self._idle_at
+
+    def stood_still(self, seconds: float) -> None:
+        self.deadline += seconds
+        self._idle_at += seconds
+
+    def trust(self, active: object) -> None:
+        """Nothing more is said to the backend about its client."""
 
     def abort(self) -> None:
-        self.close()
+        """End both directions at once; what is not sent yet is lost."""
+        self._is_closing = True
+        self.deadline = NEVER
+        self._client_end.transport.abort()
+        self._upstream_end.transport.abort()
 
     def close(self) -> None:
         """End both directions once what is written is sent."""
-        self._client_end.transport.close()
-        self._upstream_end.transport.close()
-        if not self._is_over:
+        if not self._is_closing:
+            self._is_closing = True
+            for end in (self._client_end, self._upstream_end):
+                end.transport.close()
+                self.watch(end)
+
+    def lost(self) -> None:
+        """An end is gone."""
+        self.close()
+        if self._client_end.is_lost and self._upstream_end.is_lost and not self._is_over:
             self._is_over = True
             self._on_end(self)
 
@@ -84,33 +131,44 @@ class Tunnel:
 class TunnelEnd(asyncio.Protocol):
     """What comes from one transport goes to the other, no faster than the other takes it."""
 
-    __slots__ = ("_other", "_tunnel", "is_at_eof", "transport")
+    __slots__ = ("_tunnel", "flow", "is_at_eof", "is_lost", "other", "transport")
 
-    def __init__(self, tunnel: Tunnel, transport: asyncio.Transport, other: asyncio.Transport) -> None:
+    other: "TunnelEnd"
+
+    def __init__(self, tunnel: Tunnel, transport: asyncio.Transport, clock: CoarseClock) -> None:
         self.transport = transport
+        self.flow = Flow(transport, clock)
         self.is_at_eof = False
+        self.is_lost = False
         self._tunnel = tunnel
-        self._other = other
 
     def data_received(self, data: bytes) -> None:
-        self._tunnel.touch()
         self._tunnel.count(self, len(data))
-        self._other.write(data)
+        self.other.transport.write(data)
 
     def eof_received(self) -> bool:
         self.is_at_eof = True
-        if self._tunnel.is_at_eof():
-            self._tunnel.close()
+        if not self._tunnel.end_of_stream():
             return False
         with contextlib.suppress(NotImplementedError, RuntimeError, OSError):
-            self._other.write_eof()
+            self.other.transport.write_eof()
         return self.transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._tunnel.close()
+        self.is_lost = True
+        self._tunnel.lost()
+
+    def is_stuck(self) -> bool:
+        """Whether the peer takes nothing of what is written, or vanished while nobody reads from it."""
+        return not self.is_lost and (
+            self.flow.is_stalled() or (self.flow.is_reading_paused and self.flow.is_broken())
+        )
 
     def pause_writing(self) -> None:
-        self._other.pause_reading()
+        self.flow.is_writing_paused = True
+        self._tunnel.watch(self)
+        self.other.flow.pause_reading()
 
     def resume_writing(self) -> None:
-        self._other.resume_reading()
+        self.flow.writing_resumed()
+        self.other.flow.resume_reading()

@@ -5,10 +5,8 @@ of a response, close it (RFC 9112 6.3). Bodies stream; nothing is collected. Whi
 failure means to it, is the exchange's business.
 """
 
-import asyncio
-import select
-from collections.abc import Callable
-from typing import Protocol, cast
+import re
+from typing import cast
 
 from cors_gateway.http1.body import ChunkedDecoder
 from cors_gateway.http1.cause import Cause
@@ -17,16 +15,18 @@ from cors_gateway.http1.response import CHUNKED, ResponseHead, ResponseSection
 from cors_gateway.http1.status_line import check_response_beginning
 from cors_gateway.proxy import tunnel
 from cors_gateway.proxy.backend_cors import report_difference
-from cors_gateway.proxy.clock import NEVER, CoarseClock
+from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
-from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.last_words import last_words
 from cors_gateway.proxy.response_head import ResponseRewriter
-from cors_gateway.proxy.response_rules import ResponseRules
 from cors_gateway.proxy.roles import Delivery, Downstream
+from cors_gateway.proxy.turns import Kept
 from cors_gateway.proxy.upstream_server import UpstreamServer
+from cors_gateway.proxy.upstream_transport import Owner, UpstreamTransport
 
 MAX_INTERIM_RESPONSES = 16
+
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1[0-9][0-9](?![0-9])")
 
 _IDLE = 0
 _HEAD = 1
@@ -34,56 +34,20 @@ _BODY = 2
 _CLOSED = 3
 
 
-class Owner(Protocol):
-    """Whom an upstream connection belongs to: the pool."""
-
-    @property
-    def clock(self) -> CoarseClock: ...
-
-    @property
-    def response_head_timeout(self) -> float: ...
-
-    @property
-    def idle_timeout(self) -> float: ...
-
-    @property
-    def max_head(self) -> int: ...
-
-    @property
-    def response_rules(self) -> ResponseRules | None: ...
-
-    def release(self, connection: "UpstreamConnection") -> None:
-        """Its exchange is over, and it can be used again."""
-
-    def ended(self, connection: "UpstreamConnection") -> None:
-        """Its exchange or its tunnel is over, and so is the connection."""
-
-    def forget(self, connection: "UpstreamConnection") -> None:
-        """It closed while it was idle."""
-
-    def belong(self, connection: "UpstreamConnection", client: Downstream) -> "Owner":
-        """Somebody logs in on it: gives whom it belongs to from now on, who keeps it for this client alone."""
-
-
-class UpstreamConnection(asyncio.Protocol):
+class UpstreamConnection(UpstreamTransport):
     """Client side of HTTP/1.1 on one transport. A `roles.Carrier` and `roles.Reusable`."""
 
     __slots__ = (
-        *("_buffer", "_clock", "_decoder", "_flow", "_interim", "_is_suspect", "_last_chance"),
-        *("_phase", "_poll", "_pool", "_remaining", "_response", "_rewriter"),
-        *("deadline", "exchange", "promised_idle", "server", "server_name", "transport", "write"),
+        *("_buffer", "_decoder", "_interim", "_is_suspect", "_last_chance", "_phase", "_pool", "_remaining"),
+        *("_response", "_rewriter", "exchange", "promised_idle", "server", "server_name"),
     )
 
-    transport: asyncio.Transport
-    write: Callable[[bytes], None]
-    _flow: Flow
     _response: ResponseHead
     """The head of the response that is read; set when it is there."""
 
-    def __init__(self, pool: Owner, server: UpstreamServer) -> None:
-        # `transport`, `write` and `_flow` come with the transport, before anything else happens.
+    def __init__(self, pool: "Owner[UpstreamConnection]", server: UpstreamServer) -> None:
+        super().__init__(pool.clock)
         self._pool = pool
-        self._clock = pool.clock
         self.server = server
         self.server_name = server.name
         self.exchange: Delivery | None = None
@@ -99,19 +63,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_suspect = False
         """An interim response was framed like a final one: what follows the next response is not trusted."""
         self._rewriter = ResponseRewriter(pool.response_rules)
-        self._poll: select.poll | None = None
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-        self.write = self.transport.write
-        self._flow = Flow(self.transport, self._clock)
-        self._clock.watched.add(self)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            self._poll = select.poll()
-            self._poll.register(sock.fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         phase = self._phase
@@ -122,9 +75,21 @@ class UpstreamConnection(asyncio.Protocol):
                     self._retire()
             elif phase == _HEAD:
                 self._read_head(exchange, data)
+            elif self._kept is not None:
+                self._kept.append(data)
             elif phase == _BODY:
                 self.deadline = self._clock.now + self._pool.idle_timeout
                 self._read_body(exchange, data)
+        except ProtocolFault as fault:
+            self._fail(UpstreamFailure.INVALID_RESPONSE, fault)
+
+    def _work_off(self, kept: Kept) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            return
+        self.deadline = self._clock.now + self._pool.idle_timeout
+        try:
+            self._read_body(exchange, b"", kept=kept)
         except ProtocolFault as fault:
             self._fail(UpstreamFailure.INVALID_RESPONSE, fault)
 
@@ -141,7 +106,7 @@ class UpstreamConnection(asyncio.Protocol):
                 self.data_received(data)
         phase = self._phase
         self._phase = _CLOSED
-        self._poll = None
+        self._poll = self._kept = None
         self._clock.watched.discard(self)
         if phase == _IDLE:
             self._pool.forget(self)
@@ -162,7 +127,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.deadline = NEVER
             if self._phase == _HEAD and self.exchange.is_request_sent:
                 self.request_sent()
-            elif self._phase == _BODY and not self._flow.is_reading_paused:
+            elif self._phase == _BODY and not self._is_held:
                 self.deadline = self._clock.now + self._pool.idle_timeout
             self.exchange.downstream.resume_body()
 
@@ -175,6 +140,7 @@ class UpstreamConnection(asyncio.Protocol):
     def close(self) -> None:
         """Close without a word to anybody; whatever arrives after this is dropped."""
         self._phase = _CLOSED
+        self._kept = None
         self.transport.abort()
 
     @property
@@ -193,6 +159,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.exchange = exchange
         self._phase = _HEAD
         self._interim = 0
+        self._is_held = False
         is_complete = exchange.is_request_sent
         self.deadline = self._clock.now + self._pool.response_head_timeout if is_complete else NEVER
         exchange.connected(self)
@@ -206,11 +173,15 @@ class UpstreamConnection(asyncio.Protocol):
         """The client does not take more: stop reading; its own deadline counts now."""
         if self._phase == _BODY:
             self.deadline = NEVER
+            self._is_held = True
             self._flow.pause_reading()
 
     def resume(self) -> None:
-        if self._flow.resume_reading() and self._phase == _BODY:
-            self.deadline = self._clock.now + self._pool.idle_timeout
+        if self._is_held:
+            self._is_held = False
+            if self._phase == _BODY:
+                self.deadline = self._clock.now + self._pool.idle_timeout
+            self._read_on()
 
     def abort(self) -> None:
         """The exchange is given up: the backend must see that the request or its response is broken off."""
@@ -229,7 +200,14 @@ class UpstreamConnection(asyncio.Protocol):
         elif self._may_be_silent():
             self.deadline = self._last_chance = self.deadline + tunnel.IDLE - self._pool.idle_timeout
         elif self.exchange is not None:
+            self._pool.timed_out(self)
             self._fail(UpstreamFailure.RESPONSE_TIMEOUT)
+
+    def stood_still(self, seconds: float) -> None:
+        """The time of an exchange is longer by that; that of an idle connection runs at the backend, too."""
+        if self._phase != _IDLE:
+            self.deadline += seconds
+            self._last_chance += seconds
 
     def _may_be_silent(self) -> bool:
         """Whether this is an event stream that may be as quiet as a WebSocket, and was not for that long yet."""
@@ -251,9 +229,7 @@ class UpstreamConnection(asyncio.Protocol):
     # -- reading a response ----------------------------------------------------------------------------------------
 
     def _read_head(self, exchange: Delivery, data: bytes) -> None:
-        if self._buffer:
-            data = self._buffer + data
-            self._buffer = b""
+        data, self._buffer = self._buffer + data, b""
         end = data.find(b"\r\n\r\n")
         if end < 0:
             check_response_beginning(data, self._pool.max_head)
@@ -262,6 +238,9 @@ class UpstreamConnection(asyncio.Protocol):
         if end > self._pool.max_head:
             raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=self._pool.max_head)
         head = data[:end]
+        if not exchange.is_request_sent and _INTERIM.match(head):  # the client goes on sending after it
+            self._read_interim(exchange, self._rewriter.read(head), data[end + 4 :])
+            return
         grant = exchange.grant
         form = exchange.downstream.response_form()
         rewriter = self._rewriter
@@ -328,18 +307,27 @@ class UpstreamConnection(asyncio.Protocol):
         if rest:
             self._read_head(exchange, rest)
 
-    def _read_body(self, exchange: Delivery, data: bytes, head: bytes = b"") -> None:
-        """Pass on a piece of the body, together with the head if it was not sent yet: one write for both."""
+    def _read_body(
+        self, exchange: Delivery, data: bytes, head: bytes = b"", kept: Kept | None = None
+    ) -> None:
+        """Pass on a piece of the body, together with the head if it was not sent yet: one write for both.
+
+        Of a chunked body, which may have been `kept`, it is as much as is for one turn; the rest is kept.
+        """
         decoder = self._decoder
         if decoder is not None:
+            if kept is None:
+                kept = Kept(data)
             try:
-                data = decoder.feed(data)
+                data = kept.feed(decoder)
             except ProtocolFault:
                 if head:  # the head was good: the client sees a truncated response
                     self._respond(exchange, head, b"", is_last=False)
                 raise
             is_done = decoder.is_done
             in_step = not decoder.rest
+            if kept and not is_done and self._kept is None:
+                self._keep_for_later(kept)
         elif self._remaining >= 0:
             in_step = len(data) <= self._remaining
             if not in_step:
@@ -363,12 +351,13 @@ class UpstreamConnection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is None:  # the client left while its last bytes were written
             return
-        self.exchange = None
+        self.exchange = self._kept = None
         self.deadline = NEVER
         response = self._response
         is_sent = exchange.is_request_sent and not self._flow.is_writing_paused
         if in_step and is_sent and not (response.closes or self._is_suspect):
             if self._flow.is_reading_paused:
+                self._is_held = False
                 self._flow.resume_reading()
             self._phase = _IDLE
             self._pool.release(self)

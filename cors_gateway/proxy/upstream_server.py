@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cors_gateway.proxy.roles import Reusable
 
 EJECT_AFTER = 2
-"""Failures to connect in a row after which a server is left out, if there is another."""
+"""Failures in a row, to connect or to answer in time, after which a server is left out, if there is another."""
 FIRST_EJECTION = 1.0
 LONGEST_EJECTION = 30.0
 
@@ -58,7 +58,8 @@ class UpstreamServer:
         self.failures = 0
         self.ejected_until = 0.0
 
-    def failed_to_connect(self, now: float) -> None:
+    def failed(self, now: float) -> None:
+        """It could not be connected to, or did not answer in time."""
         if now < self.ejected_until:
             return  # many attempts that met one outage are one failure
         self.failures += 1

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cors_gateway.policy.compiled import MAX_REMEMBERED, ActualDecision, CompiledPolicy
+from cors_gateway.policy.compiled import ActualDecision, CompiledPolicy
+from cors_gateway.policy.origin_memory import MAX_REMEMBERED, OriginMemory
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Kind, Reason
 from tests.policy.strategies import almost_origins, origins, pattern_texts, tokens
@@ -588,6 +589,18 @@ def test_what_clients_choose_is_remembered_within_bounds() -> None:
     for number in range(10):
         compiled.actual((b"x%d" % number * 400,))
     assert compiled.remembered == before
+
+
+def test_many_policies_remember_no_more_than_one() -> None:
+    memory = OriginMemory()
+    policies = [CompiledPolicy(policy(BASIC), memory) for _ in range(8)]
+    most = 0
+    for number in range(MAX_REMEMBERED):
+        for compiled in policies:
+            compiled.actual((b"https://a%d.tenant.example.com" % number,))
+        most = max(most, sum(compiled.remembered for compiled in policies))
+
+    assert MAX_REMEMBERED // 2 < most <= MAX_REMEMBERED + 8 * len(BASIC["allow_origins"])
 
 
 def test_all_listed_origins_are_remembered_at_once() -> None:

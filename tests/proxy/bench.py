@@ -58,11 +58,16 @@ def snapshot(
     routes: Sequence[Mapping[str, Any]],
     *,
     trusted_proxies: Sequence[str] = (),
+    limits: Mapping[str, int] = {},
 ) -> Snapshot:
     """A configuration whose routes all lead to one upstream."""
     document = {
         "version": 1,
-        "server": {"listen": ["127.0.0.1:0"], "trusted_proxies": list(trusted_proxies)},
+        "server": {
+            "listen": ["127.0.0.1:0"],
+            "trusted_proxies": list(trusted_proxies),
+            "limits": dict(limits),
+        },
         "upstreams": {UPSTREAM: {"servers": ["http://127.0.0.1:1"]}},
         "policies": policies,
         "routes": [
@@ -111,25 +116,34 @@ class Bench:
         self._log = Log()
         self._quiet = quiet
         self._clients: dict[int, tuple[asyncio.Protocol, QuietTransport]] = {}
-        self._gateway = Gateway(
+        self.gateway = Gateway(
             snapshot, loop=loop, instance_id="x", metrics=self.metrics, access_log=self._log
         )
-        self._gateway.clock.date_line = b"Date: now\r\n"
-        self._connect = self._gateway.connection_factory(tls=False)
-        pool = self._gateway.active.pools[UPSTREAM]
-        self._upstream = UpstreamConnection(pool, pool.servers[0])
-        self._upstream.connection_made(self.far)
-        pool.release(self._upstream)
+        self.gateway.clock.date_line = b"Date: now\r\n"
+        self._connect = self.gateway.connection_factory(tls=False)
+        pool = self.gateway.active.pools[UPSTREAM]
+        self.upstream = UpstreamConnection(pool, pool.servers[0])
+        self.upstream.connection_made(self.far)
+        pool.release(self.upstream)
 
     def reload(self, snapshot: Snapshot) -> None:
-        self._gateway.swap(self._gateway.prepare(snapshot))
+        self.gateway.swap(self.gateway.prepare(snapshot))
 
     def drain(self) -> None:
-        self._gateway.drain()
+        self.gateway.drain()
 
     def near(self, connection: int = 0) -> "QuietTransport":
         """The transport of a client connection."""
         return self._client(connection)[1]
+
+    @property
+    def generations(self) -> list[int]:
+        """Of all requests that were logged."""
+        return self._log.generations
+
+    def client(self, connection: int = 0) -> Any:
+        """The protocol of a client connection."""
+        return self._client(connection)[0]
 
     def send(self, data: bytes, connection: int = 0) -> None:
         """Let bytes of a client arrive; on a new connection, if the gateway ended the former."""
@@ -138,7 +152,7 @@ class Bench:
     def reply(self, response: str) -> None:
         """Let the backend answer, if it was asked; `|` ends a line."""
         if self.far.written:
-            self._upstream.data_received(f"HTTP/1.1 {response}|Date: then||".replace("|", "\r\n").encode())
+            self.upstream.data_received(f"HTTP/1.1 {response}|Date: then||".replace("|", "\r\n").encode())
 
     def take(self, connection: int = 0) -> Seen:
         """What was seen since the last time."""
@@ -184,9 +198,11 @@ class Log:
     def __init__(self) -> None:
         self._format = JsonFormat()
         self._rows: list[dict[str, Any]] = []
+        self.generations: list[int] = []
 
     def record(self, record: RequestRecord) -> None:
         row = json.loads(self._format.line(record, 0.0))
+        self.generations.append(row["generation"])
         self._rows.append({name: value for name, value in row.items() if name not in _UNLIKE})
 
     def take(self) -> list[dict[str, Any]]:

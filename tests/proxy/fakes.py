@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cors_gateway.http1.request import RequestHead
 from cors_gateway.observe.metrics import RouteStats, UpstreamStats
@@ -12,6 +12,9 @@ from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.proxy.upstream import UpstreamConnection
 from cors_gateway.snapshot import Balance, ServerAddress, Upstream
+
+if TYPE_CHECKING:
+    import socket
 
 
 class FakeTransport(asyncio.Transport):
@@ -24,11 +27,16 @@ class FakeTransport(asyncio.Transport):
         self.has_sent_eof = False
         self.is_reading = True
         self.ended = ""
+        self.aborted = False
         self.protocol: Any = None
+        self.pauses: Any = None
+        """A protocol that is told to pause with every write."""
 
     def write(self, data: Any) -> None:
         assert not self.ended
         self.written += data
+        if self.pauses is not None:
+            self.pauses.pause_writing()
 
     def write_eof(self) -> None:
         self.has_sent_eof = True
@@ -51,7 +59,12 @@ class FakeTransport(asyncio.Transport):
     def close(self) -> None:
         self.ended = self.ended or "closed"
 
+    def stand_on(self, sock: "socket.socket") -> None:
+        """Have this socket."""
+        self._extra: dict[str, Any] = {"socket": sock}
+
     def abort(self) -> None:
+        self.aborted = True
         self.ended = self.ended or "aborted"
 
     def is_closing(self) -> bool:

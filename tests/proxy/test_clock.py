@@ -26,6 +26,9 @@ class Item:
         self.deadline = NEVER
         self._act()
 
+    def stood_still(self, seconds: float) -> None:
+        self.deadline += seconds
+
 
 @pytest.fixture
 async def clock() -> AsyncIterator[CoarseClock]:
@@ -78,6 +81,28 @@ async def test_a_deadline_that_another_one_put_off_does_not_fire(clock: CoarseCl
     await ticks(clock)
 
     assert sum(item.times for item in items) == 1
+
+
+async def test_nobody_is_late_while_the_process_stood_still(clock: CoarseClock) -> None:
+    """Everybody has what was left of the time before; who was due then is told at once."""
+    item, never = Item(clock, clock.now + 5.0), Item(clock, NEVER)
+    clock.now -= 60.0
+    item.deadline -= 60.0
+    clock.start()
+    assert (item.times, 4.0 < item.deadline - clock.now <= 5.0, never.deadline) == (0, True, NEVER)
+
+    due = Item(clock, clock.now + TICK)
+    await ticks(clock)
+    assert due.times == 1
+
+
+async def test_a_clock_that_is_a_little_late_puts_nothing_off(clock: CoarseClock) -> None:
+    item = Item(clock, clock.now)
+    clock.now -= 0.5
+    item.deadline -= 0.5
+    clock.start()
+
+    assert item.times == 1
 
 
 async def test_the_date_is_the_same_object_until_it_changes(clock: CoarseClock) -> None:

@@ -13,6 +13,7 @@ HANDSHAKE = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 
 
 # -- one configuration after the other
@@ -53,6 +54,24 @@ async def test_an_upload_in_progress_goes_on_to_where_it_began(
         answer = await client.read_response("POST")
 
     assert (answer.body, counts([backend, other])) == (b"onetwo", [1, 0])
+
+
+@pytest.mark.parametrize(("before", "after"), [(["loopback"], []), ([], ["loopback"])])
+async def test_who_is_a_trusted_proxy_changes_for_open_connections_too(
+    serving: Starter, backend: RawBackend, before: list[str], after: list[str]
+) -> None:
+    async with (
+        listening(backend),
+        serving(upstream(backend), server={"trusted_proxies": before}) as stage,
+        await stage.connect() as client,
+    ):
+        for trusted in (before, after):
+            stage.swap(upstream(backend), server={"trusted_proxies": trusted})
+            for _ in range(2):
+                await client.send(request("GET /", "X-Forwarded-For: 203.0.113.7\r\n"))
+                await client.read_response()
+                expected = ["203.0.113.7, 127.0.0.1" if trusted else "127.0.0.1"]
+                assert backend.requests[-1][1].values("x-forwarded-for") == expected
 
 
 async def test_connections_to_an_upstream_that_did_not_change_are_kept_over_a_reload(
@@ -137,6 +156,36 @@ async def test_an_old_tunnel_outlives_its_configuration(
         stage.swap(upstream(other))
         await client.send(b"still here")
         assert await client.read_bytes(10) == b"still here"
+
+
+async def test_after_a_long_upload_a_connection_is_as_good_as_before(
+    serving: Starter, backend: RawBackend
+) -> None:
+    """Long bodies are read in smaller pieces, into a place that all connections share."""
+    body = bytes(range(256)) * 8192
+    backend.script = lambda request: (
+        accept_websocket(request)
+        if request.target == "/ws"
+        else Answer([OK % len(request.body), request.body])
+    )
+    async with (
+        listening(backend),
+        serving(upstream(backend)) as stage,
+        await stage.connect() as client,
+        await stage.connect() as other,
+    ):
+        for one in (client, other):
+            await one.send(request("POST /", body=body))
+        for one in (client, other):
+            assert (await one.read_response("POST")).body == body
+        await client.send(request("GET /"))
+        assert (await client.read_response()).status == 200
+        await client.send(request("GET /ws", HANDSHAKE))
+        assert (await client.read_response()).status == 101
+        await client.send(b"still here")
+        assert await client.read_bytes(10) == b"still here"
+        other.half_close()
+        assert await other.wait_closed()
 
 
 async def test_many_reloads_under_load_fail_no_request_and_mix_no_answers(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from cors_gateway.proxy.active import MAX_REMEMBERED_LINES
 from cors_gateway.snapshot import Snapshot
 from tests.proxy.bench import Bench, Seen, Work, snapshot, watched, written
 
@@ -238,3 +239,20 @@ def test_every_repetition_is_counted(
             ("request", "a", line.partition(" ")[0], status): times,
             ("decision", "a", *decision): times,
         }
+
+
+def test_hosts_do_not_multiply_what_is_remembered_of_lines(benches: Benches, twins: Snapshot) -> None:
+    """All hosts together remember as many request lines as one."""
+    active = benches(twins).gateway.active
+    hosts = [b"h%d.test" % number for number in range(64)]
+    for host in hosts * 2:
+        active.host(host)
+    seen = [active.host(host) for host in hosts]
+    most = 0
+    for number in range(2 * MAX_REMEMBERED_LINES // len(hosts)):
+        for host in seen:
+            for _ in range(2):
+                host.read_line(b"GET /a/%d HTTP/1.1" % number)
+        most = max(most, sum(len(host.lines) for host in seen))
+
+    assert MAX_REMEMBERED_LINES // 2 < most <= MAX_REMEMBERED_LINES

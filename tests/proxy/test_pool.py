@@ -115,7 +115,7 @@ async def test_a_server_that_keeps_failing_is_left_out_longer_each_time_within_b
     server = pool_of(2).servers[0]
     now, lengths = 100.0, []
     for _ in range(12):
-        server.failed_to_connect(now)
+        server.failed(now)
         if server.ejected_until > now:
             lengths.append(server.ejected_until - now)
             now = server.ejected_until
@@ -123,11 +123,41 @@ async def test_a_server_that_keeps_failing_is_left_out_longer_each_time_within_b
     assert lengths[-1] == LONGEST_EJECTION
 
 
+async def test_a_server_that_does_not_answer_loses_its_idle_connections_and_is_left_out() -> None:
+    """It may have vanished without a word: nothing that is sent to it would ever be refused."""
+    pool = pool_of(2)
+    silent, other = pool.servers
+    asked = [await begun(pool) for _ in range(8)]
+    for exchange in asked[:4]:
+        answer(exchange)
+    assert len(silent.idle) == len(other.idle) == 2
+    for exchange in [exchange for exchange in asked[4:] if exchange.upstream == silent.name]:
+        exchange.connection.on_deadline()
+        pool.clock.now += 0.1
+
+    assert (len(silent.idle), len(other.idle)) == (0, 2)
+    assert not silent.is_available(pool.clock.now)
+    assert other.is_available(pool.clock.now)
+
+
+async def test_an_answer_in_time_between_two_that_are_late_keeps_a_server() -> None:
+    """One slow page does not make a server a bad one."""
+    pool = pool_of(2)
+    server = pool.servers[0]
+    for _ in range(5):
+        exchanges = [await begun(pool) for _ in range(4)]
+        late, prompt = [exchange for exchange in exchanges if exchange.upstream == server.name]
+        late.connection.on_deadline()
+        answer(prompt)
+
+    assert server.is_available(pool.clock.now)
+
+
 async def test_many_attempts_that_meet_one_outage_count_as_one_failure() -> None:
     """Otherwise a restart under load would leave a server out for half a minute."""
     server = pool_of(2).servers[0]
     for _ in range(100):
-        server.failed_to_connect(100.0)
+        server.failed(100.0)
 
     assert server.ejected_until == 100.0 + FIRST_EJECTION
 

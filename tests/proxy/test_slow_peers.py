@@ -231,3 +231,28 @@ async def test_a_backend_that_read_everything_slowly_and_does_not_answer_is_give
     section = upstream(backend, timeouts={"response_head": PATIENCE})
     async with reading(backend, slowly_and_silently), serving(section) as stage:
         assert await upload(stage) == [504]
+
+
+async def early_hints(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Says something while the request is still coming."""
+    while True:
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </s.css>\r\n\r\n")
+        await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+        writer.write(OK)
+
+
+async def test_an_interim_response_during_an_upload_does_not_cost_the_connection(
+    serving: Starter, backend: RawBackend
+) -> None:
+    async with (
+        serving_streams(backend.sock, early_hints),
+        serving(upstream(backend)) as stage,
+        await stage.connect() as client,
+    ):
+        for _ in range(2):
+            await client.send(request("POST /", "Content-Length: 6\r\n") + b"one")
+            await client.read_until(b"103 Early Hints\r\nLink: </s.css>\r\n\r\n")
+            await client.send(b"two")
+            answer = await client.read_response("POST")
+            assert (answer.status, answer.values("connection")) == (200, [])

@@ -1,6 +1,8 @@
 """Two transports joined: bytes, pauses, ends and counts, in both directions."""
 
 import asyncio
+import socket
+import struct
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +10,8 @@ import pytest
 
 from cors_gateway.proxy.tunnel import IDLE, Tunnel
 from tests.proxy.fakes import FakeTransport
+
+SEND = 30
 
 
 class Joined:
@@ -17,7 +21,9 @@ class Joined:
         self.clock: Any = SimpleNamespace(now=100.0)
         self.ended: list[Tunnel] = []
         self.client, self.upstream = FakeTransport(), FakeTransport()
-        self.tunnel = Tunnel(self.client, self.upstream, clock=self.clock, on_end=self.ended.append)
+        self.tunnel = Tunnel(
+            self.client, self.upstream, clock=self.clock, send_timeout=SEND, on_end=self.ended.append
+        )
         self.ends = {"client": self.client, "upstream": self.upstream}
 
     def other(self, end: str) -> FakeTransport:
@@ -25,10 +31,23 @@ class Joined:
 
     @property
     def is_over(self) -> bool:
-        """Both ends are closed, and its owner was told once."""
+        """Both ends were told to close."""
         assert bool(self.client.ended) is bool(self.upstream.ended)
-        assert self.ended == [self.tunnel] * bool(self.client.ended)
         return bool(self.client.ended)
+
+    def wait(self, seconds: float) -> None:
+        """Let the clock go on, and look after the tunnel as it does."""
+        for _ in range(int(seconds)):
+            self.clock.now += 1.0
+            if self.tunnel.deadline <= self.clock.now:
+                self.tunnel.on_deadline()
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a TCP connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        far = socket.create_connection(server.getsockname())
+        return server.accept()[0], far
 
 
 @pytest.fixture
@@ -89,19 +108,78 @@ def test_a_lost_end_ends_the_other(joined: Joined, end: str, error: Exception | 
     joined.ends[end].abort()
     joined.ends[end].protocol.connection_lost(error)
     assert joined.is_over
+    assert joined.ended == []
     joined.other(end).protocol.connection_lost(None)
 
-    assert joined.is_over
+    assert joined.ended == [joined.tunnel]
 
 
 def test_a_tunnel_in_which_nothing_moves_ends_after_an_hour(joined: Joined) -> None:
-    assert joined.tunnel.deadline == 100.0 + IDLE
-    joined.clock.now = 200.0
+    joined.wait(IDLE - 100)
     joined.upstream.protocol.data_received(b"x")
-    assert joined.tunnel.deadline == 200.0 + IDLE
-    joined.tunnel.on_deadline()
+    joined.wait(IDLE - 1)
+    assert not joined.is_over
+    joined.wait(1)
 
     assert joined.is_over
+
+
+@ENDS
+def test_an_end_that_takes_nothing_is_given_up_and_one_that_takes_something_is_not(
+    joined: Joined, end: str
+) -> None:
+    joined.ends[end].queued = 100
+    joined.ends[end].protocol.pause_writing()
+    for _ in range(5):
+        joined.wait(SEND - 1)
+        joined.ends[end].queued -= 1
+    assert not joined.is_over
+    joined.wait(2 * SEND)
+
+    assert (joined.client.ended, joined.upstream.ended) == ("aborted", "aborted")
+
+
+@ENDS
+def test_an_end_that_goes_on_taking_has_its_hour_again(joined: Joined, end: str) -> None:
+    joined.ends[end].queued = 100
+    joined.ends[end].protocol.pause_writing()
+    joined.wait(2)
+    joined.ends[end].queued = 0
+    joined.ends[end].protocol.resume_writing()
+    joined.wait(IDLE - 3)
+
+    assert not joined.is_over
+
+
+@ENDS
+def test_a_reset_is_seen_although_nobody_reads(joined: Joined, end: str) -> None:
+    near, far = pair()
+    with near, far:
+        joined.ends[end].stand_on(near)
+        joined.other(end).queued = 100
+        joined.other(end).protocol.pause_writing()
+        joined.wait(2)
+        assert not joined.is_over
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        far.close()
+        joined.wait(2)
+
+    assert joined.is_over
+
+
+@ENDS
+def test_a_closed_tunnel_counts_until_what_was_written_is_gone_or_nobody_takes_it(
+    joined: Joined, end: str
+) -> None:
+    joined.ends[end].queued = 100
+    joined.tunnel.close()
+    joined.other(end).protocol.connection_lost(None)
+    assert (joined.ends[end].ended, joined.ended) == ("closed", [])
+    joined.wait(SEND + 2)
+    assert joined.ends[end].aborted
+    joined.ends[end].protocol.connection_lost(None)
+
+    assert joined.ended == [joined.tunnel]
 
 
 def test_a_tunnel_is_never_idle_for_a_drain_and_ends_when_it_is_broken_off(joined: Joined) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 from tests.soak.client import ALLOWED, OUTAGE, Asked, Client, next_number, reason
 from tests.soak.connection import CutError
-from tests.soak.content import Resource, content
+from tests.soak.content import Resource, content, one_byte_chunks
 
 KIB, MIB = 1 << 10, 1 << 20
 BODY_LIMIT = 8 * MIB
@@ -175,3 +175,46 @@ async def ask_for_half(client: Client) -> None:
         client.wrong(f"{asked}: half a response came as a whole one of {len(body)} bytes")
     else:
         client.ok()
+
+
+# Each of these would be served before anybody else, if it were served at once.
+
+
+async def chop(client: Client) -> None:
+    """A body in one-byte chunks, as fast as they are taken; and now and then the answer, too."""
+    rng = client.rng
+    number = next_number()
+    body = content(number, rng.randint(50 * KIB, 300 * KIB))
+    asked = Asked(
+        "POST", client.resource(100 * KIB, ("length", "bytes")), client.origin(), number, body, True
+    )
+    connection = await client.connected()
+    await connection.send(asked.head + one_byte_chunks(body) + b"0\r\n\r\n")
+    await client.read_answer(asked, connection)
+
+
+async def hurry(client: Client) -> None:
+    """Thousands of questions about the gateway itself at once."""
+    await _ask_in_one_go(client, b"OPTIONS * HTTP/1.1\r\nHost: soak.test\r\n\r\n", 5000)
+
+
+async def bury(client: Client) -> None:
+    """Hundreds of requests with bodies that nobody wants at once."""
+    request = b"OPTIONS * HTTP/1.1\r\nHost: soak.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+    await _ask_in_one_go(client, request + one_byte_chunks(b"in vain") + b"0\r\n\r\n", 1000)
+
+
+async def _ask_in_one_go(client: Client, request: bytes, count: int) -> None:
+    connection = await client.connected()
+    sending = asyncio.ensure_future(connection.send(request * count))
+    try:
+        for _ in range(count):
+            head = await connection.read_head()
+            if head.status != 204:
+                client.wrong(f"one of {count} requests was answered with {head.status}")
+                break
+        else:
+            client.ok()
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)

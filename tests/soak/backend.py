@@ -10,7 +10,7 @@ import hashlib
 import socket
 import struct
 
-from tests.soak.content import Resource, digest, parse_resource
+from tests.soak.content import Resource, digest, one_byte_chunks, parse_resource
 from tests.soak.tally import Tally
 from tests.wire.raw_backend import WEBSOCKET_GUID, bound_socket
 from tests.wire.strict_http import MalformedError, Request, content_length, parse_request_head
@@ -136,6 +136,7 @@ async def _answer(request: Request, resource: Resource, fields: str, writer: asy
         "length": f"Content-Length: {resource.size}\r\n",
         "cut": f"Content-Length: {resource.size}\r\n",
         "chunked": "Transfer-Encoding: chunked\r\n",
+        "bytes": "Transfer-Encoding: chunked\r\n",
         "eof": "Connection: close\r\n",
     }[resource.framing]
     writer.write(f"HTTP/1.1 200 OK\r\n{fields}{framing}\r\n".encode())
@@ -146,9 +147,13 @@ async def _answer(request: Request, resource: Resource, fields: str, writer: asy
         body = body[: resource.size // 2]
     for start in range(0, len(body), PIECE):
         piece = body[start : start + PIECE]
-        writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if resource.framing == "chunked" else piece)
+        if resource.framing == "chunked":
+            piece = b"%x\r\n%b\r\n" % (len(piece), piece)
+        elif resource.framing == "bytes":
+            piece = one_byte_chunks(piece)
+        writer.write(piece)
         await writer.drain()
-    if resource.framing == "chunked":
+    if resource.framing in {"chunked", "bytes"}:
         writer.write(b"0\r\n\r\n")
     await writer.drain()
     if resource.framing in {"eof", "cut"}:

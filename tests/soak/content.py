@@ -20,6 +20,11 @@ def digest(method: str, target: str, body: bytes) -> str:
     return hashlib.sha256(f"{method} {target}\n".encode() + body).hexdigest()
 
 
+def one_byte_chunks(data: bytes) -> bytes:
+    """The data in the chunked coding as nobody should write it, without the last chunk."""
+    return b"".join([b"1\r\n%c\r\n" % byte for byte in data])
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """What a target asks the backend for: `/data/SEED/SIZE/FRAMING`."""
@@ -27,7 +32,7 @@ class Resource:
     seed: int
     size: int
     framing: str
-    """length, chunked, eof; or cut: the length is announced and half of it sent."""
+    """length, chunked, eof; bytes: chunks of one byte; or cut: the length is announced and half of it sent."""
 
     @property
     def target(self) -> str:

@@ -4,10 +4,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from tests.soak.probe import Waits
 from tests.soak.tally import OK, Tally
 
 MOST_GROWTH = 300.0
 """KiB a minute in the second half beyond which memory is not flat."""
+LONGEST_WAIT = 250
+"""Milliseconds that nobody should have to wait for the abusers' sake. A busy machine takes longer: it is no fault."""
 WARM_UP = 240.0
 """Seconds until every memo is full: a shorter first half says nothing about leaks."""
 
@@ -21,6 +24,8 @@ class Outcome:
     reloads: int = 0
     memory: list[tuple[float, int]] = field(default_factory=list)
     """Seconds since the start, and resident bytes."""
+    waits: Waits = field(default_factory=Waits)
+    """Of somebody who wanted little beside all others."""
     descriptors_before: int = 0
     descriptors_after: int = 0
     exit_code: int = 0
@@ -72,6 +77,7 @@ def text(outcome: Outcome) -> str:
         "",
         "resident memory (MiB): " + ", ".join(f"{size / 2**20:.1f}" for size in _every_minute(outcome)),
         f"slope over the second half: {outcome.growth:+.1f} KiB a minute",
+        _waits(outcome.waits),
         f"descriptors: {outcome.descriptors_before} before, {outcome.descriptors_after} after",
         f"lines of trouble in the log: {len(outcome.troubles)}",
         f"exit code after SIGTERM: {outcome.exit_code}",
@@ -79,6 +85,11 @@ def text(outcome: Outcome) -> str:
         "FAILED: " + "; ".join(outcome.faults()) if outcome.faults() else "passed",
     ]
     return "\n".join(lines)
+
+
+def _waits(waits: Waits) -> str:
+    figures = f"{waits.middle * 1000:.1f} / {waits.most * 1000:.0f} / {waits.longest * 1000:.0f} ms"
+    return f"{waits.count} small questions meanwhile: p50 / p99 / p100 {figures} (goal: {LONGEST_WAIT} ms)"
 
 
 def _rows(tally: Tally) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.soak import abuse, traffic
 from tests.soak.backend import Backend
 from tests.soak.client import Client
+from tests.soak.probe import probing
 from tests.soak.process import Gateway, running
 from tests.soak.report import Outcome
 from tests.soak.tally import Tally
@@ -37,6 +38,9 @@ CAST: list[tuple[Callable[[Client], Awaitable[None]], int, float]] = [
     (abuse.exceed, 1, 0.2),
     (abuse.upload_in_vain, 1, 0.1),
     (abuse.ask_for_half, 1, 0.05),
+    (abuse.chop, 1, 0.5),
+    (abuse.hurry, 1, 0.5),
+    (abuse.bury, 1, 0.5),
 ]
 """What clients do, how many do it, and how long they pause on average (seconds)."""
 
@@ -49,10 +53,10 @@ async def soak(directory: Path, seconds: float, seed: int, workers: int = 1) -> 
     await backend.start()
     try:
         with running(directory, backend.url, workers) as gateway:
-            await asyncio.sleep(1.0)
-            outcome.descriptors_before = gateway.descriptors()
+            outcome.descriptors_before = await _at_rest(gateway)
             started = time.monotonic()
-            await _load(gateway, backend, outcome, seconds, random.Random(seed))
+            with probing(gateway.process.address) as outcome.waits:
+                await _load(gateway, backend, outcome, seconds, random.Random(seed))
             outcome.seconds = time.monotonic() - started
             outcome.descriptors_after = await _settled(gateway, outcome.descriptors_before)
             outcome.reloads = gateway.reloads
@@ -62,6 +66,15 @@ async def soak(directory: Path, seconds: float, seed: int, workers: int = 1) -> 
         await backend.stop()
         backend.close()
     return outcome
+
+
+async def _at_rest(gateway: Gateway) -> int:
+    """Open descriptors once all workers are there, which is after the first of them answers."""
+    before, left = -1, gateway.descriptors()
+    while left != before:
+        await asyncio.sleep(2.0)
+        before, left = left, gateway.descriptors()
+    return left
 
 
 async def _load(

@@ -1,0 +1,181 @@
+"""How long a client connection is waited for, and what it costs meanwhile: call by call, on a clock that is set."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from cors_gateway.proxy.active import REST_AFTER
+from cors_gateway.proxy.client_transport import MAX_AHEAD, MIN_BODY_RATE, SLOW_WAITS
+from tests.proxy.bench import Bench, snapshot, written
+
+LISTED = "https://app.example.com"
+OPEN = {"open": {"allow_origins": [LISTED]}}
+ROUTES = [{"name": "all", "path": "/app/", "cors": "open"}]
+BODY, KEEP_ALIVE, SEND = 30, 75, 30
+"""Seconds, as they are by default."""
+OK = "200 OK|Content-Length: 0"
+PREFLIGHT = written("OPTIONS /app/", {"Origin": LISTED, "Access-Control-Request-Method": "PUT"})
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    quiet, other = socket.socketpair()
+    with quiet, other:
+        yield Bench(snapshot(tmp_path, OPEN, ROUTES), asyncio.get_running_loop(), quiet)
+
+
+def wait(bench: Bench, seconds: float) -> None:
+    """Let the clock go on; whoever is due is told."""
+    clock, client = bench.gateway.clock, bench.client()
+    for _ in range(int(seconds * 10)):
+        clock.now += 0.1
+        if client.deadline <= clock.now:
+            client.on_deadline()
+
+
+# -- a body
+
+
+async def test_a_body_may_come_slowly_for_a_while_and_not_for_ever(bench: Bench) -> None:
+    bench.send(written("POST /app/", {"Content-Length": "1000"}))
+    sent = 0
+    while not bench.near().written and sent < 1000:
+        wait(bench, BODY - 1)
+        if not bench.near().written:
+            bench.send(b"x")
+            sent += 1
+
+    assert b"HTTP/1.1 408 " in bench.near().written
+    assert SLOW_WAITS // 2 < sent <= SLOW_WAITS + 1
+
+
+async def test_a_body_that_comes_at_the_least_rate_is_waited_for(bench: Bench) -> None:
+    rounds = 3 * SLOW_WAITS
+    piece = b"x" * (MIN_BODY_RATE * BODY)
+    bench.send(written("POST /app/", {"Content-Length": str(len(piece) * rounds)}))
+    for _ in range(rounds):
+        wait(bench, BODY - 1)
+        bench.send(piece)
+
+    assert bench.near().written == b""
+    assert bench.far.written.count(b"x") > len(piece) * rounds - 1
+
+
+async def test_while_the_backend_takes_nothing_a_client_is_not_to_blame(bench: Bench) -> None:
+    bench.send(written("POST /app/", {"Content-Length": "10"}) + b"x")
+    bench.client().pause_body()
+    wait(bench, 2 * SLOW_WAITS * BODY)
+    assert bench.near().written == b""
+    bench.client().resume_body()
+    wait(bench, BODY + 1)
+
+    assert b"HTTP/1.1 408 " in bench.near().written
+
+
+# -- answers
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [PREFLIGHT, written("OPTIONS *", {}), written("GET /nowhere", {})],
+    ids=["preflight", "options", "problem"],
+)
+async def test_a_client_that_does_not_read_answers_has_the_time_for_that(bench: Bench, asked: bytes) -> None:
+    """That is `send`, not `keep_alive`, also where the answer that it does not read was made here."""
+    for _ in range(5):
+        bench.send(asked)
+    near, client = bench.near(), bench.client()
+    near.pauses = client
+    bench.send(asked)
+    near.queued = 1000
+    wait(bench, SEND - 1)
+    assert near.ended == ""
+    wait(bench, REST_AFTER + 2)
+
+    assert near.ended == "aborted"
+
+
+# -- rest
+
+
+async def test_a_connection_at_rest_remembers_nothing_and_stays(bench: Bench) -> None:
+    """What is remembered of its last request is many times what the connection costs otherwise."""
+    asked = written("GET /app/", {"Origin": LISTED, "Cookie": "x" * 7000})
+    for _ in range(4):
+        bench.send(PREFLIGHT)
+    bench.ask(asked, OK)
+    client = bench.client()
+    assert (client._last is not None, client._repeat is not None) == (True, True)
+    wait(bench, REST_AFTER + 1)
+    assert (client._last, client._repeat, client._repeated) == (None, None, b"")
+    wait(bench, KEEP_ALIVE - REST_AFTER - 2)
+    assert bench.near().ended == ""
+    assert b"HTTP/1.1 200 OK" in bench.ask(asked, OK).answer
+    wait(bench, KEEP_ALIVE + 1)
+
+    assert bench.near().ended == "aborted"
+
+
+async def test_little_is_read_ahead_of_a_request_in_progress(bench: Bench) -> None:
+    bench.send(written("GET /app/", {}))
+    bench.send(written("GET /app/", {}))
+    assert bench.near().is_reading
+    bench.send(written("GET /app/", {"Cookie": "x" * MAX_AHEAD}))
+    assert not bench.near().is_reading
+    for _ in range(3):
+        bench.reply(OK)
+        bench.far.written = b""
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    assert bench.near().written.count(b"HTTP/1.1 200 OK") >= 2
+    assert bench.near().is_reading
+
+
+# -- a process that stood still
+
+
+async def test_what_came_while_the_process_stood_still_is_read_before_anybody_is_late(bench: Bench) -> None:
+    """Bytes may be read before the clock goes on, or after it."""
+    clock, client = bench.gateway.clock, bench.client()
+    bench.send(written("POST /app/", {"Content-Length": "10"}) + b"x")
+    clock.watched.add(bench.upstream)
+    clock.now -= 100.0  # it stood still for so long
+    client.deadline -= 100.0
+    bench.send(b"x")
+    clock.start()
+    clock.stop()
+    assert (bench.near().written, client.deadline > clock.now) == (b"", True)
+    wait(bench, BODY + 1)
+
+    assert b"HTTP/1.1 408 " in bench.near().written
+
+
+# -- reloads
+
+
+async def test_a_body_in_progress_keeps_the_limits_it_began_with(bench: Bench, tmp_path: Path) -> None:
+    bench.send(written("POST /app/", {"Content-Length": "20"}) + b"x" * 10)
+    limited = snapshot(tmp_path, OPEN, ROUTES, limits={"request_body": 5})
+    bench.reload(limited)
+    bench.send(b"x" * 10)
+    bench.reply(OK)
+    seen = bench.take()
+
+    assert b"HTTP/1.1 200 OK" in seen.answer
+    assert seen.rows[0]["bytes_in"] == 20
+    assert b"HTTP/1.1 413 " in bench.ask(written("POST /app/", {"Content-Length": "20"})).answer
+
+
+async def test_a_request_is_logged_with_the_generation_it_began_under(bench: Bench, tmp_path: Path) -> None:
+    bench.ask(written("GET /app/", {}), OK)
+    bench.send(written("GET /app/", {}))
+    bench.reload(snapshot(tmp_path, OPEN, ROUTES, limits={"request_body": 5}))
+    bench.reply(OK)
+    bench.far.written = b""
+    bench.ask(written("GET /app/", {}), OK)
+
+    assert bench.generations == [1, 1, 2]
