@@ -32,15 +32,6 @@ GAPS = frozenset(
 """Differences that came from what a gateway of its time could not say; answering as nginx did is as right."""
 
 
-AWAITING = frozenset({"s17-upstream-balancing"})
-"""Cases whose translation needs what the configuration can say already and the data path does not do yet."""
-
-_UNSERVED = pytest.mark.xfail(
-    strict=True,
-    reason="the data path does not spare backup servers yet",
-)
-
-
 @dataclass(frozen=True)
 class Probe:
     """A request, what nginx answered, and what the gateway has to answer."""
@@ -90,15 +81,9 @@ def cases() -> Iterator[Case]:
         yield Case(path.name, _read(path / "expect.yaml"))
 
 
-def every_case(*, on_the_wire: bool = False) -> pytest.MarkDecorator:
+def every_case() -> pytest.MarkDecorator:
     """A parameter of a test: each configuration."""
-    return pytest.mark.parametrize(
-        "case",
-        [
-            pytest.param(case, id=case.name, marks=_UNSERVED if on_the_wire and case.name in AWAITING else ())
-            for case in cases()
-        ],
-    )
+    return pytest.mark.parametrize("case", list(cases()), ids=lambda case: case.name)
 
 
 @cache

@@ -53,7 +53,7 @@ def test_the_configuration_is_accepted(case: Case, tmp_path: Path) -> None:
     assert [problem for problem in loaded.problems if problem.severity == "error"] == []
 
 
-@every_case(on_the_wire=True)
+@every_case()
 async def test_the_gateway_answers_as_expected(case: Case, tmp_path: Path) -> None:
     text = imported(case)["configuration"]
     if text is None:
