@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import yaml
-from compose_spec import ComposeSpecification
+from compose_spec import ComposeSpecification  # type: ignore[attr-defined]  # it does not say what it exports
 
 KINDS = ("secrets", "configs", "volumes", "networks")
 

@@ -58,7 +58,8 @@ def _instructions(stage: int) -> list[tuple[str, str]]:
 
 def _build_argument(name: str) -> str:
     """The default of one that is declared before the first stage."""
-    return re.findall(rf"(?m)^ARG {name}=(.*)$", DOCKERFILE)[0]
+    (default,) = re.findall(rf"(?m)^ARG {name}=(.*)$", DOCKERFILE)
+    return str(default)
 
 
 def _values(stage: int, name: str) -> list[str]:

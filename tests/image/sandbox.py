@@ -24,7 +24,8 @@ exec chroot {root} setpriv --reuid {user} --regid {group} --clear-groups --bound
 
 def environment(config: dict[str, Any], more: Mapping[str, str]) -> dict[str, str]:
     """What the image sets, and `more`."""
-    return dict(line.split("=", 1) for line in config["Env"]) | more
+    pairs = (str(line).partition("=") for line in config["Env"])
+    return {name: value for name, _, value in pairs} | dict(more)
 
 
 def command(root: Path, config: dict[str, Any], program: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ The answers of nginx are recorded in the cases; `test_nginx.py` asks a real one.
 
 import json
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -16,10 +17,10 @@ from tests.migrate.case import Case, codes, every_case
 from tests.migrate.judgement import complaints
 from tests.migrate.running import running_translation, write_certificate
 
-IMPORTED: dict[str, dict[str, object]] = {}
+IMPORTED: dict[str, dict[str, Any]] = {}
 
 
-def imported(case: Case) -> dict[str, object]:
+def imported(case: Case) -> dict[str, Any]:
     """What the verb prints for a case."""
     if case.name not in IMPORTED:
         result = CliRunner().invoke(main, ["import-nginx", "--format", "json", str(case.file)])

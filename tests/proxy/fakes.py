@@ -25,7 +25,7 @@ class FakeTransport(asyncio.Transport):
         self.written = b""
         self.queued = 0
         self.has_sent_eof = False
-        self.is_reading = True
+        self.reads = True
         self.ended = ""
         self.aborted = False
         self.protocol: Any = None
@@ -51,10 +51,10 @@ class FakeTransport(asyncio.Transport):
         pass
 
     def pause_reading(self) -> None:
-        self.is_reading = False
+        self.reads = False
 
     def resume_reading(self) -> None:
-        self.is_reading = True
+        self.reads = True
 
     def close(self) -> None:
         self.ended = self.ended or "closed"

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,7 +66,7 @@ def time_passes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 @pytest.fixture
-async def connector() -> AsyncIterator[Connector]:
+async def connector() -> Connector:
     upstream = Upstream("u", (), timeouts=UpstreamTimeouts(connect=LIMIT))
     return Connector(ServerAddress(NAME, 80), upstream, asyncio.get_running_loop())
 
@@ -79,9 +79,9 @@ async def reach(connector: Connector) -> tuple[str, int]:
             self.transport = transport
 
     client = await connector.connect(Client)
-    address = client.transport.get_extra_info("peername")
+    host, port, *_ = client.transport.get_extra_info("peername")
     client.transport.abort()
-    return address[:2]
+    return str(host), int(port)
 
 
 # -- names

@@ -252,7 +252,7 @@ async def test_a_drain_ends_idle_connections_and_lets_the_others_finish(
         await until(lambda: stage.gateway.is_idle)
 
     assert (answer.body, answer.values("connection")) == (b"done", ["close"])
-    assert (ends, idle.received) == (["fin", "fin"], b"")
+    assert (ends, bytes(idle.received)) == (["fin", "fin"], b"")
 
 
 async def test_responses_during_a_drain_say_that_the_connection_ends(

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -33,7 +34,7 @@ def _gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     loop.close()
 
 
-def connected(gateway: Gateway) -> tuple[asyncio.Protocol, FakeTransport]:
+def connected(gateway: Gateway) -> tuple[Any, FakeTransport]:
     connection, transport = gateway.connection_factory(tls=False)(), FakeTransport()
     connection.connection_made(transport)
     return connection, transport

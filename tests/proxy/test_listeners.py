@@ -39,7 +39,12 @@ class Served:
         """A client of the listener of this kind."""
         if kind == "tls":
             return await connect(self.tls, tls=self.client_tls, server_name="localhost")
-        return await connect({"ipv4": self.process.address, "ipv6": self.ipv6, "unix": self.unix}[kind])
+        addresses: dict[str, tuple[str, int] | str] = {
+            "ipv4": self.process.address,
+            "ipv6": self.ipv6,
+            "unix": self.unix,
+        }
+        return await connect(addresses[kind])
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +138,7 @@ async def test_a_client_that_sends_nothing_is_closed_without_a_word(served: Serv
     async with await served.connect(kind) as client:
         ended = await client.wait_closed()
 
-    assert (bool(ended), client.received) == (True, b"")
+    assert (bool(ended), bytes(client.received)) == (True, b"")
 
 
 @KINDS

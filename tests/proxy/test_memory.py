@@ -1,6 +1,7 @@
 """What is remembered, one memory at a time: that it is used, and what makes it invalid."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,10 @@ from tests.proxy.bench import Bench, Seen, Work, snapshot, watched, written
 
 LISTED, OTHER = "https://app.example.com", "https://b.example.com"
 APP = {"allow_origins": [LISTED], "allow_methods": ["PUT"], "on_disallowed_request": "reject"}
-TWINS = [{"name": "a", "path": "/a/", "cors": "app"}, {"name": "b", "path": "/b/", "cors": "app"}]
+TWINS: list[dict[str, Any]] = [
+    {"name": "a", "path": "/a/", "cors": "app"},
+    {"name": "b", "path": "/b/", "cors": "app"},
+]
 ASKED = {"Origin": LISTED, "Access-Control-Request-Method": "PUT"}
 REFUSED = ASKED | {"Origin": OTHER}
 WARM = 8
@@ -191,7 +195,7 @@ def test_a_preflight_is_routed_by_the_method_it_asks_for_alone(
     benches: Benches, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """That the readings of its path would select different routes for OPTIONS says nothing about it."""
-    routes = [
+    routes: list[dict[str, Any]] = [
         {"name": "a", "path": "/a/", "cors": "app"},
         {"name": "options", "path": "/a/b/", "methods": ["OPTIONS"], "cors": "app"},
     ]
@@ -244,12 +248,12 @@ def test_every_repetition_is_counted(
 def test_hosts_do_not_multiply_what_is_remembered_of_lines(benches: Benches, twins: Snapshot) -> None:
     """All hosts together remember as many request lines as one."""
     active = benches(twins).gateway.active
-    hosts = [b"h%d.test" % number for number in range(64)]
-    for host in hosts * 2:
-        active.host(host)
-    seen = [active.host(host) for host in hosts]
+    names = [b"h%d.test" % number for number in range(64)]
+    for name in names * 2:
+        active.host(name)
+    seen = [active.host(name) for name in names]
     most = 0
-    for number in range(2 * MAX_REMEMBERED_LINES // len(hosts)):
+    for number in range(2 * MAX_REMEMBERED_LINES // len(names)):
         for host in seen:
             for _ in range(2):
                 host.read_line(b"GET /a/%d HTTP/1.1" % number)

@@ -122,9 +122,9 @@ async def test_a_connection_at_rest_remembers_nothing_and_stays(bench: Bench) ->
 async def test_little_is_read_ahead_of_a_request_in_progress(bench: Bench) -> None:
     bench.send(written("GET /app/", {}))
     bench.send(written("GET /app/", {}))
-    assert bench.near().is_reading
+    assert bench.near().reads
     bench.send(written("GET /app/", {"Cookie": "x" * MAX_AHEAD}))
-    assert not bench.near().is_reading
+    assert not bench.near().reads
     for _ in range(3):
         bench.reply(OK)
         bench.far.written = b""
@@ -132,7 +132,7 @@ async def test_little_is_read_ahead_of_a_request_in_progress(bench: Bench) -> No
             await asyncio.sleep(0)
 
     assert bench.near().written.count(b"HTTP/1.1 200 OK") >= 2
-    assert bench.near().is_reading
+    assert bench.near().reads
 
 
 # -- a process that stood still

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import struct
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,7 +18,7 @@ class Joined:
     """A tunnel with everything around it."""
 
     def __init__(self) -> None:
-        self.clock: Any = SimpleNamespace(now=100.0)
+        self.clock = cast("Any", SimpleNamespace(now=100.0))
         self.ended: list[Tunnel] = []
         self.client, self.upstream = FakeTransport(), FakeTransport()
         self.tunnel = Tunnel(
@@ -79,10 +79,10 @@ def test_what_came_before_the_tunnel_stood_goes_first(joined: Joined) -> None:
 @ENDS
 def test_who_does_not_take_bytes_stops_who_sends_them(joined: Joined, end: str) -> None:
     joined.ends[end].protocol.pause_writing()
-    assert (joined.other(end).is_reading, joined.ends[end].is_reading) == (False, True)
+    assert (joined.other(end).reads, joined.ends[end].reads) == (False, True)
     joined.ends[end].protocol.resume_writing()
 
-    assert joined.other(end).is_reading
+    assert joined.other(end).reads
 
 
 @ENDS

@@ -37,7 +37,7 @@ async def turn() -> None:
 async def at_rest(bench: Bench) -> int:
     """Go on until nothing is held back; how many turns that took."""
     turns = 0
-    while not (bench.near().is_reading and bench.far.is_reading):
+    while not (bench.near().reads and bench.far.reads):
         await turn()
         turns += 1
         assert turns < 10_000
@@ -51,7 +51,7 @@ async def test_pipelined_requests_are_answered_a_few_in_a_turn(bench: Bench) -> 
     asked = written("OPTIONS *", {})
     bench.send(asked * 1000)
     assert bench.near().written.count(b"HTTP/1.1 204") <= MAX_REQUESTS
-    assert not bench.near().is_reading
+    assert not bench.near().reads
 
     await turn()
     assert bench.near().written.count(b"HTTP/1.1 204") <= 2 * MAX_REQUESTS
@@ -77,7 +77,7 @@ async def test_one_byte_chunks_go_on_in_few_pieces_and_many_turns(bench: Bench) 
     bench.send(written("POST /app/", CHUNKED) + BYTE * count + END)
     head, _, body = bench.far.written.partition(b"\r\n\r\n")
     assert (head.startswith(b"POST /app/ "), body.count(b"x") <= MOST_CHUNKS) == (True, True)
-    assert not bench.near().is_reading
+    assert not bench.near().reads
 
     turns = await at_rest(bench)
     body = bench.far.written.partition(b"\r\n\r\n")[2]
@@ -90,7 +90,7 @@ async def test_large_chunks_are_one_piece_of_work(bench: Bench) -> None:
     """Bytes that only pass through cost next to nothing."""
     bench.send(written("POST /app/", CHUNKED) + b"20000\r\n%b\r\n" % bytes(1 << 17) + END)
 
-    assert bench.near().is_reading
+    assert bench.near().reads
     assert bench.far.written.count(bytes(1 << 17)) == 1
 
 
@@ -128,7 +128,7 @@ async def test_any_number_of_bodies_that_nobody_wants_is_read_past(
 
 async def test_an_unwanted_body_in_one_byte_chunks_takes_its_turns(bench: Bench) -> None:
     bench.send(written("POST /nowhere", CHUNKED) + BYTE * 40_000 + END + written("OPTIONS *", {}))
-    assert not bench.near().is_reading
+    assert not bench.near().reads
     assert await at_rest(bench) > 5
 
     assert bench.near().written.count(b"HTTP/1.1 204") == 1
@@ -152,7 +152,7 @@ async def test_a_response_in_one_byte_chunks_takes_its_turns(bench: Bench) -> No
     bench.near().written = b""
     bench.upstream.data_received(BYTE * count + END)
     assert bench.near().written.count(b"x") <= MOST_CHUNKS
-    assert not bench.far.is_reading
+    assert not bench.far.reads
 
     turns = await at_rest(bench)
     body = bench.near().written

@@ -113,7 +113,7 @@ async def test_the_server_name_is_what_is_asked_for_and_verified(
     serving: Starter, backend: RawBackend, authority: Authority, wanted: str, is_right: bool
 ) -> None:
     backend.tls = authority.server("backend.test", "*.backend.test")
-    heard: list[str] = []
+    heard: list[str | None] = []
     backend.tls.set_servername_callback(lambda _, name, __: heard.append(name))
     answer = await asked(serving, backend, {"ca": authority.file, "server_name": wanted})
 

@@ -22,7 +22,7 @@ QUESTION = b"\x00\x00\x00\x00\x03abc"
 NOT_FOUND = "5"
 
 
-class Shop(grpc.GenericRpcHandler):
+class Shop(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """`Get` gives back what it got, `Lose` finds nothing; messages are plain bytes."""
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
@@ -30,7 +30,7 @@ class Shop(grpc.GenericRpcHandler):
         method = methods.get(details.method)
         return grpc.unary_unary_rpc_method_handler(method) if method else None
 
-    def _lose(self, question: bytes, context: grpc.ServicerContext) -> bytes:
+    def _lose(self, question: bytes, context: grpc.ServicerContext) -> None:
         context.abort(grpc.StatusCode.NOT_FOUND, "no such order")
 
 

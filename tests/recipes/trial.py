@@ -133,5 +133,6 @@ def preflight(
     address: Address, origin: str, method: str, path: str, headers: str = "", **more: str
 ) -> Answer:
     """What a browser asks first."""
-    asked = {"Access_Control_Request_Headers": headers} if headers else {}
-    return ask(address, "OPTIONS", path, Origin=origin, Access_Control_Request_Method=method, **asked, **more)
+    if headers:
+        more["Access_Control_Request_Headers"] = headers
+    return ask(address, "OPTIONS", path, Origin=origin, Access_Control_Request_Method=method, **more)

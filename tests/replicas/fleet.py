@@ -89,6 +89,7 @@ class Balancer:
     def wait_until_up(self, number: int) -> None:
         """Returns when HAProxy sends requests to the replica of this number."""
         end = time.monotonic() + DEADLINE
+        states: dict[str, str] = {}
         while time.monotonic() < end:
             with socket.socket(socket.AF_UNIX) as control:
                 control.connect(str(self.control))
@@ -98,7 +99,7 @@ class Balancer:
             if states[f"r{number}"] == "UP":
                 return
             time.sleep(0.02)
-        raise AssertionError(f"replica {number} is {states[f'r{number}']}")
+        raise AssertionError(f"replica {number} is {states.get(f'r{number}')}")
 
 
 @contextlib.contextmanager

@@ -136,7 +136,16 @@ def main() -> None:
     make_machine(root)
     seen = root / "root/seen"
     seen.unlink(missing_ok=True)
-    boot = ["systemd-nspawn", "-q", "-D", root, "--register=no", "--keep-unit", "--private-network", "-b"]
+    boot: list[str | Path] = [
+        "systemd-nspawn",
+        "-q",
+        "-D",
+        root,
+        "--register=no",
+        "--keep-unit",
+        "--private-network",
+        "-b",
+    ]
     subprocess.run(boot, timeout=200, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     print(seen.read_text(), end="")
     if seen.read_text() != EXPECTED:

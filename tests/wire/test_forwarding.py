@@ -218,4 +218,4 @@ async def test_an_outage_answered_to_head_has_no_body(place: Place) -> None:
         client.half_close()
         await client.wait_closed()
 
-    assert (response.status, client.received[client.position :]) == (502, b"")
+    assert (response.status, bytes(client.received[client.position :])) == (502, b"")
