@@ -135,4 +135,6 @@ def preflight(
     """What a browser asks first."""
     if headers:
         more["Access_Control_Request_Headers"] = headers
-    return ask(address, "OPTIONS", path, Origin=origin, Access_Control_Request_Method=method, **more)
+    return ask(
+        address, "OPTIONS", path, body=b"", Origin=origin, Access_Control_Request_Method=method, **more
+    )
