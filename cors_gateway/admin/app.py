@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from cors_gateway.admin import documents, probes, status, summary
+from cors_gateway.admin import documents, live, probes, status, summary
 from cors_gateway.admin.explainers import Explainers
 from cors_gateway.admin.guard import guard
 from cors_gateway.admin.history import History
@@ -38,6 +38,9 @@ def create_app(control: Control) -> web.Application:
             web.get("/metrics", documents.metrics),
             web.get("/explain", documents.explanation),
             web.get("/refusals", documents.refusals),
+            web.get("/watch", live.watch),
+            web.get("/diagnoses", live.diagnoses),
+            web.post("/diagnoses", live.diagnose),
             web.get("/", document.page),
             web.get("/live", document.live),
             web.get("/static/{name}", assets.asset),

@@ -20,6 +20,7 @@ from cors_gateway.observe.event import emit
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.control import AdminSite, OpenAdmin
+from cors_gateway.server.diagnoses import Diagnoses
 from cors_gateway.server.engine import Engine
 from cors_gateway.server.inherited import Inherited
 from cors_gateway.server.lifecycle import Lifecycle, Phase
@@ -30,6 +31,7 @@ from cors_gateway.server.reload import ReloadCounts, Reloader, ReloadResult, Tar
 from cors_gateway.server.signals import Signals
 from cors_gateway.server.stable_load import load_when_stable
 from cors_gateway.server.startup_error import StartupError
+from cors_gateway.server.subscriptions import Subscriptions
 from cors_gateway.server.watch import Watcher
 from cors_gateway.snapshot import Admin, Server, Snapshot
 
@@ -70,6 +72,8 @@ class Process:
             self._activate,
         )
         self.reloader = Reloader(target, self._lifecycle)
+        self.subscriptions = Subscriptions(engine)
+        self.diagnoses = Diagnoses(engine.diagnose)
 
     # -- Control: for the operators' interface ---------------------------------------------------------------------
 
@@ -186,6 +190,8 @@ class Process:
         await self._engine.finish()
 
     async def _clean_up(self) -> None:
+        self.diagnoses.stop()
+        self.subscriptions.stop()
         await self._engine.close()
         if self._admin_site is not None:
             await self._admin_site.close()

@@ -46,7 +46,7 @@ async def test_nothing_is_inline_and_nothing_comes_from_elsewhere(client: Client
     html = await _html(client, url="/api/x", origin=ORIGIN, method="DELETE")
     for name, attributes in Reader(html).elements:
         assert name != "style"
-        assert name != "script" or attributes["src"] == "/static/admin.js"
+        assert name != "script" or attributes["src"] in ("/static/admin.js", "/static/live.js")
         assert not [key for key in attributes if key == "style" or key.startswith("on")]
         for key in ("src", "href", "action"):
             assert (attributes.get(key) or "/").startswith(("/", "#"))
@@ -65,7 +65,7 @@ async def test_foreign_text_is_shown_as_text(process: StandIn, client: Client) -
 
     assert {name for name, _ in read.elements} & {"img", "b", "i", "u", "s", "q"} == set()
     assert [attributes for name, attributes in read.elements if name == "script"] == [
-        {"src": "/static/admin.js", "defer": None}
+        {"src": f"/static/{name}.js", "defer": None} for name in ("admin", "live")
     ]
     assert EVIL in read.text
     assert "<s>" in read.text

@@ -66,6 +66,8 @@ class View:
     """The last refused first."""
     warnings: tuple[Problem, ...]
     last_reload: ReloadResult | None
+    diagnoses: dict[str, float]
+    """By origin when its diagnosis ends, in seconds since the epoch."""
 
 
 async def look(app: web.Application) -> View:
@@ -92,6 +94,7 @@ async def look(app: web.Application) -> View:
         refusals=refusals,
         warnings=control.warnings,
         last_reload=control.reloads.last,
+        diagnoses=control.diagnoses.ends,
     )
 
 

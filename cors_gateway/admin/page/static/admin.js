@@ -49,4 +49,5 @@ async function reload(event) {
 
 document.getElementById("reload").addEventListener("submit", reload);
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
+document.addEventListener("refresh", refresh);
 setInterval(() => document.hidden || refresh(), REFRESH_MILLISECONDS);
