@@ -49,10 +49,6 @@ class ClientConnection(AnsweringConnection):
         super().__init__(service, is_tls=is_tls)
         self._fresh = 0  # bytes of a beginning that were not looked at yet; 0 is all
 
-    def forget_repeat(self) -> None:
-        """Have the next preflight dispatched, even if it is the same as the last one."""
-        self._repeat = None
-
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -10,6 +10,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Collection, Iterator
+from copy import copy
 
 from cors_gateway.observe.figures import GatewayFigures, ServerFigures
 from cors_gateway.observe.metrics import Metrics
@@ -90,9 +91,8 @@ class Gateway:
     def diagnose(self, origins: Collection[bytes]) -> None:
         """From now on tell these origins what is missing when a preflight of theirs is refused, and no others."""
         self.service.dispatch = with_diagnosis(self._dispatch, origins) if origins else self._dispatch
-        for connection in self.service.connections:
-            if isinstance(connection, ClientConnection):
-                connection.forget_repeat()
+        # Connections forget what they remember as soon as another object is in service: nothing is repeated undispatched.
+        self.service.active = copy(self.active)
 
     def connection_factory(self, *, tls: bool) -> Callable[[], asyncio.Protocol]:
         """Makes the protocol of an accepted connection; goes on being right after a swap."""
