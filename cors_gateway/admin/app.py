@@ -14,7 +14,7 @@ from cors_gateway.admin import documents, live, probes, status, summary
 from cors_gateway.admin.explainers import Explainers
 from cors_gateway.admin.guard import guard
 from cors_gateway.admin.history import History
-from cors_gateway.admin.page import assets, document
+from cors_gateway.admin.page import assets, document, refusals
 from cors_gateway.admin.responses import protect
 from cors_gateway.admin.state import CONTROL, EXPLAINERS, HISTORY
 from cors_gateway.server.control import Control
@@ -38,6 +38,7 @@ def create_app(control: Control) -> web.Application:
             web.get("/metrics", documents.metrics),
             web.get("/explain", documents.explanation),
             web.get("/refusals", documents.refusals),
+            web.get("/suggestion", refusals.suggestion),
             web.get("/watch", live.watch),
             web.get("/diagnoses", live.diagnoses),
             web.post("/diagnoses", live.diagnose),

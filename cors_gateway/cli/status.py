@@ -4,11 +4,12 @@
 
     ready            whether new traffic should come here
     phase            "starting" | "ready" | "reloading" | "draining" | "stopped"
-    version, uptime (seconds), generation, configuration (its path), listen [addresses]
+    instance (name of the machine), version, uptime (seconds), generation, configuration (its path), listen [addresses]
     complaints       [sentences]; empty if nothing is wrong
     warnings         how many the check of this configuration gave
     per_second       {requests, preflights, refused_origins, server_errors} over the last minute; null just after the start
-    since_start      the same, counted
+    last_minute      {requests, server_errors, failures: [{upstream, outcome, count}]}, counted
+    since_start      as per_second, counted
     connections, tunnels, active_requests, workers, workers_serving
     upstreams        {name: [{server, healthy}]}
 """

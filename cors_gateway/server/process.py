@@ -7,6 +7,7 @@ reloads (`reload`, `watch`), phases (`lifecycle`).
 import asyncio
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -112,6 +113,7 @@ class Process:
 
     async def status(self) -> ProcessStatus:
         return ProcessStatus(
+            instance=socket.gethostname(),
             version=__version__,
             pid=os.getpid(),
             phase=self.phase,

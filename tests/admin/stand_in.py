@@ -135,6 +135,7 @@ class StandIn:
 
     async def status(self) -> ProcessStatus:
         return ProcessStatus(
+            instance="gateway-7",
             version="1.2.3",
             pid=1,
             phase=self.phase,

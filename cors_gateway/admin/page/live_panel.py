@@ -17,7 +17,7 @@ def draw_live(view: View) -> Markup:
         "form",
         tag(
             "label",
-            tag("span", "Origin of the page"),
+            tag("span", "Origin"),
             tag(
                 "input",
                 name="origin",

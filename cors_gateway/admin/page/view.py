@@ -28,6 +28,8 @@ class RouteView:
 
     route: Route
     counts: Counts
+    stripped: int
+    """Access-Control fields of the backend that were removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class View:
     now: float
     """Seconds since the epoch."""
     phase: Phase
+    instance: str
     version: str
     uptime: float
     generation: int
@@ -58,6 +61,8 @@ class View:
     load: Load
     counts: Counts
     """On all routes, and on none."""
+    recent: Counts
+    """Within the last minute."""
     rates: Rates | None
     steps: list[Counts]
     routes: tuple[RouteView, ...]
@@ -76,9 +81,11 @@ async def look(app: web.Application) -> View:
     status, metrics, refusals = await asyncio.gather(control.status(), control.metrics(), control.refusals())
     snapshot = control.snapshot
     load = sum_up(status.workers)
+    counts = count(metrics.routes.values(), metrics.upstreams.values())
     return View(
         now=time.time(),
         phase=control.phase,
+        instance=status.instance,
         version=status.version,
         uptime=round(status.uptime, 3),
         generation=control.generation,
@@ -86,16 +93,22 @@ async def look(app: web.Application) -> View:
         listen=status.listen,
         snapshot=snapshot,
         load=load,
-        counts=count(metrics.routes.values()),
+        counts=counts,
+        recent=history.recent(counts, RATE_SECONDS),
         rates=history.rates(RATE_SECONDS),
         steps=history.steps(),
-        routes=tuple(RouteView(route, count([metrics.route(route.name)])) for route in snapshot.routes),
+        routes=tuple(_route(route, metrics) for route in snapshot.routes),
         upstreams=tuple(_upstreams(snapshot, metrics, load)),
         refusals=refusals,
         warnings=control.warnings,
         last_reload=control.reloads.last,
         diagnoses=control.diagnoses.ends,
     )
+
+
+def _route(route: Route, metrics: Metrics) -> RouteView:
+    stats = metrics.route(route.name)
+    return RouteView(route, count([stats]), stats.stripped)
 
 
 def _upstreams(snapshot: Snapshot, metrics: Metrics, load: Load) -> Iterator[UpstreamView]:

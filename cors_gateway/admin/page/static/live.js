@@ -67,6 +67,7 @@ async function diagnose(event) {
   event.preventDefault();
   const response = await fetch("/diagnoses", { method: "POST", body: new URLSearchParams(new FormData(event.target)) });
   say(response.ok ? "" : (await response.json()).detail);
+  if (event.target !== form) document.activeElement?.blur(); // what has the focus is not redrawn
   document.dispatchEvent(new Event("refresh"));
 }
 
