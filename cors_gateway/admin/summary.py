@@ -14,6 +14,7 @@ from cors_gateway.admin.page import words
 from cors_gateway.admin.page.view import View, look
 from cors_gateway.admin.responses import json_answer
 from cors_gateway.admin.state import CONTROL
+from cors_gateway.config.compile.validity import SOON_DAYS, days_left, left_words
 from cors_gateway.server.lifecycle import Phase
 
 SERVING = frozenset({Phase.READY, Phase.RELOADING})
@@ -50,6 +51,9 @@ def complaints(view: View) -> Iterator[Complaint]:
         yield Complaint(f"Only {load.workers_serving} of {load.workers} workers serve.", "configuration")
     if view.recent.errors:
         yield Complaint(_failing(view.recent), "failures")
+    for file, ends in view.snapshot.certificates.items():
+        if days_left(ends, view.now) < SOON_DAYS:
+            yield Complaint(f"Certificate {file}: {left_words(ends, view.now)}.", "configuration")
     for upstream in view.upstreams:
         down = [server.address for server in upstream.servers if not server.is_healthy]
         if down:
@@ -92,6 +96,10 @@ def as_document(view: View) -> dict[str, object]:
         "listen": list(view.listen),
         "complaints": [one.text for one in complaints(view)],
         "warnings": len(view.warnings),
+        "certificates": [
+            {"file": file, "ends": ends, "days_left": days_left(ends, view.now)}
+            for file, ends in view.snapshot.certificates.items()
+        ],
         "per_second": None if view.rates is None else _numbers(view.rates),
         "last_minute": {
             "requests": view.recent.requests,

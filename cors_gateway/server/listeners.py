@@ -9,7 +9,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cors_gateway.proxy.connect import set_tcp_options
@@ -78,12 +78,6 @@ class Listeners:
                 self._close(address)
             raise
         return tuple(bound.values())
-
-    def adopt(self, sockets: Mapping[str, socket.socket]) -> None:
-        """Use these listening sockets, by address as the configuration writes it, in place of binding."""
-        for sock in sockets.values():
-            sock.setblocking(False)
-        self._open |= sockets
 
     def close_except(self, wanted: Iterable[Listener]) -> tuple[str, ...]:
         """Close what is no longer wanted; returns the addresses."""

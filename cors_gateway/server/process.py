@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -130,11 +130,6 @@ class Process:
         )
 
     # -- from start to end -----------------------------------------------------------------------------------------
-
-    def adopt(self, traffic: Mapping[str, socket.socket], admin: Mapping[str, socket.socket]) -> None:
-        """Serve on these listening sockets, by address, in place of binding them."""
-        self._listeners.adopt(traffic)
-        self._admin_listeners.adopt(admin)
 
     async def run(self, watcher: Watcher) -> int:
         """Serve until a signal says stop; returns the exit code."""

@@ -1,6 +1,7 @@
 """The page as it leaves the server: it is complete without a script, and nobody else's text becomes part of it."""
 
 import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from cors_gateway.observe.metrics import SERVER_ERROR
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.server.lifecycle import Phase
-from cors_gateway.snapshot import Snapshot
+from cors_gateway.snapshot import ServerTls, Snapshot, TcpListener
 from tests.admin.conftest import Client
 from tests.admin.stand_in import ERROR, ORIGIN, WARNING, StandIn, applied, rejected, worker
 from tests.admin.test_markup import Reader
@@ -318,3 +319,22 @@ async def test_the_yaml_that_would_let_a_group_through(process: StandIn, client:
     assert text.startswith("# 4 refused requests: add what is yours, leave what is not\npolicies:\n  app:\n")
     assert "- https://a.preview.example.com  # 2 x, last GET /api/x" in text
     assert "other.example" not in text
+
+
+async def test_certificates_are_shown_with_their_days(process: StandIn, client: Client) -> None:
+    def serve(days: float) -> None:
+        tls = ServerTls("/etc/tls.pem", "/etc/key.pem", time.time() + days * 86_400)
+        listen = (TcpListener("127.0.0.1", 8443, tls),)
+        process.snapshot = replace(process.snapshot, server=replace(process.snapshot.server, listen=listen))
+
+    serve(89.5)
+    assert "89 days left, until" in await _part(client, "reload-state")
+    assert "Nothing is wrong" in await _part(client, "verdict")
+    serve(-0.5)
+    assert "Certificate /etc/tls.pem: expired on" in await _part(client, "verdict")
+
+
+async def test_warnings_are_told_at_the_beginning(process: StandIn, client: Client) -> None:
+    process.warnings = (WARNING,)
+
+    assert "The check of the configuration gave 1 warning." in await _part(client, "verdict")

@@ -17,6 +17,7 @@ from cors_gateway.admin.page.elements import (
 from cors_gateway.admin.page.markup import Markup, join, tag
 from cors_gateway.admin.page.view import RouteView, UpstreamView, View
 from cors_gateway.admin.status import ServerState
+from cors_gateway.config.compile.validity import SOON_DAYS, days_left, left_words
 from cors_gateway.observe.metrics import OK
 from cors_gateway.server.reload import ReloadResult
 
@@ -60,7 +61,28 @@ def configuration(view: View) -> Markup:
         ".",
     )
     heading = tag("h3", "Warnings about what is served") if view.warnings else None
-    return join((about, _reload(view.last_reload, view.now), heading, problem_list(view.warnings)))
+    return join(
+        (
+            about,
+            _certificates(view),
+            _reload(view.last_reload, view.now),
+            heading,
+            problem_list(view.warnings),
+        )
+    )
+
+
+def _certificates(view: View) -> Markup | None:
+    items = [
+        tag(
+            "li",
+            pill("good" if days_left(ends, view.now) >= SOON_DAYS else "bad", left_words(ends, view.now)),
+            " ",
+            tag("code", file),
+        )
+        for file, ends in view.snapshot.certificates.items()
+    ]
+    return join((tag("h3", "Certificates"), tag("ul", items, class_="problems"))) if items else None
 
 
 def _route(each: RouteView) -> tuple[Cell, ...]:

@@ -28,10 +28,19 @@ def state(view: View) -> Markup:
 def verdict(view: View) -> Markup:
     """What is wrong just now, or that nothing is."""
     found = list(complaints(view))
-    if not found:
-        return tag("p", NO_COMPLAINT, class_="calm")
     items = [tag("li", one.text, " ", tag("a", "Look", href=f"#{one.place}")) for one in found]
-    return tag("ul", items, class_="alarm")
+    verdict = tag("p", NO_COMPLAINT, class_="calm") if not found else tag("ul", items, class_="alarm")
+    return join((verdict, _warned(len(view.warnings))))
+
+
+def _warned(warnings: int) -> Markup | None:
+    """The check's warnings stand at the end of the page; that there are some is said at its beginning."""
+    if not warnings:
+        return None
+    text = f"The check of the configuration gave {words.counted(warnings, 'warning')}."
+    return tag(
+        "p", pill("warn", "careful"), f" {text} ", tag("a", "Look", href="#configuration"), class_="note"
+    )
 
 
 def numbers(view: View) -> Markup:

@@ -14,6 +14,7 @@ from cors_gateway.admin.listener import open_site
 from cors_gateway.cli.demo_site.site import CONFIGURATION
 from cors_gateway.config.load import load
 from cors_gateway.observe.event import LOGGER
+from cors_gateway.server.inherited import Inherited, Passed
 from cors_gateway.server.lifecycle import Phase
 from cors_gateway.server.process import Process
 from cors_gateway.server.signals import Signals
@@ -36,8 +37,16 @@ async def running_gateway(
     if snapshot is None or snapshot.admin is None:
         raise StartupError("the demo's configuration does not fit these addresses")
     engine = Worker(snapshot, instance_id="demo")
-    process = Process(CONFIGURATION, source, snapshot, engine, signals, open_site)
-    process.adopt({str(snapshot.server.listen[0]): traffic}, {str(snapshot.admin.listen): admin})
+    process = Process(
+        CONFIGURATION,
+        source,
+        snapshot,
+        engine,
+        signals,
+        open_site,
+        inherited=Inherited([Passed("traffic", traffic), Passed("admin", admin)]),
+        tell=_say_nothing,
+    )
     serving = asyncio.ensure_future(process.run(Watcher(CONFIGURATION, process.reloader, loaded)))
     while process.phase is Phase.STARTING and not serving.done():  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(POLL_SECONDS)
@@ -48,3 +57,9 @@ async def running_gateway(
     finally:
         signals.stop.set()
         await serving
+        traffic.close()
+        admin.close()
+
+
+def _say_nothing(phase: Phase) -> None:
+    """No service manager waits to hear how far it is."""
