@@ -29,6 +29,8 @@ class Counts:
     """Requests whose origin was refused, by reason."""
     failures: dict[tuple[str, str], int] = field(default_factory=dict)
     """Requests to upstreams that failed or were answered with a 5xx, by upstream and outcome."""
+    causes: dict[tuple[str, str], int] = field(default_factory=dict)
+    """What befell requests that is not a decision (`observe/trouble.py`), by route and cause."""
 
     @property
     def refused(self) -> int:
@@ -45,7 +47,9 @@ def count(routes: Iterable[RouteStats], upstreams: Iterable[UpstreamStats] = ())
     requests = preflights = errors = forwarded = 0
     seconds = 0.0
     refusals: dict[str, int] = {}
+    causes: dict[tuple[str, str], int] = {}
     for route in routes:
+        causes |= {(route.name, str(cause)): times for cause, times in list(route.causes.items())}
         for by_class in (*route.requests.values(), route.other):
             requests += sum(by_class)
             errors += sum(by_class[FIRST_ERROR_CLASS:])
@@ -62,7 +66,7 @@ def count(routes: Iterable[RouteStats], upstreams: Iterable[UpstreamStats] = ())
         for outcome, durations in list(upstream.outcomes.items())
         if outcome != OK and any(durations.counts)
     }
-    return Counts(requests, preflights, errors, forwarded, seconds, refusals, failures)
+    return Counts(requests, preflights, errors, forwarded, seconds, refusals, failures, causes)
 
 
 def difference(before: Counts, after: Counts) -> Counts:
@@ -75,6 +79,7 @@ def difference(before: Counts, after: Counts) -> Counts:
         max(0.0, after.seconds - before.seconds),
         _grown(before.refusals, after.refusals),
         _grown(before.failures, after.failures),
+        _grown(before.causes, after.causes),
     )
 
 

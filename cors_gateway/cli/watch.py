@@ -82,10 +82,10 @@ def line_for_people(entry: dict[str, object]) -> str:
     if isinstance(asked, dict):
         words.append(f"asked {asked.get('method', '')}")
         words.append(f"with {asked['headers']}" if asked.get("headers") else "")
-    for key in ("cause", "failure"):
-        if entry.get(key) and entry[key] not in words:
-            words.append(click.style(str(entry[key]), fg=ERROR))
-            words.append(f"({entry['detail']})" if key == "cause" and entry.get("detail") else "")
+    causes = dict.fromkeys(filter(None, (entry.get("failure"), entry.get("cause"))))
+    words += [click.style(str(cause), fg=ERROR) for cause in causes]
+    if entry.get("detail"):
+        words.append(f"({entry['detail']})")
     return " ".join(filter(None, words))
 
 

@@ -51,7 +51,7 @@ def merge_seen(parts: Iterable[Seen]) -> Seen:
 
 
 class Feed:
-    """A log that is fetched. Tells of every decision and failure; requests that CORS has nothing to do with pass unseen."""
+    """A log that is fetched. Tells of every decision and cause; requests without either pass unseen."""
 
     def __init__(self, interests: Iterable[Interest], before: Seen = NOTHING) -> None:
         """`before` was kept by the feed in whose place this one stands."""
@@ -62,7 +62,7 @@ class Feed:
 
     def record(self, record: RequestRecord) -> None:
         """Keep one request, if somebody wants to see it. Never blocks and never raises."""
-        if record.tally.reason == Reason.NOT_CORS and record.status < FIRST_ERROR and not record.failure:
+        if record.tally.reason == Reason.NOT_CORS and record.status < FIRST_ERROR and record.trouble is None:
             return
         origin = (record.origin or b"").decode("ascii", "backslashreplace")
         if not any(interest.covers(record.stats.name, origin) for interest in self._interests):

@@ -6,13 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from cors_gateway.admin.page.failures import OUTCOMES
 from cors_gateway.admin.page.inventory import MAX_ROUTES
 from cors_gateway.admin.page.refusals import MAX_REFUSALS, parent_of
 from cors_gateway.observe.figures import WorkerFigures
-from cors_gateway.observe.metrics import SERVER_ERROR
 from cors_gateway.observe.refusals import RefusedOrigin
-from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.server.lifecycle import Phase
 from cors_gateway.snapshot import ServerTls, Snapshot, TcpListener
 from tests.admin.conftest import Client
@@ -246,21 +243,17 @@ async def test_an_empty_origin_can_be_seen(process: StandIn, client: Client) -> 
 
 
 async def test_what_failed_is_told_with_its_cause_and_counted(process: StandIn, client: Client) -> None:
-    upstream = process.counters.upstream("backend")
-    for outcome in ("ok", "upstream_tls", "upstream_tls"):
-        upstream.outcome(outcome).observe(0.1)
+    process.counters.route("api").causes = {"upstream_tls": 2}
+    process.counters.unrouted.causes = {"host_missing": 1}
+    process.counters.upstream("backend").outcome("server_error").observe(0.1)
     process.counters.route("api").stripped = 12
     text = await _part(client, "failure-list")
 
-    assert (
-        "backend upstream_tls its certificate or TLS version does not fit: see tls of the upstream 2 0 2"
-        in text
-    )
+    assert "no route host_missing Browsers and common clients do not send this." in text
+    assert "api upstream_tls detail says what is wrong." in text
+    assert "tls.server_name. 2 0 2" in text
+    assert "backend server_error The backend answered with a 5xx: its own log tells more. 1 0 1" in text
     assert "Backends still send CORS headers, which are removed: api (12)." in text
-
-
-def test_every_failure_is_told_in_words() -> None:
-    assert set(OUTCOMES) == {*map(str, UpstreamFailure), SERVER_ERROR}
 
 
 def _refused(origin: str, count: int = 1, last: float = 1.0) -> RefusedOrigin:

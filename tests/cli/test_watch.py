@@ -43,7 +43,13 @@ STREAM = (
             ),
         ),
         (
-            {"method": "GET", "status": 502, "cors": ACTUAL, "failure": "upstream_refused"},
+            {
+                "method": "GET",
+                "status": 502,
+                "cors": ACTUAL,
+                "failure": "upstream_refused",
+                "cause": "upstream_refused",
+            },
             "12:34:56 502 GET api.example.com/v1 on api from https://a.example actual granted: allowed upstream_refused",
         ),
         (
@@ -53,10 +59,10 @@ STREAM = (
                 "cors": PLAIN,
                 "origin": None,
                 "route": "_none",
-                "cause": "bad_field",
+                "cause": "no_colon",
                 "detail": "line 3",
             },
-            "12:34:56 400 GET api.example.com/v1 on no route not_cors bad_field (line 3)",
+            "12:34:56 400 GET api.example.com/v1 on no route not_cors no_colon (line 3)",
         ),
     ],
 )

@@ -8,12 +8,18 @@ from cors_gateway.observe.access_log import JsonFormat
 from cors_gateway.observe.feed import MAX_LINES, Feed, Interest, Seen, WatchedLog, merge_seen
 from cors_gateway.observe.metrics import RouteStats
 from cors_gateway.observe.record import RequestRecord
+from cors_gateway.observe.trouble import ORIGIN_REMOVED, Trouble
 
 A, B = "https://a.example", "https://b.example"
 
 
 def record(
-    *, route: str = "api", origin: str = A, reason: str = "allowed", status: int = 200, failure: str = ""
+    *,
+    route: str = "api",
+    origin: str = A,
+    reason: str = "allowed",
+    status: int = 200,
+    trouble: Trouble | None = None,
 ) -> RequestRecord:
     stats = RouteStats(route)
     kind, outcome = ("not_cors", "none") if reason == "not_cors" else ("actual", "granted")
@@ -22,7 +28,7 @@ def record(
     )
     made.origin = origin.encode() or None
     made.status = status
-    made.failure = failure
+    made.trouble = trouble
     return made
 
 
@@ -37,7 +43,7 @@ def record(
         (Interest(A, "api"), record(origin=B), False),
         (Interest(), record(reason="not_cors", origin=""), False),
         (Interest(), record(reason="not_cors", origin="", status=404), True),
-        (Interest(), record(reason="not_cors", origin="", status=200, failure="upstream_reset"), True),
+        (Interest(), record(reason="not_cors", origin="", trouble=ORIGIN_REMOVED), True),
     ],
 )
 def test_decisions_and_failures_of_interest_are_seen(

@@ -16,7 +16,7 @@ async def test_it_ends_by_itself_and_both_are_logged(caplog: pytest.LogCaptureFi
     diagnoses = Diagnoses(traffic.diagnose)
     with caplog.at_level(logging.INFO, "cors_gateway"):
         await diagnoses.begin(A, 0.05)
-        assert traffic.diagnosed == (A,)
+        assert list(traffic.diagnosed) == [A]
         assert list(diagnoses.ends) == [A]
         async with asyncio.timeout(10):
             while traffic.diagnosed or len(caplog.messages) < 2:  # noqa: ASYNC110 - nothing tells
@@ -35,9 +35,9 @@ async def test_one_that_runs_gets_the_new_end_and_can_be_ended() -> None:
     await asyncio.sleep(0.4)
 
     assert later > first
-    assert traffic.diagnosed == (A, B)
+    assert list(traffic.diagnosed) == [A, B]
     assert await diagnoses.end(A)
-    assert traffic.diagnosed == (B,)
+    assert list(traffic.diagnosed) == [B]
     assert not await diagnoses.end(A)
     diagnoses.stop()
 

@@ -51,11 +51,11 @@ async def test_the_data_path_is_told_what_is_watched_and_when_nobody_watches_any
         one = await subscriptions.open(Interest(origin=A))
         two = await subscriptions.open(Interest(origin=A))
         three = await subscriptions.open(Interest(route="api"))
-        assert traffic.interests == (Interest(origin=A), Interest(route="api"))
+        assert list(traffic.interests) == [Interest(origin=A), Interest(route="api")]
         for subscription in (one, two, three):
             await subscriptions.close(subscription)
 
-        assert traffic.interests == ()
+        assert list(traffic.interests) == []
         traffic.to_show = [line()]
         await asyncio.sleep(0.5)
         assert traffic.to_show == [line()]

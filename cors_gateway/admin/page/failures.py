@@ -1,24 +1,16 @@
 """The part of the page for what fails without CORS having a say, and for what to do when nothing arrives at all."""
 
+from collections import Counter
+
+from cors_gateway.admin.counts import Counts
 from cors_gateway.admin.page import words
 from cors_gateway.admin.page.elements import Cell, figure, name_cell, table
 from cors_gateway.admin.page.markup import Markup, join, tag
 from cors_gateway.admin.page.view import View
-from cors_gateway.observe.metrics import SERVER_ERROR
+from cors_gateway.observe.metrics import NO_ROUTE, SERVER_ERROR
+from cors_gateway.observe.remedies import REMEDIES
 
-OUTCOMES = {
-    SERVER_ERROR: "it answered with a 5xx: its own log tells more",
-    "upstream_refused": "nothing listens there: does the backend run, on this port?",
-    "upstream_unreachable": "no way there: network, firewall, a wrong address",
-    "upstream_name_unknown": "its name cannot be looked up: is it spelled right, is it in this network?",
-    "upstream_tls": "its certificate or TLS version does not fit: see tls of the upstream",
-    "upstream_reset": "it broke the connection off: restarted, crashed, or its keep-alive is shorter than the gateway's",
-    "upstream_invalid_response": "what it sent is not HTTP/1.1 as it must be",
-    "upstream_connect_timeout": "connecting took longer than timeouts.connect",
-    "upstream_response_timeout": "no answer within timeouts.response_head or timeouts.idle",
-    "upstream_unavailable": "no server of it is healthy",
-}
-"""What an outcome of a request to a backend means, in the words of somebody who has to mend it."""
+_SERVER_ERROR = "The backend answered with a 5xx: its own log tells more."
 
 _NOTHING_ARRIVES = (
     (
@@ -46,25 +38,37 @@ _NOTHING_ARRIVES = (
 
 
 def draw_failures(view: View) -> Markup:
-    """What requests to backends failed of: in the last minute, the last ten and since the start."""
-    if not view.counts.failures:
-        return tag("p", "No request to a backend failed since the start.", class_="calm")
-    lately: dict[tuple[str, str], int] = {}
+    """Every cause that befell requests, with what to do about it: in the last minute, the last ten and since the start."""
+    total = _told(view.counts)
+    if not total:
+        return tag("p", "Nothing befell a request since the start.", class_="calm")
+    lately = Counter[tuple[str, str]]()
     for step in view.steps:
-        for key, times in step.failures.items():
-            lately[key] = lately.get(key, 0) + times
+        lately.update(_told(step))
+    recent = _told(view.recent)
     rows = [
         (
-            name_cell(tag("strong", upstream)),
-            Cell((tag("code", outcome), tag("small", OUTCOMES.get(outcome, "")))),
-            figure(view.recent.failures.get((upstream, outcome), 0), "bad"),
-            figure(lately.get((upstream, outcome), 0), "bad"),
+            name_cell(tag("strong", "no route" if where == NO_ROUTE else where)),
+            Cell((tag("code", cause), tag("small", remedy_words(cause)))),
+            figure(recent.get((where, cause), 0), "bad"),
+            figure(lately[where, cause], "bad"),
             figure(times),
         )
-        for (upstream, outcome), times in sorted(view.counts.failures.items())
+        for (where, cause), times in sorted(total.items())
     ]
-    heads = ("Upstream", "Cause", "Last minute", "10 min", "In all")
+    heads = ("Where", "Cause", "Last minute", "10 min", "In all")
     return table(heads, rows, figures=heads[2:])
+
+
+def remedy_words(cause: str) -> str:
+    """What to do about a cause; the marks for code in it are left out."""
+    return REMEDIES.get(cause, _SERVER_ERROR if cause == SERVER_ERROR else "").replace("`", "")
+
+
+def _told(counts: Counts) -> dict[tuple[str, str], int]:
+    """Causes by route; a backend's own 5xx has none, and is told by upstream."""
+    errors = {key: times for key, times in counts.failures.items() if key[1] == SERVER_ERROR}
+    return {**counts.causes, **errors}
 
 
 def draw_backend_cors(view: View) -> Markup | None:
