@@ -90,3 +90,16 @@ async def test_it_survives_a_reload_and_leaves_everything_else_alone(serving: St
             204,
             {**granted[1], "Access-Control-Max-Age": ""},
         )
+
+
+async def test_a_route_that_edits_its_answers_edits_this_one(serving: Starter) -> None:
+    route = {"response_headers": {"set": {"X-Checked": "yes"}}}
+    async with serving(upstream("http://127.0.0.1:9"), policy=POLICY, route=route) as stage:
+        stage.gateway.diagnose([ORIGIN.encode()])
+        async with await stage.connect() as client:
+            await client.send(asks(headers="x-b"))
+            response = await client.read_response("OPTIONS")
+    fields = dict(response.fields)
+
+    assert response.status == 204
+    assert (fields["X-Checked"], fields["Access-Control-Allow-Origin"]) == ("yes", ORIGIN)
