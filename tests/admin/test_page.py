@@ -251,8 +251,8 @@ async def test_what_failed_is_told_with_its_cause_and_counted(process: StandIn, 
 
     assert "no route host_missing Browsers and common clients do not send this." in text
     assert "api upstream_tls detail says what is wrong." in text
-    assert "tls.server_name. 2 0 2" in text
-    assert "backend server_error The backend answered with a 5xx: its own log tells more. 1 0 1" in text
+    assert "tls.server_name. 2 2 2" in text
+    assert "backend server_error The backend answered with a 5xx: its own log tells more. 1 1 1" in text
     assert "Backends still send CORS headers, which are removed: api (12)." in text
 
 

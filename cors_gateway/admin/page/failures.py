@@ -1,7 +1,5 @@
 """The part of the page for what fails without CORS having a say, and for what to do when nothing arrives at all."""
 
-from collections import Counter
-
 from cors_gateway.admin.counts import Counts
 from cors_gateway.admin.page import words
 from cors_gateway.admin.page.elements import Cell, figure, name_cell, table
@@ -42,16 +40,13 @@ def draw_failures(view: View) -> Markup:
     total = _told(view.counts)
     if not total:
         return tag("p", "Nothing befell a request since the start.", class_="calm")
-    lately = Counter[tuple[str, str]]()
-    for step in view.steps:
-        lately.update(_told(step))
-    recent = _told(view.recent)
+    recent, lately = _told(view.recent), _told(view.lately)
     rows = [
         (
             name_cell(tag("strong", "no route" if where == NO_ROUTE else where)),
             Cell((tag("code", cause), tag("small", remedy_words(cause)))),
             figure(recent.get((where, cause), 0), "bad"),
-            figure(lately[where, cause], "bad"),
+            figure(lately.get((where, cause), 0), "bad"),
             figure(times),
         )
         for (where, cause), times in sorted(total.items())

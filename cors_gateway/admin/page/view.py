@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from cors_gateway.admin.counts import Counts, count
-from cors_gateway.admin.history import Rates
+from cors_gateway.admin.history import SAMPLE_SECONDS, STEPS, Rates
 from cors_gateway.admin.state import CONTROL, HISTORY
 from cors_gateway.admin.status import Load, ServerState, sum_up
 from cors_gateway.config.problems import Problem
@@ -63,6 +63,8 @@ class View:
     """On all routes, and on none."""
     recent: Counts
     """Within the last minute."""
+    lately: Counts
+    """Within the last ten minutes."""
     rates: Rates | None
     steps: list[Counts]
     routes: tuple[RouteView, ...]
@@ -95,6 +97,7 @@ async def look(app: web.Application) -> View:
         load=load,
         counts=counts,
         recent=history.recent(counts, RATE_SECONDS),
+        lately=history.recent(counts, SAMPLE_SECONDS * STEPS),
         rates=history.rates(RATE_SECONDS),
         steps=history.steps(),
         routes=tuple(_route(route, metrics) for route in snapshot.routes),
