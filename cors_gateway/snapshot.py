@@ -30,6 +30,8 @@ class ServerTls:
 
     certificate: str
     key: str
+    ends: float | None = field(default=None, compare=False)
+    """When the first certificate of the chain expires, in seconds since the epoch; None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,8 @@ class UpstreamTls:
     server_name: str | None = None
     """Name to verify and to send as SNI; None means the server's own host."""
     verify: bool = True
+    ends: float | None = field(default=None, compare=False)
+    """When the first client certificate expires, as of `ServerTls`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,3 +363,14 @@ class Snapshot:
     """SHA-256 over the content of every file that took part, certificates and secrets included."""
     files: tuple[str, ...] = field(default=(), compare=False)
     """Absolute paths of those files, for the watcher."""
+
+    @property
+    def certificates(self) -> dict[str, float]:
+        """When each certificate that is shown to others expires, in seconds since the epoch, by its file.
+
+        Listeners' first, then those shown to backends; files that could not be read are left out.
+        """
+        shown: list[tuple[str | None, float | None]] = []
+        shown += [(one.tls.certificate, one.tls.ends) for one in self.server.listen if one.tls is not None]
+        shown += [(one.tls.certificate, one.tls.ends) for one in self.upstreams.values()]
+        return {file: ends for file, ends in shown if file is not None and ends is not None}

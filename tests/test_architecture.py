@@ -60,7 +60,7 @@ FLOORS = {
         {"active"},
         {"activation", "last_request"},
         {"dispatch", "refusal"},
-        {"accounting", "traced_dispatch"},
+        {"accounting", "diagnosis", "traced_dispatch"},
         {"service"},
         {"client_transport"},
         {"answering"},

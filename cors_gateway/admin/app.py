@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from cors_gateway.admin import documents, probes, status, summary
+from cors_gateway.admin import documents, live, probes, status, summary
 from cors_gateway.admin.explainers import Explainers
 from cors_gateway.admin.guard import guard
 from cors_gateway.admin.history import History
-from cors_gateway.admin.page import assets, document
+from cors_gateway.admin.page import assets, document, refusals
 from cors_gateway.admin.responses import protect
 from cors_gateway.admin.state import CONTROL, EXPLAINERS, HISTORY
 from cors_gateway.server.control import Control
@@ -38,6 +38,10 @@ def create_app(control: Control) -> web.Application:
             web.get("/metrics", documents.metrics),
             web.get("/explain", documents.explanation),
             web.get("/refusals", documents.refusals),
+            web.get("/suggestion", refusals.suggestion),
+            web.get("/watch", live.watch),
+            web.get("/diagnoses", live.diagnoses),
+            web.post("/diagnoses", live.diagnose),
             web.get("/", document.page),
             web.get("/live", document.live),
             web.get("/static/{name}", assets.asset),

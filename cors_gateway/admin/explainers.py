@@ -40,7 +40,12 @@ class Explainers:
             headers=question.headers,
             credentials=question.credentials,
         )
+        explainer = await self.explainer(snapshot)
+        return await asyncio.to_thread(explainer.explain, request)
+
+    async def explainer(self, snapshot: Snapshot) -> Explainer:
+        """The one for this snapshot."""
         explainer = self._newest
         if explainer is None or explainer.snapshot is not snapshot:
             explainer = self._newest = await asyncio.to_thread(Explainer, snapshot)
-        return await asyncio.to_thread(explainer.explain, request)
+        return explainer

@@ -36,7 +36,7 @@ class History:
 
     def add(self, metrics: Metrics) -> None:
         """Take a sample."""
-        self._samples.append((self._clock(), count(metrics.routes.values())))
+        self._samples.append((self._clock(), count(metrics.routes.values(), metrics.upstreams.values())))
 
     def steps(self) -> list[Counts]:
         """What happened between one sample and the next, at most `STEPS` of them."""
@@ -56,6 +56,14 @@ class History:
             change.refused / elapsed,
             change.errors / elapsed,
         )
+
+    def recent(self, now: Counts, seconds: float) -> Counts:
+        """What happened within about the last seconds, up to this moment, at which `now` was counted."""
+        if not self._samples:
+            return now
+        since = self._clock() - seconds
+        before = next((counts for at, counts in reversed(self._samples) if at <= since), self._samples[0][1])
+        return difference(before, now)
 
     async def follow(self, control: Control) -> None:
         """Take samples until cancelled."""

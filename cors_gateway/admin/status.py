@@ -70,6 +70,7 @@ async def status(request: web.Request) -> web.Response:
 def _as_dict(process: ProcessStatus) -> dict[str, object]:
     reloads, load = process.reloads, sum_up(process.workers)
     return {
+        "instance": process.instance,
         "version": process.version,
         "pid": process.pid,
         "phase": process.phase.value,

@@ -14,11 +14,15 @@ from cors_gateway.admin.page import words
 from cors_gateway.admin.page.view import View, look
 from cors_gateway.admin.responses import json_answer
 from cors_gateway.admin.state import CONTROL
+from cors_gateway.config.compile.validity import SOON_DAYS, days_left, left_words
 from cors_gateway.server.lifecycle import Phase
 
 SERVING = frozenset({Phase.READY, Phase.RELOADING})
 
-NO_COMPLAINT = "Nothing is wrong: ready, the configuration is in force, every server is available."
+NO_COMPLAINT = (
+    "Nothing is wrong: ready, the configuration is in force, every server is available, and no request of the last "
+    "minute failed."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,32 @@ def complaints(view: View) -> Iterator[Complaint]:
         yield Complaint(f"What is in the files is not what is served: {last.message}.", "configuration")
     if load.workers_serving < load.workers:
         yield Complaint(f"Only {load.workers_serving} of {load.workers} workers serve.", "configuration")
+    if view.recent.errors:
+        yield Complaint(_failing(view.recent), "failures")
+    for file, ends in view.snapshot.certificates.items():
+        if days_left(ends, view.now) < SOON_DAYS:
+            yield Complaint(f"Certificate {file}: {left_words(ends, view.now)}.", "configuration")
     for upstream in view.upstreams:
         down = [server.address for server in upstream.servers if not server.is_healthy]
         if down:
             yield Complaint(f"Upstream {upstream.name}: {words.enumerated(down)} not available.", "upstreams")
+
+
+def _failing(recent: Counts) -> str:
+    """`12 % of the requests of the last minute failed: 30 of 250 got a 5xx (28 upstream_refused, 2 server_error).`"""
+    share = 100 * recent.errors / max(recent.requests, recent.errors)
+    shown = f"{share:.0f} %" if share >= 1 else "Less than 1 %"
+    by_outcome: dict[str, int] = {}
+    for (_, outcome), times in recent.failures.items():
+        by_outcome[outcome] = by_outcome.get(outcome, 0) + times
+    causes = [
+        f"{words.number(times)} {name}" for name, times in sorted(by_outcome.items(), key=lambda one: -one[1])
+    ]
+    return (
+        f"{shown} of the requests of the last minute failed: {words.number(recent.errors)} of "
+        f"{words.number(max(recent.requests, recent.errors))} got a 5xx"
+        f"{f' ({words.enumerated(causes)})' if causes else ''}."
+    )
 
 
 async def summary(request: web.Request) -> web.Response:
@@ -62,6 +88,7 @@ def as_document(view: View) -> dict[str, object]:
     load = view.load
     return {
         "phase": view.phase.value,
+        "instance": view.instance,
         "version": view.version,
         "uptime": view.uptime,
         "generation": view.generation,
@@ -69,7 +96,19 @@ def as_document(view: View) -> dict[str, object]:
         "listen": list(view.listen),
         "complaints": [one.text for one in complaints(view)],
         "warnings": len(view.warnings),
+        "certificates": [
+            {"file": file, "ends": ends, "days_left": days_left(ends, view.now)}
+            for file, ends in view.snapshot.certificates.items()
+        ],
         "per_second": None if view.rates is None else _numbers(view.rates),
+        "last_minute": {
+            "requests": view.recent.requests,
+            "server_errors": view.recent.errors,
+            "failures": [
+                {"upstream": upstream, "outcome": outcome, "count": times}
+                for (upstream, outcome), times in sorted(view.recent.failures.items())
+            ],
+        },
         "since_start": _numbers(view.counts),
         "connections": load.connections,
         "tunnels": load.tunnels,

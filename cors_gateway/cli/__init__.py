@@ -25,6 +25,7 @@ VERBS = (
     "import-nginx",
     "schema",
     "status",
+    "watch",
     "reload",
     "healthcheck",
     "version",
@@ -66,8 +67,8 @@ def main(context: click.Context) -> None:
     Exit codes: 0 fine, 1 invalid configuration or cannot start, 2 wrong usage,
                 3 drain timed out, 4 policy tests failed, 5 difference or defect found
     Environment: CORS_GATEWAY_CONFIG       the configuration, where -c does not name it
-                 CORS_GATEWAY_ADMIN        address of the admin listener, for status, suggest, reload, healthcheck
-                 CORS_GATEWAY_ADMIN_TOKEN  its token, for status, suggest, reload
+                 CORS_GATEWAY_ADMIN        address of the admin listener, for status, watch, suggest, reload, healthcheck
+                 CORS_GATEWAY_ADMIN_TOKEN  its token, for status, watch, suggest, reload
                  CORS_GATEWAY_LOG_FORMAT   text or json, for what run reports on standard error
                  CORS_GATEWAY_LOG_LEVEL    debug, info, warning or error, for the same
                  NO_COLOR, FORCE_COLOR     never or always use colours

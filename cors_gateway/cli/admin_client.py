@@ -3,8 +3,10 @@
 Shared by all verbs that ask a running gateway.
 """
 
+import contextlib
 import http.client
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -49,20 +51,46 @@ def parse_admin_address(text: str) -> AdminAddress:
     return AdminAddress(url.hostname, port, path=url.path.rstrip("/"))
 
 
-def ask(address: AdminAddress, method: str, path: str, *, timeout: float, token: str = "") -> Answer:
-    """Send one request; `path` is used where the address has none. Raises OSError or HTTPException."""
-    connection: http.client.HTTPConnection
-    if address.socket_path:
-        connection = _UnixConnection(address.socket_path, timeout)
-    else:
-        connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout)
+def ask(
+    address: AdminAddress, method: str, path: str, *, timeout: float, token: str = "", form: str = ""
+) -> Answer:
+    """Send one request; `path` is used where the address has none. Raises OSError or HTTPException.
+
+    `form` is the body, fields in URL encoding.
+    """
+    connection = _connection(address, timeout)
     try:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        connection.request(method, address.path or path, headers=headers)
+        headers = _headers(token)
+        if form:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        connection.request(method, address.path or path, form or None, headers)
         response = connection.getresponse()
         return Answer(response.status, response.read())
     finally:
         connection.close()
+
+
+@contextlib.contextmanager
+def open_stream(
+    address: AdminAddress, path: str, *, timeout: float, token: str = ""
+) -> Iterator[http.client.HTTPResponse]:
+    """A response to be read while it comes; `timeout` is for each wait. Raises OSError or HTTPException."""
+    connection = _connection(address, timeout)
+    try:
+        connection.request("GET", path, headers=_headers(token))
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+def _connection(address: AdminAddress, timeout: float) -> http.client.HTTPConnection:
+    if address.socket_path:
+        return _UnixConnection(address.socket_path, timeout)
+    return http.client.HTTPConnection(address.host, address.port, timeout=timeout)
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 class _UnixConnection(http.client.HTTPConnection):

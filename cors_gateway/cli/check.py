@@ -11,6 +11,8 @@ from cors_gateway.cli.options import config_option
 from cors_gateway.exit_codes import FAILED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from cors_gateway.config.load import Extent
 
 
@@ -61,11 +63,22 @@ def command(
         if loaded.snapshot is not None:
             verdict = "can be served" if loaded.problems else "no problems"
             text += f"{path}: {verdict}; {_extent_words(loaded.extent)}\n"
+            text += "".join(_certificate_lines(loaded.snapshot.certificates))
     click.echo(text, nl=False, err=print_effective)
     if print_effective and loaded.snapshot is not None:
         click.echo(effective(loaded.snapshot), nl=False)
     if loaded.snapshot is None or (strict and loaded.problems):
         sys.exit(FAILED)
+
+
+def _certificate_lines(certificates: "Mapping[str, float]") -> "Iterator[str]":
+    """`certificate /etc/tls.pem: 89 days left, until 2027-02-26`."""
+    import time
+
+    from cors_gateway.config.compile.validity import left_words
+
+    for file, ends in certificates.items():
+        yield f"certificate {file}: {left_words(ends, time.time())}\n"
 
 
 def _extent_words(extent: "Extent") -> str:

@@ -27,6 +27,9 @@ PAGE_PORT = 8000
 STRANGER_PORT = 8001
 GATEWAY_PORT = 8080
 BACKEND_PORT = 8081
+ADMIN_PORT = 9090
+ADMIN_HOST = "127.0.0.1"
+"""Wherever the demo listens, its operators are on this machine."""
 
 STOP_SECONDS = 0.5
 """How long requests in progress may take when the demo ends."""
@@ -45,8 +48,8 @@ STOP_SECONDS = 0.5
 def command(host: str, port: int | None, only: str | None) -> None:
     """Try the gateway in a browser.
 
-    Starts a sample backend that gets CORS wrong on purpose, the gateway in front of it, and a page on another origin
-    that calls both. Nothing else is needed.
+    Starts a sample backend that gets CORS wrong on purpose, the gateway in front of it with its admin page, and a page on
+    another origin that calls both. Nothing else is needed. The gateway's access log comes on standard output.
     """
     import uvloop
 
@@ -71,46 +74,51 @@ class _CannotStartError(Exception):
 
 async def _serve_everything(host: str, port: int | None) -> None:
     from cors_gateway.cli.demo_site.backend import backend_app
+    from cors_gateway.cli.demo_site.gateway import running_gateway
     from cors_gateway.cli.demo_site.page import page_app, stranger_app
-    from cors_gateway.cli.demo_site.site import Site
-    from cors_gateway.observe.metrics import Metrics
-    from cors_gateway.proxy.gateway import Gateway
+    from cors_gateway.cli.demo_site.site import Site, configuration_in_force
+    from cors_gateway.server.signals import Signals
+    from cors_gateway.server.startup_error import StartupError
 
     async with AsyncExitStack() as stack:
-        stopped = _asked_to_stop()
+        signals = Signals()
         page = _listen(host, port, PAGE_PORT)
         stranger, gateway, backend = (
             _listen(host, None, at) for at in (STRANGER_PORT, GATEWAY_PORT, BACKEND_PORT)
         )
+        admin = _listen(ADMIN_HOST, None, ADMIN_PORT)
         # Bound but not listening: refuses every connection, and no other program can be given the port meanwhile.
         nobody = stack.enter_context(socket.socket(page.family))
         nobody.bind((host, 0))
 
-        site = Site(*(_origin(host, part) for part in (page, stranger, gateway, backend, nobody)))
-        snapshot = _snapshot(
-            {
-                "DEMO_LISTEN": _authority(gateway.getsockname()[0], gateway),
-                "DEMO_BACKEND": site.backend,
-                "DEMO_NOBODY": site.nobody,
-                "DEMO_PAGE_ORIGIN": site.page,
-            }
+        site = Site(
+            page=_origin(host, page),
+            stranger=_origin(host, stranger),
+            gateway=_origin(host, gateway),
+            backend=_origin(host, backend),
+            admin=_origin(ADMIN_HOST, admin),
+            nobody=_origin(host, nobody),
         )
+        environ = {
+            "DEMO_LISTEN": _authority(gateway.getsockname()[0], gateway),
+            "DEMO_ADMIN_LISTEN": _authority(ADMIN_HOST, admin),
+            "DEMO_BACKEND": site.backend,
+            "DEMO_NOBODY": site.nobody,
+            "DEMO_PAGE_ORIGIN": site.page,
+        }
         for app, at in (
             (backend_app(), backend),
-            (page_app(site, snapshot, site.backend), page),
+            (page_app(site, _snapshot(environ), site.backend, configuration_in_force(environ)), page),
             (stranger_app(site), stranger),
         ):
             await _start(stack, app, at)
-
-        loop = asyncio.get_running_loop()
-        data_path = Gateway(snapshot, loop=loop, instance_id="demo", metrics=Metrics())
-        data_path.start()
-        stack.callback(data_path.close)
-        server = await loop.create_server(data_path.connection_factory(tls=False), sock=gateway)
-        stack.callback(server.close)
+        try:
+            await stack.enter_async_context(running_gateway(environ, signals, traffic=gateway, admin=admin))
+        except StartupError as error:
+            raise _CannotStartError(str(error)) from error
 
         click.echo(_welcome(site))
-        await stopped.wait()
+        await signals.stop.wait()
 
 
 async def _serve_backend(host: str, port: int | None) -> None:
@@ -126,7 +134,7 @@ async def _serve_backend(host: str, port: int | None) -> None:
 
 async def _serve_page(host: str, port: int | None, environ: Mapping[str, str]) -> None:
     from cors_gateway.cli.demo_site.page import page_app, stranger_app
-    from cors_gateway.cli.demo_site.site import site_from_environment
+    from cors_gateway.cli.demo_site.site import configuration_in_force, site_from_environment
 
     async with AsyncExitStack() as stack:
         stopped = _asked_to_stop()
@@ -134,7 +142,9 @@ async def _serve_page(host: str, port: int | None, environ: Mapping[str, str]) -
         stranger = _listen(host, page.getsockname()[1] + 1, STRANGER_PORT)
         site = site_from_environment(environ)
         backend = environ.get("DEMO_BACKEND", "http://backend:8000")
-        await _start(stack, page_app(site, _snapshot(environ), backend), page)
+        await _start(
+            stack, page_app(site, _snapshot(environ), backend, configuration_in_force(environ)), page
+        )
         await _start(stack, stranger_app(site), stranger)
         click.echo(f"demo page on {site.page}")
         await stopped.wait()
@@ -203,5 +213,6 @@ def _welcome(site: "Site") -> str:
     stranger   {site.stranger}   a page that nobody invited
     gateway    {site.gateway}   enforces the policy
     backend    {site.backend}   gets CORS wrong on purpose
+    admin      {site.admin}   what the gateway has to say, for its operators
 
   Ctrl+C ends it."""

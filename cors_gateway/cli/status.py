@@ -4,11 +4,13 @@
 
     ready            whether new traffic should come here
     phase            "starting" | "ready" | "reloading" | "draining" | "stopped"
-    version, uptime (seconds), generation, configuration (its path), listen [addresses]
+    instance (name of the machine), version, uptime (seconds), generation, configuration (its path), listen [addresses]
     complaints       [sentences]; empty if nothing is wrong
+    certificates     [{file, ends (seconds since the epoch), days_left}]
     warnings         how many the check of this configuration gave
     per_second       {requests, preflights, refused_origins, server_errors} over the last minute; null just after the start
-    since_start      the same, counted
+    last_minute      {requests, server_errors, failures: [{upstream, outcome, count}]}, counted
+    since_start      as per_second, counted
     connections, tunnels, active_requests, workers, workers_serving
     upstreams        {name: [{server, healthy}]}
 """
@@ -80,6 +82,8 @@ def _lines(summary: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield _row("configuration", summary["configuration"] + _warnings(summary["warnings"]))
     yield _row("listens on", ", ".join(summary["listen"]))
+    for one in summary["certificates"]:
+        yield _row("certificate", f"{one['file']}, {words.counted(one['days_left'], 'day')} left")
     for name, servers in summary["upstreams"].items():
         yield _row(name, ", ".join(_server(server) for server in servers))
 

@@ -5,8 +5,8 @@ configuration and words from closed sets, never anything that a client chose.
 """
 
 import platform
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
@@ -57,6 +57,8 @@ class Gauges:
     """True as long as nothing was reloaded."""
     last_reload_success_time: float = 0.0
     """Seconds since the epoch; the start of the process counts."""
+    certificates: Mapping[str, float] = field(default_factory=dict)
+    """By file when each expires, in seconds since the epoch."""
     workers_configured: int = 1
     workers_serving: int = 1
 
@@ -196,6 +198,12 @@ def _of_gauges(gauges: Gauges) -> Iterator[Metric]:
         gauges.last_reload_success_time,
     )
     yield single("config_generation", "1 for the first configuration, one more each time", gauges.generation)
+    expiry = _gauge(
+        "certificate_expiry_timestamp_seconds", "When the certificate in this file expires", ["file"]
+    )
+    for file, ends in gauges.certificates.items():
+        expiry.add_metric([file], ends)
+    yield expiry
     yield single("workers", "Worker processes that serve now", gauges.workers_serving)
     yield single("workers_configured", "Worker processes that should serve", gauges.workers_configured)
     build = _gauge("build_info", "Version of the gateway and of Python; always 1", ["version", "python"])

@@ -106,6 +106,19 @@ class CompiledPolicy:
         value = b"*" if self.policy.any_origin else b"".join(origin)
         return self._answers.decide(value, standing.reason, standing.entry, method, headers, private_network)
 
+    def diagnosis(
+        self,
+        origin: Sequence[bytes],
+        method: Sequence[bytes],
+        headers: Sequence[bytes],
+        private_network: Sequence[bytes],
+    ) -> PreflightDecision:
+        """As `preflight`, under `preflight_failure: diagnose` whatever the policy says. For single requests: it is slow."""
+        standing = self._fixed or self._decide(origin)
+        value = b"*" if self.policy.any_origin else b"".join(origin)
+        answers = self._answers.diagnosing()
+        return answers.decide(value, standing.reason, standing.entry, method, headers, private_network)
+
     def _decide(self, origin: Sequence[bytes]) -> ActualDecision:
         if len(origin) != 1:
             return self._malformed

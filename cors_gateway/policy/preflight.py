@@ -5,6 +5,8 @@ cache; only where a star has no meaning for browsers (with credentials) are the 
 """
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from typing import NamedTuple
 
 from cors_gateway.policy.decide import (
@@ -65,6 +67,12 @@ class Preflights:
         self._vary = vary_line(_vary_tokens(policy, is_one_of_several=is_one_of_several))
         self._listed_headers = frozenset(self._headers)
         self._endings = self._constant_endings()
+
+    def diagnosing(self) -> "Preflights":
+        """The answers of the same policy with `preflight_failure: diagnose`."""
+        other = copy(self)
+        other._policy = replace(self._policy, diagnose_preflight_failure=True)
+        return other
 
     def decide(
         self,

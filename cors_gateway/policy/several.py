@@ -52,3 +52,13 @@ class CompiledPolicies:
     ) -> PreflightDecision:
         """Decide on a preflight."""
         return self.deciding(origin).preflight(origin, method, headers, private_network)
+
+    def diagnosis(
+        self,
+        origin: Sequence[bytes],
+        method: Sequence[bytes],
+        headers: Sequence[bytes],
+        private_network: Sequence[bytes],
+    ) -> PreflightDecision:
+        """Decide on a preflight, and say what is missing."""
+        return self.deciding(origin).diagnosis(origin, method, headers, private_network)

@@ -9,7 +9,8 @@ import os
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from copy import copy
 
 from cors_gateway.observe.figures import GatewayFigures, ServerFigures
 from cors_gateway.observe.metrics import Metrics
@@ -18,6 +19,7 @@ from cors_gateway.proxy.accounting import AccessLogSink
 from cors_gateway.proxy.activation import prepare
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import CoarseClock, tick_for
+from cors_gateway.proxy.diagnosis import with_diagnosis
 from cors_gateway.proxy.dispatch import Dispatcher
 from cors_gateway.proxy.downstream import ClientConnection
 from cors_gateway.proxy.proxied import ProxiedServer
@@ -55,11 +57,12 @@ class Gateway:
             metrics,
             _request_ids(os.urandom(10).hex().encode("ascii")).__next__,
         ).dispatch
+        self._dispatch = dispatch if tracing is None else with_tracing(dispatch, tracing)
         self.service = Service(
             prepare(snapshot, loop=loop, clock=self.clock, metrics=metrics),
             clock=self.clock,
             metrics=metrics,
-            dispatch=dispatch if tracing is None else with_tracing(dispatch, tracing),
+            dispatch=self._dispatch,
             capacity=capacity,
         )
         self.service.log_to(access_log)
@@ -84,6 +87,12 @@ class Gateway:
     def log_to(self, log: AccessLogSink | None) -> None:
         """Have requests logged there from now on, or nowhere."""
         self.service.log_to(log)
+
+    def diagnose(self, origins: Collection[bytes]) -> None:
+        """From now on tell these origins what is missing when a preflight of theirs is refused, and no others."""
+        self.service.dispatch = with_diagnosis(self._dispatch, origins) if origins else self._dispatch
+        # Connections forget what they remember as soon as another object is in service: nothing is repeated undispatched.
+        self.service.active = copy(self.active)
 
     def connection_factory(self, *, tls: bool) -> Callable[[], asyncio.Protocol]:
         """Makes the protocol of an accepted connection; goes on being right after a swap."""

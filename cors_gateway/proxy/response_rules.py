@@ -30,6 +30,11 @@ _ABOUT_CONTENT = frozenset(
 )
 
 
+PreflightDecider = Callable[
+    [Sequence[bytes], Sequence[bytes], Sequence[bytes], Sequence[bytes]], PreflightDecision
+]
+
+
 class Decider(Protocol):
     """A policy, or several, as the data path asks them; `CompiledPolicy` says what each call means."""
 
@@ -41,11 +46,10 @@ class Decider(Protocol):
     def websocket(self, origin: Sequence[bytes], sec_fetch_site: Sequence[bytes] = ()) -> ActualDecision: ...
 
     @property
-    def preflight(
-        self,
-    ) -> Callable[
-        [Sequence[bytes], Sequence[bytes], Sequence[bytes], Sequence[bytes]], PreflightDecision
-    ]: ...
+    def preflight(self) -> PreflightDecider: ...
+
+    @property
+    def diagnosis(self) -> PreflightDecider: ...
 
 
 class ResponseRules:
@@ -123,12 +127,13 @@ class ResponseRules:
 class RuledPolicy:
     """A policy on a route that has rules for responses: what it decides carries them."""
 
-    __slots__ = ("_decisions", "_inner", "_rules", "policy", "preflight")
+    __slots__ = ("_decisions", "_inner", "_rules", "diagnosis", "policy", "preflight")
 
     def __init__(self, inner: Decider, rules: ResponseRules, room: Room) -> None:
         """`room` is what all routes of this kind may remember together."""
         self.policy = inner.policy
         self.preflight = inner.preflight
+        self.diagnosis = inner.diagnosis
         self._inner = inner
         self._rules = rules
         # One grant for each of the policy's, because what is remembered of responses goes by its identity.

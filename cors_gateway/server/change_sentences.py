@@ -41,9 +41,9 @@ def access_phrases(statements: Iterable[Statement]) -> Iterator[str]:
             continue
         what = _LISTS[statement.key]
         special = [entry for entry in entries if what == "origins" and entry in _SPECIAL_ORIGINS]
-        named = [entry for entry in entries if entry not in special]
-        if named:
-            yield f"{what}: {_named(named)}"
+        others = [entry for entry in entries if entry not in special]
+        if others:
+            yield f"{what}: {named(others)}"
         yield from (f"{what}: {_SPECIAL_ORIGINS[entry]}" for entry in special)
 
 
@@ -52,7 +52,7 @@ def other_phrases(difference: PolicyDifference) -> Iterator[str]:
     for statement in difference.changed:
         if statement.gained or statement.lost:
             verb = "gained" if statement.gained else "lost"
-            yield f"{statement.key} {verb} {_named(statement.gained or statement.lost)}, in reports only"
+            yield f"{statement.key} {verb} {named(statement.gained or statement.lost)}, in reports only"
         elif statement.old == statement.new:
             yield f"{statement.key} is written differently, to the same effect"
         elif statement.old == "passthrough" or (statement.key, statement.old) == ("report_only", True):
@@ -67,7 +67,8 @@ def memory_sentence(difference: PolicyDifference) -> str:
     return f"browsers may go by preflight answers they remember: {times}" if times else ""
 
 
-def _named(entries: Sequence[str]) -> str:
+def named(entries: Sequence[str]) -> str:
+    """The first few entries, and how many more there are."""
     more = f" and {len(entries) - MAX_NAMED} more" if len(entries) > MAX_NAMED else ""
     return f"{', '.join(entries[:MAX_NAMED])}{more}"
 

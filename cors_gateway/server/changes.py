@@ -6,12 +6,13 @@ Pure: two snapshots in, values out. Policies are compared in `policy/difference.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from itertools import zip_longest
 
 from cors_gateway.config.lint.regex.containment import contains
 from cors_gateway.policy.difference import NO_DIFFERENCE, PolicyDifference, difference
 from cors_gateway.policy.policy import DISABLED, Policy
-from cors_gateway.server.change_sentences import access_phrases, memory_sentence, other_phrases
+from cors_gateway.server.change_sentences import access_phrases, memory_sentence, named, other_phrases
 from cors_gateway.server.moved_requests import moves
 from cors_gateway.server.route_changes import route_phrases
 from cors_gateway.snapshot import Route, Snapshot
@@ -25,6 +26,8 @@ class RouteChange:
     policy: PolicyDifference = NO_DIFFERENCE
     settings: tuple[str, ...] = ()
     """What changed about the route itself, as phrases."""
+    owner: str | None = None
+    """The named policy that changed, if the route goes by it and no other, before and after."""
 
     @property
     def widened(self) -> tuple[str, ...]:
@@ -39,12 +42,16 @@ class RouteChange:
     @property
     def lines(self) -> tuple[str, ...]:
         """Sentences for the log."""
-        start = f"route {self.name}"
-        lines = [f"{start}: {phrase}" for phrase in (*self.settings, *other_phrases(self.policy))]
-        lines += [f"{start}: access widened, {phrase}" for phrase in self.widened]
-        lines += [f"{start}: access narrowed, {phrase}" for phrase in self.narrowed]
+        return tuple(f"route {self.name}: {phrase}" for phrase in (*self.settings, *self.policy_phrases))
+
+    @property
+    def policy_phrases(self) -> tuple[str, ...]:
+        """What changed about the policy."""
+        phrases = [*other_phrases(self.policy)]
+        phrases += [f"access widened, {phrase}" for phrase in self.widened]
+        phrases += [f"access narrowed, {phrase}" for phrase in self.narrowed]
         memory = memory_sentence(self.policy)
-        return (*lines, f"{start}: {memory}") if memory else tuple(lines)
+        return (*phrases, memory) if memory else tuple(phrases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,29 @@ class Changes:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Everything, as sentences."""
-        return (*self.settings, *(line for route in self.routes for line in route.lines))
+        """Everything, as sentences. What changed about a policy that several routes share is said once."""
+        return (*self.settings, *self._policy_lines(), *self._route_lines())
+
+    def _shared(self) -> dict[tuple[str, PolicyDifference], list[str]]:
+        """Names of the routes that a change of one named policy concerns, where it is more than one."""
+        routes: dict[tuple[str, PolicyDifference], list[str]] = {}
+        for route in self.routes:
+            if route.owner is not None and not route.policy.is_empty:
+                routes.setdefault((route.owner, route.policy), []).append(route.name)
+        return {shared: names for shared, names in routes.items() if len(names) > 1}
+
+    def _policy_lines(self) -> Iterator[str]:
+        phrases = {(route.owner, route.policy): route.policy_phrases for route in self.routes}
+        for (owner, policy), names in self._shared().items():
+            start = f"policy {owner} (routes {named(names)})"
+            yield from (f"{start}: {phrase}" for phrase in phrases[owner, policy])
+
+    def _route_lines(self) -> Iterator[str]:
+        shared = self._shared()
+        for route in self.routes:
+            is_told = route.owner is not None and (route.owner, route.policy) in shared
+            lines = [f"route {route.name}: {phrase}" for phrase in route.settings]
+            yield from lines if is_told else route.lines
 
     @property
     def widened(self) -> tuple[str, ...]:
@@ -88,7 +116,8 @@ def compare(old: Snapshot, new: Snapshot) -> Changes:
     for name in dict.fromkeys([*before, *after]):
         if name in before and name in after:
             one, other = before[name], after[name]
-            changes.append(RouteChange(name, differences.of(one, other), tuple(route_phrases(one, other))))
+            phrases = tuple(route_phrases(one, other))
+            changes.append(RouteChange(name, differences.of(one, other), phrases, _owner(one, other)))
     seen = set(before) & set(after)
     for one_or_none, other_or_none in moves(old, new):
         changes.append(_moved(one_or_none, other_or_none, seen, differences))
@@ -99,6 +128,11 @@ def compare(old: Snapshot, new: Snapshot) -> Changes:
         tuple(change for change in changes if change.settings or not change.policy.is_empty),
         tuple(_settings(old, new)),
     )
+
+
+def _owner(old: Route, new: Route) -> str | None:
+    is_alone = not old.further_policies and not new.further_policies
+    return new.policy_name if is_alone and old.policy_name == new.policy_name else None
 
 
 def _moved(old: Route | None, new: Route | None, seen: set[str], differences: "_Differences") -> RouteChange:
@@ -187,6 +221,11 @@ def _settings(old: Snapshot, new: Snapshot) -> Iterable[str]:
             yield f"server.{field.name} changed"
     if old.admin != new.admin:
         yield "admin changed"
+    former = old.certificates
+    for file, ends in new.certificates.items():
+        if former.get(file, ends) != ends:
+            days = [datetime.fromtimestamp(each, UTC).date().isoformat() for each in (ends, former[file])]
+            yield "certificate {}: valid until {}, was {}".format(file, *days)
     for name in dict.fromkeys([*old.upstreams, *new.upstreams]):
         if name not in new.upstreams:
             yield f"upstream {name} removed"

@@ -10,9 +10,11 @@ from typing import Protocol
 from cors_gateway.config.problems import Problem
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
+from cors_gateway.server.diagnoses import Diagnoses
 from cors_gateway.server.lifecycle import Phase
 from cors_gateway.server.process_status import ProcessStatus
 from cors_gateway.server.reload import ReloadCounts, ReloadResult
+from cors_gateway.server.subscriptions import Subscriptions
 from cors_gateway.snapshot import Snapshot
 
 
@@ -41,6 +43,14 @@ class Control(Protocol):
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """What the check has to say about the configuration that is served now."""
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """Who watches requests as they happen."""
+
+    @property
+    def diagnoses(self) -> Diagnoses:
+        """Whose refused preflights are answered with what is allowed, and until when."""
 
     async def request_reload(self) -> ReloadResult:
         """Read the configuration again; returns when that has succeeded or failed."""

@@ -2,9 +2,10 @@
 looks after (`supervisor.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from cors_gateway.observe.feed import Interest, Seen
 from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
@@ -45,3 +46,12 @@ class Engine(Protocol):
 
     async def refusals(self) -> list[RefusedOrigin]:
         """The origins that the workers refused lately, the last refused first."""
+
+    async def watch(self, interests: Sequence[Interest]) -> None:
+        """Keep the requests of these interests until `seen` is asked; none if there are none."""
+
+    async def seen(self) -> Seen:
+        """The requests that were kept since the last time."""
+
+    async def diagnose(self, origins: Collection[str]) -> None:
+        """From now on tell these origins, and no others, what is missing when a preflight of theirs is refused."""

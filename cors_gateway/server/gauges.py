@@ -22,6 +22,7 @@ async def read_gauges(control: Control) -> Gauges:
         reloads_failed=reloads.failed,
         last_reload_successful=reloads.last is None or reloads.last.ok,
         last_reload_success_time=reloads.last_good,
+        certificates=control.snapshot.certificates,
         workers_configured=len(workers),
         workers_serving=len(serving),
     )

@@ -7,6 +7,7 @@ reloads (`reload`, `watch`), phases (`lifecycle`).
 import asyncio
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -20,6 +21,7 @@ from cors_gateway.observe.event import emit
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.control import AdminSite, OpenAdmin
+from cors_gateway.server.diagnoses import Diagnoses
 from cors_gateway.server.engine import Engine
 from cors_gateway.server.inherited import Inherited
 from cors_gateway.server.lifecycle import Lifecycle, Phase
@@ -30,6 +32,7 @@ from cors_gateway.server.reload import ReloadCounts, Reloader, ReloadResult, Tar
 from cors_gateway.server.signals import Signals
 from cors_gateway.server.stable_load import load_when_stable
 from cors_gateway.server.startup_error import StartupError
+from cors_gateway.server.subscriptions import Subscriptions
 from cors_gateway.server.watch import Watcher
 from cors_gateway.snapshot import Admin, Server, Snapshot
 
@@ -70,6 +73,8 @@ class Process:
             self._activate,
         )
         self.reloader = Reloader(target, self._lifecycle)
+        self.subscriptions = Subscriptions(engine)
+        self.diagnoses = Diagnoses(engine.diagnose)
 
     # -- Control: for the operators' interface ---------------------------------------------------------------------
 
@@ -108,6 +113,7 @@ class Process:
 
     async def status(self) -> ProcessStatus:
         return ProcessStatus(
+            instance=socket.gethostname(),
             version=__version__,
             pid=os.getpid(),
             phase=self.phase,
@@ -186,6 +192,8 @@ class Process:
         await self._engine.finish()
 
     async def _clean_up(self) -> None:
+        self.diagnoses.stop()
+        self.subscriptions.stop()
         await self._engine.close()
         if self._admin_site is not None:
             await self._admin_site.close()

@@ -15,6 +15,8 @@ from cors_gateway.server.reload import ReloadCounts
 class ProcessStatus:
     """The state of a process at one moment."""
 
+    instance: str
+    """Name of the machine, pod or container."""
     version: str
     pid: int
     phase: Phase

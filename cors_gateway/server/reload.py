@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from cors_gateway.config.load import Loaded
@@ -20,6 +21,12 @@ from cors_gateway.server.startup_error import StartupError
 from cors_gateway.snapshot import Snapshot
 
 DEBOUNCE_SECONDS = 0.2
+_CAUSES = {
+    "": "the start",
+    "watch": "when the files were seen to change",
+    "signal": "when SIGHUP came",
+    "admin": "when it was asked for",
+}
 
 MAX_LOGGED_CHANGES = 50
 """All of them are in the answer to `POST /reload`."""
@@ -115,6 +122,9 @@ class Reloader:
         self._wanted = asyncio.Event()
         self._source = ""
         self._waiting: list[asyncio.Future[ReloadResult]] = []
+        self._since = time.time()
+        """When what is in force came into force, and what for."""
+        self._cause = ""
 
     def trigger(self, source: str) -> None:
         """Ask for a reload. `source` is the word in the log: `signal`, `watch`, `admin`."""
@@ -148,7 +158,7 @@ class Reloader:
         began = time.monotonic()
         self._lifecycle.enter(Phase.RELOADING)
         try:
-            result = await self._attempt(began)
+            result = await self._attempt(began, source)
         except Exception as error:
             # A mistake of this program must not end it while it serves well.
             logging.getLogger(__name__).exception("reload failed")
@@ -159,21 +169,32 @@ class Reloader:
         _report(result, source)
         return result
 
-    async def _attempt(self, began: float) -> ReloadResult:
+    async def _attempt(self, began: float, source: str) -> ReloadResult:
         loaded = self.last_loaded = await self._target.load()
         serving = self._target.snapshot()
         if loaded.snapshot is None:
             message = _not_replaced(summary(loaded.problems))
             return self._result(Outcome.REJECTED, message, began, loaded.problems)
         if loaded.fingerprint == serving.fingerprint:
-            return self._result(Outcome.UNCHANGED, "nothing has changed", began, loaded.problems)
+            return self._result(Outcome.UNCHANGED, self._unchanged(), began, loaded.problems)
         try:
             await self._target.activate(loaded.snapshot)
         except StartupError as error:
             return self._result(Outcome.FAILED, _not_replaced(str(error)), began, loaded.problems)
+        self._since, self._cause = time.time(), source
         message = f"the configuration was replaced by generation {self._target.generation()}"
         changes = await asyncio.to_thread(compare, serving, loaded.snapshot)
         return self._result(Outcome.APPLIED, message, began, loaded.problems, changes)
+
+    def _unchanged(self) -> str:
+        """Somebody who asks right after the watcher would think that nothing had come of his edit."""
+        ago = time.time() - self._since
+        moment = datetime.fromtimestamp(self._since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        why = _CAUSES.get(self._cause, self._cause)
+        return (
+            f"nothing has changed: generation {self._target.generation()} is in force since {moment}, "
+            f"{round(ago):,} s ago, {why}"
+        )
 
     def _result(
         self,

@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any
 
 from cors_gateway.observe.event import emit
+from cors_gateway.observe.feed import Interest, Seen, merge_seen
 from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin, merge_refusals
@@ -46,6 +47,8 @@ class Supervisor:
         self._bound: tuple[Bound, ...] = ()
         self._numbers = range(1, workers + 1)
         self._workers: dict[int, WorkerHandle] = {}
+        self._interests: tuple[Interest, ...] = ()
+        self._diagnosed: tuple[str, ...] = ()
         self._is_stopping = False
         self._turn = asyncio.Lock()
         """A worker must not start in the middle of a reload: it would miss half of it."""
@@ -132,6 +135,28 @@ class Supervisor:
         await _of_all(self._responsive(), collect)
         return merge_refusals(remembered)
 
+    async def watch(self, interests: Sequence[Interest]) -> None:
+        """Have all workers keep the requests of these interests; a worker that is replaced hears of it, too."""
+        async with self._turn:
+            self._interests = tuple(interests)
+            await self._have_done(lambda worker: worker.watch(self._interests))
+
+    async def seen(self) -> Seen:
+        """What the workers kept. One that does not answer now is asked again."""
+        parts: list[Seen] = []
+
+        async def collect(worker: WorkerHandle) -> None:
+            parts.append(await worker.seen())
+
+        await _of_all(self._responsive(), collect)
+        return merge_seen(parts)
+
+    async def diagnose(self, origins: Collection[str]) -> None:
+        """Have all workers diagnose these origins and no others; a worker that is replaced hears of it, too."""
+        async with self._turn:
+            self._diagnosed = tuple(origins)
+            await self._have_done(lambda worker: worker.diagnose(self._diagnosed))
+
     # -- keeping workers alive -------------------------------------------------------------------------------------
 
     def _serving(self) -> list[WorkerHandle]:
@@ -148,9 +173,16 @@ class Supervisor:
             raise StartupError(f"worker {number} cannot be started: {error}") from error
         try:
             await worker.start(self._snapshot, self._bound, self._instance_id, self._generation)
+            if self._interests:
+                await worker.watch(self._interests)
+            if self._diagnosed:
+                await worker.diagnose(self._diagnosed)
         except StartupError:
             worker.kill()
             raise
+        except (ChannelClosedError, TimeoutError) as error:
+            worker.kill()
+            raise StartupError(f"worker {number} ended as soon as it had started") from error
         emit("worker_started", worker=number, worker_pid=worker.pid)
 
     async def _look_after(self, number: int) -> None:
@@ -207,9 +239,12 @@ class Supervisor:
             emit("worker_failed", level=logging.ERROR, worker=number, message=reason)
 
     async def _tell_serving(self, do: str) -> None:
+        await self._have_done(lambda worker: worker.tell(do))
+
+    async def _have_done(self, ask: Callable[[WorkerHandle], Awaitable[None]]) -> None:
         """Have it done by all that serve; a worker that does not answer in time is ended, to be replaced."""
         workers = self._serving()
-        for worker, outcome in zip(workers, await _of_all(workers, lambda one: one.tell(do)), strict=True):
+        for worker, outcome in zip(workers, await _of_all(workers, ask), strict=True):
             if isinstance(outcome, TimeoutError):
                 _end_stuck(worker)
 

@@ -11,16 +11,17 @@ import os
 import select
 import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from cors_gateway.observe.access_log import AccessLog
 from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.event import emit
+from cors_gateway.observe.feed import Feed, Interest, Seen, WatchedLog
 from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
-from cors_gateway.observe.tracing import TracedLog, Tracing
+from cors_gateway.observe.tracing import RecordSink, TracedLog, Tracing
 from cors_gateway.proxy.activation import ActivationError
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.gateway import Gateway
@@ -85,6 +86,7 @@ class Worker:
         self._health = HealthChecks()
         self._tracing = tracing
         self._log: AccessLog | None = None
+        self._feed: Feed | None = None
         self._set_access_log(snapshot.server.access_log)
 
     async def start(self, bound: Sequence[Bound]) -> None:
@@ -179,6 +181,20 @@ class Worker:
             return False
         return isinstance(server, ProxiedServer) is one.listener.proxy_protocol
 
+    async def watch(self, interests: Sequence[Interest]) -> None:
+        """Keep the requests of these interests until `seen` is asked; none if there are none."""
+        before = await self.seen()
+        self._feed = Feed(interests, before) if interests else None
+        self._set_sink()
+
+    async def seen(self) -> Seen:
+        """The requests that were kept since the last time."""
+        return self._feed.take() if self._feed is not None else Seen()
+
+    async def diagnose(self, origins: Collection[str]) -> None:
+        """From now on tell these origins, and no others, what is missing when a preflight of theirs is refused."""
+        self._gateway.diagnose([origin.encode("ascii") for origin in origins])
+
     def _set_access_log(self, form: Form | None) -> None:
         if form is None:
             form = Form.TEXT if os.isatty(STANDARD_OUTPUT) else Form.JSON
@@ -190,7 +206,14 @@ class Worker:
         loop = asyncio.get_running_loop()
         writer = None if form is Form.OFF else BackgroundWriter(STANDARD_OUTPUT, name="access log")
         self._log = None if writer is None else AccessLog(form, writer, loop)
-        self._gateway.log_to(self._log if self._tracing is None else TracedLog(self._log))
+        self._set_sink()
+
+    def _set_sink(self) -> None:
+        """Have requests recorded for all who want to know; for nobody, if nobody does."""
+        sink: RecordSink | None = self._log
+        if self._feed is not None:
+            sink = WatchedLog(sink, self._feed)
+        self._gateway.log_to(sink if self._tracing is None else TracedLog(sink))
 
     def _count_dropped_lines(self) -> None:
         if self._log is not None:

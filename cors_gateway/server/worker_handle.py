@@ -9,9 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from cors_gateway.observe.feed import Interest, Seen
 from cors_gateway.observe.figures import GatewayFigures, gateway_from_dict
 from cors_gateway.server.channel import Channel, ChannelClosedError
 from cors_gateway.server.listeners import Bound
@@ -125,6 +127,15 @@ class WorkerHandle:
         """Have `commit`, `abandon`, `stop_accepting` or `finish` done; returns when it is. Raises TimeoutError."""
         await self._channel.ask(do, timeout=timeout)
 
+    async def watch(self, interests: Iterable[Interest]) -> None:
+        """Have it keep the requests of these interests. Raises TimeoutError."""
+        described = [asdict(interest) for interest in interests]
+        await self._channel.ask("watch", timeout=ANSWER_SECONDS, interests=described)
+
+    async def diagnose(self, origins: Iterable[str]) -> None:
+        """Have it diagnose these origins and no others. Raises TimeoutError."""
+        await self._channel.ask("diagnose", timeout=ANSWER_SECONDS, origins=list(origins))
+
     async def pulse(self) -> None:
         """Ask for a sign of life. Raises TimeoutError if there is none within ANSWER_SECONDS."""
         self._pulse_asked = time.monotonic()
@@ -143,6 +154,11 @@ class WorkerHandle:
         """The origins that it refused lately, as `merge_refusals` takes them. Raises TimeoutError after SILENT_SECONDS."""
         exported: list[Any] = (await self._channel.ask("refusals", timeout=SILENT_SECONDS))["refusals"]
         return exported
+
+    async def seen(self) -> Seen:
+        """The requests that it kept for whoever watches. Raises TimeoutError after SILENT_SECONDS."""
+        answer = await self._channel.ask("seen", timeout=SILENT_SECONDS)
+        return Seen(tuple(answer["lines"]), answer["lost"])
 
     def kill(self) -> None:
         """End it at once."""

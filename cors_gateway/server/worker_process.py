@@ -11,11 +11,13 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import uvloop
 
 from cors_gateway.observe.event import emit
+from cors_gateway.observe.feed import Interest
 from cors_gateway.observe.figures import as_dict
 from cors_gateway.observe.refusals import export_refusals
 from cors_gateway.observe.tracing import open_tracing
@@ -111,6 +113,12 @@ class WorkerProcess:
                 return {"figures": as_dict(figures)}
             case "metrics":
                 return {"metrics": export_metrics(await worker.metrics())}
+            case "watch":
+                await worker.watch([Interest(**interest) for interest in question.fields["interests"]])
+            case "seen":
+                return asdict(await worker.seen())
+            case "diagnose":
+                await worker.diagnose(question.fields["origins"])
             case "refusals":
                 return {"refusals": export_refusals((await worker.refusals())[:MAX_REFUSALS])}
         return {}

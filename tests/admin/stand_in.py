@@ -1,18 +1,22 @@
 """A process to show to the operators' interface: real values, and nothing behind them."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cors_gateway.config.load import load
 from cors_gateway.config.problems import Problem, Severity
+from cors_gateway.observe.feed import Interest, Seen
 from cors_gateway.observe.figures import GatewayFigures, ServerFigures, WorkerFigures
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.policy.difference import PolicyDifference, Statement
 from cors_gateway.server.changes import Changes, RouteChange
+from cors_gateway.server.diagnoses import Diagnoses
 from cors_gateway.server.lifecycle import Lifecycle, Phase
 from cors_gateway.server.process_status import ProcessStatus
 from cors_gateway.server.reload import Outcome, ReloadCounts, ReloadResult
+from cors_gateway.server.subscriptions import Subscriptions
 from cors_gateway.snapshot import Admin, Snapshot, TcpListener
 
 ORIGIN = "https://app.example.com"
@@ -79,6 +83,25 @@ def rejected(*problems: Problem) -> ReloadResult:
 
 
 @dataclass
+class Traffic:
+    """What carries the traffic of a stand-in: shows what it is given, and remembers what it was told."""
+
+    to_show: list[str] = field(default_factory=list)
+    interests: tuple[Interest, ...] = ()
+    diagnosed: tuple[str, ...] = ()
+
+    async def watch(self, interests: Sequence[Interest]) -> None:
+        self.interests = tuple(interests)
+
+    async def seen(self) -> Seen:
+        lines, self.to_show = tuple(self.to_show), []
+        return Seen(lines)
+
+    async def diagnose(self, origins: Collection[str]) -> None:
+        self.diagnosed = tuple(origins)
+
+
+@dataclass
 class StandIn:
     """A `Control`."""
 
@@ -91,9 +114,12 @@ class StandIn:
     remembered: list[RefusedOrigin] = field(default_factory=list)
     workers: list[WorkerFigures] = field(default_factory=lambda: [worker(1)])
     next_reload: ReloadResult = field(default_factory=applied)
+    traffic: Traffic = field(default_factory=Traffic)
 
     def __post_init__(self) -> None:
         self.lifecycle.enter(Phase.READY)
+        self.subscriptions = Subscriptions(self.traffic)
+        self.diagnoses = Diagnoses(self.traffic.diagnose)
 
     @property
     def phase(self) -> Phase:
@@ -109,6 +135,7 @@ class StandIn:
 
     async def status(self) -> ProcessStatus:
         return ProcessStatus(
+            instance="gateway-7",
             version="1.2.3",
             pid=1,
             phase=self.phase,

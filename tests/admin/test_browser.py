@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,12 +109,12 @@ def test_counters_move_while_traffic_flows(desk: Desk) -> None:
 def test_a_refused_origin_appears_as_text(desk: Desk) -> None:
     page = desk.open()
     desk.call(EVIL)
-    row = page.locator("#refusals tbody tr")
+    line = page.locator("#refusals summary")
 
-    expect(row.locator("th")).to_have_text(EVIL)
-    expect(row.locator("td code")).to_have_text("origin_malformed")
+    expect(line.locator("code")).to_have_text(EVIL)
+    expect(line).to_contain_text("origin_malformed")
     assert page.locator("#refusals img").count() == 0
-    assert page.title() == "ready · CORS gateway"
+    assert page.title() == f"ready · {socket.gethostname()} · CORS gateway"
 
 
 def test_a_refusal_is_one_click_from_its_explanation(desk: Desk) -> None:
@@ -122,7 +123,7 @@ def test_a_refusal_is_one_click_from_its_explanation(desk: Desk) -> None:
     page.locator("#refusals").get_by_role("link", name="Explain").click()
 
     expect(page.locator("#answer .outcome")).to_contain_text("REFUSED (method_not_allowed)")
-    assert page.input_value("[name=origin]") == ORIGIN
+    assert page.input_value("#explain [name=origin]") == ORIGIN
     assert page.input_value("[name=method]") == "PUT"
 
 
@@ -160,7 +161,7 @@ def test_a_reload_shows_its_problems_and_its_changes(desk: Desk) -> None:
 def test_without_scripts_the_page_explains_and_reloads(desk: Desk) -> None:
     page = desk.open(java_script_enabled=False)
     page.locator("[name=url]").fill("/api/x")
-    page.locator("[name=origin]").fill("https://other.example")
+    page.locator("#explain [name=origin]").fill("https://other.example")
     page.locator("#explain button").click()
     assert "REFUSED (origin_not_allowed)" in page.locator(".outcome").inner_text()
 
@@ -224,7 +225,7 @@ CONTRASTS = """() => {
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(desk: Desk) -> None:
     page = desk.open()
     reached = []
-    for _ in range(12):
+    for _ in range(24):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(
@@ -237,7 +238,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(desk: Desk) -> No
         "Reload configuration",
         "Now",
         "Refused origins",
-        "Explain a request",
+        "Failures",
     ]
     assert {"origin", "url", "method", "header", "credentials"} <= {name for name, _ in reached}
     assert {outline for _, outline in reached} == {"solid"}
@@ -247,7 +248,7 @@ def test_what_is_being_read_is_not_replaced(desk: Desk) -> None:
     desk.call(EVIL)
     page = desk.open()
     page.evaluate("""() => {
-        window.cell = document.querySelector("#refusals th code");
+        window.cell = document.querySelector("#refusals summary code");
         getSelection().selectAllChildren(window.cell);
     }""")
     desk.call(ORIGIN)
@@ -306,4 +307,56 @@ def test_other_sites_may_link_to_the_page(desk: Desk) -> None:
     page.goto(f"http://localhost:{desk.traffic[1]}/x")
     page.evaluate("admin => { location.href = admin + '/' }", desk.admin)
 
-    expect(page).to_have_title("ready · CORS gateway")
+    expect(page).to_have_title(f"ready · {socket.gethostname()} · CORS gateway")
+
+
+def test_what_is_decided_is_watched_as_it_happens_and_one_origin_diagnosed(desk: Desk) -> None:
+    page = desk.open()
+    page.get_by_label("Origin", exact=True).fill(ORIGIN)
+    page.get_by_role("button", name="Watch").click()
+    expect(page.locator("#watching")).to_contain_text("Watching.")
+    page.get_by_role("button", name="Diagnose").click()
+    expect(page.locator("#diagnoses")).to_contain_text(ORIGIN)
+    desk.call(ORIGIN, "OPTIONS", Access_Control_Request_Method="PUT")
+    desk.call("https://other.example")
+    desk.call(ORIGIN)
+
+    events = page.locator("#events li")
+    expect(events).to_have_count(2)
+    expect(events.nth(0)).to_contain_text("actual granted: allowed")
+    expect(events.nth(1)).to_contain_text("preflight refused: method_not_allowed")
+    expect(events.nth(1).locator(".pill")).to_have_text("204")
+    page.get_by_role("button", name="End").click()
+    expect(page.locator("#diagnoses form")).to_have_count(0)
+    page.get_by_role("button", name="Stop watching").click()
+    desk.call(ORIGIN)
+    expect(page.locator(".tile", has_text="Requests").locator("span")).to_have_text("4 in all")
+    assert events.count() == 2
+
+
+def test_a_line_of_refusals_stays_open_with_the_yaml_that_helps(desk: Desk) -> None:
+    page = desk.open()
+    for number in range(3):
+        desk.call(f"https://pr-{number}.preview.example.com")
+    line = page.locator("#refusals summary")
+    expect(line).to_contain_text("3 origins below it")
+    line.click()
+    expect(page.locator("#refusals pre")).to_contain_text("- https://pr-0.preview.example.com")
+    page.locator("#reload button").focus()
+    desk.call("https://pr-7.preview.example.com")
+    expect(line).to_contain_text("4 origins below it")
+
+    expect(page.locator("#refusals pre")).to_be_visible()
+
+
+def test_on_a_telephone_nothing_scrolls_sideways(desk: Desk) -> None:
+    for number in range(3):
+        desk.call(f"https://a-very-long-name-of-a-deployment-{number}.preview.example.com")
+    page = desk.open(viewport={"width": 390, "height": 844})
+    page.locator("#refusals summary").click()
+    widths = page.evaluate(
+        "[document.documentElement, ...document.querySelectorAll('.scroll, section')]"
+        ".map(each => each.scrollWidth - each.clientWidth)"
+    )
+
+    assert set(widths) == {0}

@@ -163,7 +163,7 @@ def test_refused_origins_and_counters_are_summed_over_workers(tmp_path: Path, ba
         status = _status(admin)
 
         assert "<code>https://&lt;b&gt;evil</code>" in refusals
-        assert '<td class="count">20</td>' in refusals
+        assert '<td class="count" data-label="Times">20</td>' in refusals
         assert 'kind="actual",outcome="refused",reason="origin_malformed",route="api"} 20.0' in metrics
         assert len(status["workers"]) == 2
         assert live.stop() == 0
@@ -176,7 +176,7 @@ def test_a_remembered_preflight_is_counted_each_time(tmp_path: Path) -> None:
 
         refusals = _refusals(admin)
         assert "allow_headers does not cover x-secret" in refusals
-        assert '<td class="count">5</td>' in refusals
+        assert '<td class="count" data-label="Times">5</td>' in refusals
 
 
 def test_it_moves_with_the_configuration(tmp_path: Path) -> None:

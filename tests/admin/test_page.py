@@ -1,16 +1,17 @@
 """The page as it leaves the server: it is complete without a script, and nobody else's text becomes part of it."""
 
 import re
+import time
 from dataclasses import replace
 
 import pytest
 
 from cors_gateway.admin.page.inventory import MAX_ROUTES
-from cors_gateway.admin.page.panels import MAX_REFUSALS
+from cors_gateway.admin.page.refusals import MAX_REFUSALS, parent_of
 from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.refusals import RefusedOrigin
 from cors_gateway.server.lifecycle import Phase
-from cors_gateway.snapshot import Snapshot
+from cors_gateway.snapshot import ServerTls, Snapshot, TcpListener
 from tests.admin.conftest import Client
 from tests.admin.stand_in import ERROR, ORIGIN, WARNING, StandIn, applied, rejected, worker
 from tests.admin.test_markup import Reader
@@ -37,7 +38,7 @@ async def test_the_page_has_every_part_that_is_kept_up_to_date(client: Client) -
         live = await response.json()
 
     assert set(live["parts"]) <= set(ids)
-    assert live["title"] == "ready · CORS gateway"
+    assert live["title"] == "ready · gateway-7 · CORS gateway"
     assert len([each for each in ids if each]) == len({each for each in ids if each})
 
 
@@ -46,7 +47,7 @@ async def test_nothing_is_inline_and_nothing_comes_from_elsewhere(client: Client
     html = await _html(client, url="/api/x", origin=ORIGIN, method="DELETE")
     for name, attributes in Reader(html).elements:
         assert name != "style"
-        assert name != "script" or attributes["src"] == "/static/admin.js"
+        assert name != "script" or attributes["src"] in ("/static/admin.js", "/static/live.js")
         assert not [key for key in attributes if key == "style" or key.startswith("on")]
         for key in ("src", "href", "action"):
             assert (attributes.get(key) or "/").startswith(("/", "#"))
@@ -65,7 +66,7 @@ async def test_foreign_text_is_shown_as_text(process: StandIn, client: Client) -
 
     assert {name for name, _ in read.elements} & {"img", "b", "i", "u", "s", "q"} == set()
     assert [attributes for name, attributes in read.elements if name == "script"] == [
-        {"src": "/static/admin.js", "defer": None}
+        {"src": f"/static/{name}.js", "defer": None} for name in ("admin", "live")
     ]
     assert EVIL in read.text
     assert "<s>" in read.text
@@ -91,8 +92,8 @@ async def test_a_refused_origin_can_be_asked_about(process: StandIn, client: Cli
         for name, attributes in Reader(await _html(client)).elements
         if name == "a" and (attributes["href"] or "").startswith("/?")
     ]
-    assert len(links) == 1
-    async with client.get(links[0] or "") as response:
+    (link,) = set(links)
+    async with client.get(link or "") as response:
         text = Reader(await response.text()).text
 
     assert "REFUSED (header_not_allowed)" in text
@@ -131,6 +132,11 @@ async def test_without_a_question_there_is_no_answer(client: Client) -> None:
         ("reload", "What is in the files is not what is served: not replaced."),
         ("server", "Upstream backend: http://127.0.0.1:9002 not available."),
         ("worker", "Only 1 of 2 workers serve."),
+        (
+            "errors",
+            "75 % of the requests of the last minute failed: 3 of 4 got a 5xx (2 upstream_refused and 1 server_error).",
+        ),
+        ("own errors", "100 % of the requests of the last minute failed: 1 of 1 got a 5xx."),
     ],
 )
 async def test_what_is_wrong_stands_on_top(
@@ -146,6 +152,14 @@ async def test_what_is_wrong_stands_on_top(
             process.workers = [worker(1), worker(2, is_healthy=False)]
         case "worker":
             process.workers = [worker(1), WorkerFigures(2, 2)]
+        case "errors":
+            for status in (200, 500, 502, 502):
+                process.counters.route("api").count(b"GET", status, 0.1)
+            upstream = process.counters.upstream("backend")
+            for outcome in ("ok", "server_error", "upstream_refused", "upstream_refused"):
+                upstream.outcome(outcome).observe(0.1)
+        case "own errors":
+            process.counters.unrouted.count_answer(b"GET", 503)
 
     assert sentence in await _part(client, "verdict")
 
@@ -226,3 +240,94 @@ async def test_an_empty_origin_can_be_seen(process: StandIn, client: Client) -> 
     process.remembered = [RefusedOrigin("_none", "", "no_route", "actual", 1, 1.0)]
 
     assert "empty none no_route" in await _part(client, "refusals")
+
+
+async def test_what_failed_is_told_with_its_cause_and_counted(process: StandIn, client: Client) -> None:
+    process.counters.route("api").causes = {"upstream_tls": 2}
+    process.counters.unrouted.causes = {"host_missing": 1}
+    process.counters.upstream("backend").outcome("server_error").observe(0.1)
+    process.counters.route("api").stripped = 12
+    text = await _part(client, "failure-list")
+
+    assert "no route host_missing Browsers and common clients do not send this." in text
+    assert "api upstream_tls detail says what is wrong." in text
+    assert "tls.server_name. 2 2 2" in text
+    assert "backend server_error The backend answered with a 5xx: its own log tells more. 1 1 1" in text
+    assert "Backends still send CORS headers, which are removed: api (12)." in text
+
+
+def _refused(origin: str, count: int = 1, last: float = 1.0) -> RefusedOrigin:
+    return RefusedOrigin(
+        "api", origin, "origin_not_allowed", "actual", count, last, "GET", "gw.example", "/api/x"
+    )
+
+
+async def test_origins_below_one_parent_are_one_line_in_an_order_that_stays(
+    process: StandIn, client: Client
+) -> None:
+    previews = [_refused(f"https://pr-{number}.preview.example.com", 2) for number in range(40)]
+    others = [_refused("https://www.other.example"), _refused("http://localhost:3000"), _refused("null")]
+    process.remembered = [*others, *previews]
+    before = await _part(client, "refusals")
+    process.remembered = [*previews[::-1], *others[::-1]]
+    after = await _part(client, "refusals")
+    elements = Reader(await _html(client)).elements
+
+    assert before == after
+    assert "preview.example.com 40 origins below it 80 × origin_not_allowed" in before
+    groups = [attributes["id"] for name, attributes in elements if attributes.get("class") == "group"]
+    assert groups == [
+        "refused-localhost",
+        "refused-null",
+        "refused-other.example",
+        "refused-preview.example.com",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("origin", "parent"),
+    [
+        ("https://pr-7.preview.example.com", "preview.example.com"),
+        ("https://example.com:8443", "example.com"),
+        ("http://192.0.2.7:8080", "192.0.2.7"),
+        ("http://[2001:db8::1]", "[2001:db8::1]"),
+        ("null", "null"),
+        ("https://a.example/path", "https://a.example/path"),
+        ("", ""),
+    ],
+)
+def test_the_parent_of_an_origin(origin: str, parent: str) -> None:
+    assert parent_of(origin) == parent
+
+
+async def test_the_yaml_that_would_let_a_group_through(process: StandIn, client: Client) -> None:
+    process.remembered = [
+        *(_refused(f"https://{name}.preview.example.com", 2) for name in ("a", "b")),
+        _refused("https://www.other.example"),
+    ]
+    async with client.get("/suggestion", params={"parent": "preview.example.com"}) as response:
+        text = await response.text()
+
+    assert response.content_type == "text/plain"
+    assert text.startswith("# 4 refused requests: add what is yours, leave what is not\npolicies:\n  app:\n")
+    assert "- https://a.preview.example.com  # 2 x, last GET /api/x" in text
+    assert "other.example" not in text
+
+
+async def test_certificates_are_shown_with_their_days(process: StandIn, client: Client) -> None:
+    def serve(days: float) -> None:
+        tls = ServerTls("/etc/tls.pem", "/etc/key.pem", time.time() + days * 86_400)
+        listen = (TcpListener("127.0.0.1", 8443, tls),)
+        process.snapshot = replace(process.snapshot, server=replace(process.snapshot.server, listen=listen))
+
+    serve(89.5)
+    assert "89 days left, until" in await _part(client, "reload-state")
+    assert "Nothing is wrong" in await _part(client, "verdict")
+    serve(-0.5)
+    assert "Certificate /etc/tls.pem: expired on" in await _part(client, "verdict")
+
+
+async def test_warnings_are_told_at_the_beginning(process: StandIn, client: Client) -> None:
+    process.warnings = (WARNING,)
+
+    assert "The check of the configuration gave 1 warning." in await _part(client, "verdict")

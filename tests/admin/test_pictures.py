@@ -50,7 +50,7 @@ def test_an_empty_past_is_an_empty_chart() -> None:
     html = draw_chart([])
 
     assert "<path" not in html
-    assert html.count("<small>at most 0/s") == 3
+    assert html.count("<small>at most 0/s") == 4
 
 
 def test_a_little_beside_a_lot_can_still_be_seen() -> None:

@@ -21,6 +21,7 @@ SUMMARY: dict[str, Any] = {
     "listen": ["0.0.0.0:8080", "unix:/run/gw.sock"],
     "complaints": [],
     "warnings": 0,
+    "certificates": [{"file": "/etc/tls.pem", "ends": 0, "days_left": 89}],
     "per_second": NUMBERS,
     "since_start": {"requests": 1234, "preflights": 56, "refused_origins": 7, "server_errors": 0},
     "connections": 4,
@@ -57,6 +58,7 @@ def test_everything_at_a_glance() -> None:
         "",
         "  configuration    config",
         "  listens on       0.0.0.0:8080, unix:/run/gw.sock",
+        "  certificate      /etc/tls.pem, 89 days left",
         "  backend          http://a:1 available, http://b:1 not available",
     ]
     assert requests == ["GET /summary None"]

@@ -248,7 +248,12 @@ test_of.__test__ = False  # type: ignore[attr-defined]
         # admin
         (MINIMAL + "admin: false\n", ["schema.type admin"]),
         (MINIMAL + "admin: on\n", ["admin.listen admin"]),
-        (MINIMAL + "admin: 0.0.0.0:8080\n", ["admin.listen admin"]),
+        (MINIMAL + "admin: 0.0.0.0:8080\n", ["admin.listen admin", "admin.token admin"]),
+        (MINIMAL + "admin: 0.0.0.0:9090\n", ["admin.token admin"]),
+        (MINIMAL + "admin: {listen: '[::]:9090'}\n", ["admin.token admin.listen"]),
+        (MINIMAL + "admin: {listen: '192.0.2.7:9090', token: long-enough-a-token}\n", []),
+        (MINIMAL + "admin: '[::1]:9090'\n", []),
+        (MINIMAL + "admin: unix:/run/admin.sock\n", []),
         (MINIMAL + "admin: {listen: '127.0.0.1:8080'}\n", ["admin.listen admin.listen"]),
         (MINIMAL + "admin: {token: 12345678}\n", ["admin.token admin.token"]),
         (MINIMAL + "admin: {token: short}\n", ["admin.token admin.token"]),

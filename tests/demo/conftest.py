@@ -15,7 +15,7 @@ import pytest
 START_DEADLINE = 30.0  # seconds; the machine may be busy
 STOP_DEADLINE = 20.0
 
-_ADDRESS = re.compile(r"^ +(page|stranger|gateway|backend) +(http://\S+)", re.MULTILINE)
+_ADDRESS = re.compile(r"^ +(page|stranger|gateway|backend|admin) +(http://\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Demo:
     stranger: str
     gateway: str
     backend: str
+    admin: str
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, and give its exit code."""

@@ -1,8 +1,10 @@
 """The command: it starts everything, says where, and ends when asked."""
 
+import http.client
 import json
 import signal
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -45,6 +47,50 @@ def test_it_ends_while_a_browser_is_connected_and_a_call_is_in_progress(tmp_path
         with idle, busy:
             busy.sendall(b"GET /api/slow HTTP/1.1\r\nHost: shop\r\n\r\n")
             assert demo.stop() == 0
+
+
+def test_the_gateway_s_own_page_comes_along_and_its_log(demo: Demo) -> None:
+    with urllib.request.urlopen(f"{demo.gateway}/api/products", timeout=10) as answer:
+        assert answer.status == 200
+    with urllib.request.urlopen(f"{demo.admin}/summary", timeout=10) as answer:
+        summary = json.load(answer)
+
+    assert summary["since_start"]["requests"] >= 1
+    assert _lines_of(demo, '"path":"/api/products"')
+
+
+def _lines_of(demo: Demo, word: str) -> list[str]:
+    """Lines of the log with this word, as soon as there are some."""
+    deadline = time.monotonic() + 10
+    while not (found := [line for line in demo.log.read_text().splitlines() if word in line]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("host", "status", "location"),
+    [
+        ("localhost", 307, "page"),
+        ("127.0.0.2", 307, "page"),
+        ("[::1]", 307, "page"),
+        ("192.0.2.7", 421, None),
+        ("demo.example", 421, None),
+    ],
+)
+def test_under_another_name_the_page_leads_to_where_it_works(
+    host: str, status: int, location: str | None, demo: Demo
+) -> None:
+    port = demo.page.rpartition(":")[2]
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)
+    connection.request("GET", "/", headers={"Host": f"{host}:{port}"})
+    answer = connection.getresponse()
+    body = answer.read().decode()
+    connection.close()
+
+    assert answer.status == status
+    assert answer.headers["Location"] == (f"{demo.page}/" if location else None)
+    assert status == 307 or f'href="{demo.page}"' in body
 
 
 def test_every_part_has_an_origin_of_its_own(demo: Demo) -> None:

@@ -28,6 +28,7 @@ CONTRACT = {
     "config_last_reload_success_timestamp_seconds": ("gauge", set()),
     "config_generation": ("gauge", set()),
     "causes": ("counter", {"route", "cause"}),
+    "certificate_expiry_timestamp_seconds": ("gauge", {"file"}),
     "workers": ("gauge", set()),
     "workers_configured": ("gauge", set()),
     "build_info": ("gauge", {"version", "python"}),
@@ -43,6 +44,7 @@ GAUGES = Gauges(
     reloads_failed=2,
     last_reload_successful=False,
     last_reload_success_time=1_795_348_800.5,
+    certificates={"/etc/tls/tls.crt": 1_803_124_800.0},
     workers_configured=2,
     workers_serving=1,
 )

@@ -35,6 +35,7 @@ FUNCTIONS = {
     "min",
     "rate",
     "sum",
+    "time",
     "vector",
 }
 KEYWORDS = {"and", "or", "unless", "offset"}

@@ -9,7 +9,7 @@ from cors_gateway.policy.pattern import OriginPattern, parse_pattern, regex_patt
 from cors_gateway.policy.pattern_fault import PatternFault
 from cors_gateway.policy.policy import DISABLED, PASSTHROUGH, Policy
 from cors_gateway.server.changes import Changes, compare
-from cors_gateway.snapshot import Route, Server, ServerAddress, Snapshot, TcpListener, Upstream
+from cors_gateway.snapshot import Route, Server, ServerAddress, ServerTls, Snapshot, TcpListener, Upstream
 
 
 def _patterns(*texts: str) -> tuple[OriginPattern, ...]:
@@ -224,3 +224,37 @@ def test_many_routes_and_many_origins_are_compared_in_no_time() -> None:
     )
 
     assert len(compare(old, new).widened) == 1000
+
+
+def test_what_changed_about_a_shared_policy_is_said_once() -> None:
+    def served(policy: Policy, name: str = "app") -> tuple[Route, ...]:
+        shared = [Route(each, "/" + each, "b", policy, policy_name=name) for each in ("one", "two", "three")]
+        return (*shared, Route("own", "/own", "b", policy))
+
+    old, new = served(_policy(A)), served(_policy(A, allow_credentials=True))
+    limited = (replace(new[0], request_body=5), *new[1:])
+
+    assert compare(_snapshot(*old), _snapshot(*new)).lines == (
+        "policy app (routes one, two, three): access widened, credentials",
+        "route own: access widened, credentials",
+    )
+    assert compare(_snapshot(*old), _snapshot(*limited)).lines == (
+        "policy app (routes one, two, three): access widened, credentials",
+        "route one: limits.request_body was the server's, is 5 bytes",
+        "route own: access widened, credentials",
+    )
+    renamed = compare(_snapshot(*old[:2]), _snapshot(*served(_policy(A, allow_credentials=True), "web")[:2]))
+    assert renamed.lines == (
+        "route one: access widened, credentials",
+        "route two: access widened, credentials",
+    )
+
+
+def test_a_renewed_certificate_is_told_with_its_days() -> None:
+    def served(ends: float | None) -> Snapshot:
+        return _snapshot(listen=(TcpListener("127.0.0.1", 8443, ServerTls("/tls.pem", "/key.pem", ends)),))
+
+    assert compare(served(1_795_348_800.0), served(1_803_124_800.0)).lines == (
+        "certificate /tls.pem: valid until 2027-02-20, was 2026-11-22",
+    )
+    assert compare(served(None), served(1_803_124_800.0)).lines == ()

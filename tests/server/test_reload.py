@@ -69,6 +69,20 @@ async def test_a_new_configuration_is_put_in_service() -> None:
     assert world.reloader.counts.last is result
 
 
+async def test_who_asks_right_after_the_watcher_is_told_since_when_it_is_in_force() -> None:
+    async with World() as world:
+        before = await world.reloader.request("admin")
+        world.in_files = _loaded("two")
+        world.reloader.trigger("watch")
+        await world.reloader.request("watch")
+        after = await world.reloader.request("admin")
+
+    assert before.message.startswith("nothing has changed: generation 1 is in force since ")
+    assert before.message.endswith(" s ago, the start")
+    assert after.message.startswith("nothing has changed: generation 2 is in force since ")
+    assert after.message.endswith(" s ago, when the files were seen to change")
+
+
 async def test_errors_keep_the_old_configuration() -> None:
     async with World() as world:
         world.in_files = _loaded("two", PROBLEM)

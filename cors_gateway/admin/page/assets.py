@@ -7,6 +7,7 @@ from aiohttp import web
 TYPES = {
     "admin.css": "text/css",
     "admin.js": "text/javascript",
+    "live.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 

@@ -9,7 +9,10 @@ from cors_gateway.admin.explainers import Question
 from cors_gateway.admin.page import inventory, panels
 from cors_gateway.admin.page.chart import draw_chart
 from cors_gateway.admin.page.explanation_form import draw_explanation, draw_fault, draw_form
+from cors_gateway.admin.page.failures import draw_advice, draw_all
+from cors_gateway.admin.page.live_panel import draw_diagnoses, draw_live
 from cors_gateway.admin.page.markup import Markup, join, tag
+from cors_gateway.admin.page.refusals import draw_refusals
 from cors_gateway.admin.page.view import View, look
 from cors_gateway.admin.responses import json_answer
 from cors_gateway.admin.state import CONTROL, EXPLAINERS
@@ -19,6 +22,8 @@ TITLE = "CORS gateway"
 SECTIONS = {
     "now": "Now",
     "refused": "Refused origins",
+    "failures": "Failures",
+    "live": "Live",
     "explain": "Explain a request",
     "routes": "Routes",
     "upstreams": "Upstreams",
@@ -50,7 +55,9 @@ def draw_parts(view: View) -> dict[str, Markup]:
         "numbers": panels.numbers(view),
         "chart": draw_chart(view.steps),
         "reasons": panels.reasons(view),
-        "refusals": panels.refused(view),
+        "refusals": draw_refusals(view),
+        "failure-list": draw_all(view),
+        "diagnoses": draw_diagnoses(view),
         "route-list": inventory.routes(view),
         "upstream-list": inventory.upstreams(view),
         "reload-state": inventory.configuration(view),
@@ -59,7 +66,7 @@ def draw_parts(view: View) -> dict[str, Markup]:
 
 def draw_title(view: View) -> str:
     """What a row of tabs shows."""
-    return f"{view.phase} · {TITLE}"
+    return f"{view.phase} · {view.instance} · {TITLE}"
 
 
 def draw_page(view: View, question: Question, answer: Markup | None) -> str:
@@ -70,7 +77,14 @@ def draw_page(view: View, question: Question, answer: Markup | None) -> str:
     }
     sections = {
         "now": (held["verdict"], held["numbers"], tag("div", held["chart"], held["reasons"], class_="past")),
-        "refused": held["refusals"],
+        "refused": (held["refusals"], draw_advice()),
+        "failures": held["failure-list"],
+        "live": (
+            draw_live(view),
+            held["diagnoses"],
+            tag("p", "", id="watching", role="status"),
+            tag("ol", "", id="events"),
+        ),
         "explain": (draw_form(question), answer),
         "routes": held["route-list"],
         "upstreams": held["upstream-list"],
@@ -101,6 +115,7 @@ def _head(view: View) -> Markup:
         tag("link", rel="icon", href="/static/icon.svg", type="image/svg+xml"),
         tag("link", rel="stylesheet", href="/static/admin.css"),
         tag("script", src="/static/admin.js", defer=True),
+        tag("script", src="/static/live.js", defer=True),
     )
 
 

@@ -1,26 +1,46 @@
 """Small pieces of HTML that several parts of the page are made of."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cors_gateway.admin.page import words
-from cors_gateway.admin.page.markup import Markup, tag
+from cors_gateway.admin.page.markup import Child, Markup, tag
 from cors_gateway.config.problems import Problem
 
 MAX_LINES = 20
 """Entries of a list; what is beyond is a number."""
 
 
-def table(heads: Sequence[str], rows: Iterable[Markup], *, figures: Collection[str] = ()) -> Markup:
-    """A table that scrolls sideways where it does not fit; `figures` are the heads of columns of numbers."""
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in one place of a table."""
+
+    content: Child
+    kind: str = ""
+    """Class names."""
+    is_head: bool = False
+    """Whether it names its row."""
+
+
+NO_CELL = Cell("", "empty")
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, figures: Collection[str] = ()) -> Markup:
+    """A table, which becomes a list of cards where it does not fit; `figures` are the heads of columns of numbers."""
     cells = [tag("th", head, scope="col", class_="count" if head in figures else None) for head in heads]
-    head = tag("tr", cells)
-    return tag("div", tag("table", tag("thead", head), tag("tbody", rows)), class_="scroll")
+    body = [tag("tr", list(map(_cell, heads, row))) for row in rows]
+    return tag("div", tag("table", tag("thead", tag("tr", cells)), tag("tbody", body)), class_="scroll")
 
 
-def figure(value: int, kind: str = "") -> Markup:
+def name_cell(*content: Child) -> Cell:
+    """The cell that names its row."""
+    return Cell(content, is_head=True)
+
+
+def figure(value: int, kind: str = "") -> Cell:
     """A cell with a number; with `bad` or `warn` it stands out, unless it is zero."""
-    return tag("td", words.number(value), class_=f"count {kind}" if kind and value else "count")
+    return Cell(words.number(value), f"count {kind}" if kind and value else "count")
 
 
 def tile(name: str, value: str, detail: str, *, kind: str = "") -> Markup:
@@ -48,6 +68,13 @@ def line_list(lines: Sequence[str]) -> Markup | None:
 def problem_list(problems: Sequence[Problem]) -> Markup | None:
     """What the check of a configuration has found, each with its place and its remedy."""
     return _list(map(_problem, problems[:MAX_LINES]), len(problems), "problems") if problems else None
+
+
+def _cell(head: str, cell: Cell) -> Markup:
+    """A card shows its cells below each other, each behind the head of its column (`admin.css`)."""
+    if cell.is_head:
+        return tag("th", cell.content, scope="row", class_=cell.kind or None)
+    return tag("td", cell.content, class_=cell.kind or None, data_label=head or None)
 
 
 def _list(items: Iterable[Markup], length: int, kind: str) -> Markup:

@@ -3,10 +3,21 @@
 from collections.abc import Iterator
 
 from cors_gateway.admin.page import words
-from cors_gateway.admin.page.elements import figure, line_list, moment, pill, problem_list, table
+from cors_gateway.admin.page.elements import (
+    NO_CELL,
+    Cell,
+    figure,
+    line_list,
+    moment,
+    name_cell,
+    pill,
+    problem_list,
+    table,
+)
 from cors_gateway.admin.page.markup import Markup, join, tag
 from cors_gateway.admin.page.view import RouteView, UpstreamView, View
 from cors_gateway.admin.status import ServerState
+from cors_gateway.config.compile.validity import SOON_DAYS, days_left, left_words
 from cors_gateway.observe.metrics import OK
 from cors_gateway.server.reload import ReloadResult
 
@@ -50,54 +61,73 @@ def configuration(view: View) -> Markup:
         ".",
     )
     heading = tag("h3", "Warnings about what is served") if view.warnings else None
-    return join((about, _reload(view.last_reload, view.now), heading, problem_list(view.warnings)))
+    return join(
+        (
+            about,
+            _certificates(view),
+            _reload(view.last_reload, view.now),
+            heading,
+            problem_list(view.warnings),
+        )
+    )
 
 
-def _route(each: RouteView) -> Markup:
+def _certificates(view: View) -> Markup | None:
+    items = [
+        tag(
+            "li",
+            pill("good" if days_left(ends, view.now) >= SOON_DAYS else "bad", left_words(ends, view.now)),
+            " ",
+            tag("code", file),
+        )
+        for file, ends in view.snapshot.certificates.items()
+    ]
+    return join((tag("h3", "Certificates"), tag("ul", items, class_="problems"))) if items else None
+
+
+def _route(each: RouteView) -> tuple[Cell, ...]:
     route, counts = each.route, each.counts
     place = tag("small", str(route.policy_location)) if route.policy_location is not None else None
-    return tag(
-        "tr",
-        tag(
-            "th",
+    return (
+        name_cell(
             tag("strong", route.name),
             tag("code", words.match_words(route)),
             tag("small", words.destination_words(route)),
-            scope="row",
         ),
-        tag(
-            "td",
-            tag("p", tag("strong", words.policy_names(route)), " ", place),
-            [tag("p", sentence) for sentence in words.policy_words(route.policy)],
-            [
-                tag("p", tag("strong", f"{further.name}: "), " ".join(words.policy_words(further.policy)))
-                for further in route.further_policies
-            ],
-            [tag("p", sentence) for sentence in words.edit_words(route)],
+        Cell(
+            (
+                tag("p", tag("strong", words.policy_names(route)), " ", place),
+                [tag("p", sentence) for sentence in words.policy_words(route.policy)],
+                [
+                    tag("p", tag("strong", f"{further.name}: "), " ".join(words.policy_words(further.policy)))
+                    for further in route.further_policies
+                ],
+                [tag("p", sentence) for sentence in words.edit_words(route)],
+            ),
+            "wide-cell",
         ),
         figure(counts.requests),
         figure(counts.preflights),
         figure(counts.refused, "warn"),
         figure(counts.errors, "bad"),
-        tag("td", words.milliseconds(counts.mean_seconds), class_="count"),
+        Cell(words.milliseconds(counts.mean_seconds), "count"),
     )
 
 
-def _servers(upstream: UpstreamView) -> Iterator[Markup]:
+def _servers(upstream: UpstreamView) -> Iterator[tuple[Cell, ...]]:
     """A row for each server; what is known only of the whole upstream stands in the first."""
     failures = {name: count for name, count in upstream.outcomes.items() if name != OK and count}
     told = [f"{words.number(count)} {name.removeprefix('upstream_')}" for name, count in failures.items()]
     for index, server in enumerate(upstream.servers):
         is_first = index == 0
-        yield tag(
-            "tr",
-            tag("th", upstream.name if is_first else "", scope="row"),
-            tag("td", tag("code", server.address)),
-            tag("td", _health(server, is_checked=upstream.is_checked)),
+        yield (
+            name_cell(upstream.name if is_first else ""),
+            Cell(tag("code", server.address)),
+            Cell(_health(server, is_checked=upstream.is_checked)),
             figure(server.active),
             figure(server.idle),
-            figure(upstream.outcomes.get(OK, 0)) if is_first else tag("td"),
-            tag("td", ", ".join(told) or "none", class_="bad" if told else None) if is_first else tag("td"),
+            figure(upstream.outcomes.get(OK, 0)) if is_first else NO_CELL,
+            Cell(", ".join(told) or "none", "bad" if told else "") if is_first else NO_CELL,
         )
 
 

@@ -1,22 +1,22 @@
 """The parts of the page that show what is going on: each a function from one look at the process to HTML."""
 
-from urllib.parse import urlencode
-
 from cors_gateway.admin.page import words
 from cors_gateway.admin.page.chart import REASON_CLASSES
-from cors_gateway.admin.page.elements import figure, moment, pill, table, tile
+from cors_gateway.admin.page.elements import figure, name_cell, pill, table, tile
 from cors_gateway.admin.page.markup import Markup, join, tag
+from cors_gateway.admin.page.refusals import nothing_refused
 from cors_gateway.admin.page.view import View
 from cors_gateway.admin.summary import NO_COMPLAINT, SERVING, complaints, phase_words
-from cors_gateway.observe.metrics import NO_ROUTE
-from cors_gateway.observe.refusals import RefusedOrigin
-
-MAX_REFUSALS = 50
 
 
 def state(view: View) -> Markup:
     """Whether it serves, in a word, and what is running."""
-    facts = f"generation {view.generation}", f"up {words.span(view.uptime)}", f"version {view.version}"
+    facts = (
+        view.instance,
+        f"generation {view.generation}",
+        f"up {words.span(view.uptime)}",
+        f"version {view.version}",
+    )
     return join(
         (
             pill("good" if view.phase in SERVING else "bad", phase_words(view.phase)),
@@ -28,10 +28,19 @@ def state(view: View) -> Markup:
 def verdict(view: View) -> Markup:
     """What is wrong just now, or that nothing is."""
     found = list(complaints(view))
-    if not found:
-        return tag("p", NO_COMPLAINT, class_="calm")
     items = [tag("li", one.text, " ", tag("a", "Look", href=f"#{one.place}")) for one in found]
-    return tag("ul", items, class_="alarm")
+    verdict = tag("p", NO_COMPLAINT, class_="calm") if not found else tag("ul", items, class_="alarm")
+    return join((verdict, _warned(len(view.warnings))))
+
+
+def _warned(warnings: int) -> Markup | None:
+    """The check's warnings stand at the end of the page; that there are some is said at its beginning."""
+    if not warnings:
+        return None
+    text = f"The check of the configuration gave {words.counted(warnings, 'warning')}."
+    return tag(
+        "p", pill("warn", "careful"), f" {text} ", tag("a", "Look", href="#configuration"), class_="note"
+    )
 
 
 def numbers(view: View) -> Markup:
@@ -55,51 +64,17 @@ def numbers(view: View) -> Markup:
 def reasons(view: View) -> Markup:
     """The legend of the refusals in the chart, with counts."""
     if not view.counts.refusals:
-        return _nothing_refused()
+        return nothing_refused()
     recent = {name: sum(step.refusals.get(name, 0) for step in view.steps) for name in view.counts.refusals}
     rows = [
-        tag(
-            "tr",
-            tag("th", tag("span", class_=f"swatch {REASON_CLASSES[name]}"), tag("code", name), scope="row"),
+        (
+            name_cell(tag("span", class_=f"swatch {REASON_CLASSES[name]}"), tag("code", name)),
             figure(recent[name]),
             figure(count),
         )
         for name, count in sorted(view.counts.refusals.items(), key=lambda item: -item[1])
     ]
     return table(("Refusals by reason", "10 min", "in all"), rows, figures=("10 min", "in all"))
-
-
-def refused(view: View) -> Markup:
-    """The origins that were refused last."""
-    if not view.refusals:
-        return _nothing_refused()
-    rows = [_refusal(entry, view.now) for entry in view.refusals[:MAX_REFUSALS]]
-    more = len(view.refusals) - MAX_REFUSALS
-    note = tag("p", f"{words.number(more)} more are remembered.", class_="note") if more > 0 else None
-    return join((table(("Origin", "Route", "Why", "Times", "Last", ""), rows, figures=("Times",)), note))
-
-
-def _refusal(entry: RefusedOrigin, now: float) -> Markup:
-    return tag(
-        "tr",
-        tag("th", tag("code", entry.origin) if entry.origin else tag("em", "empty"), scope="row"),
-        tag("td", tag("em", "none") if entry.route == NO_ROUTE else entry.route),
-        tag("td", tag("code", entry.reason), tag("small", words.reason_words(entry))),
-        figure(entry.count),
-        tag("td", moment(entry.last, now)),
-        tag("td", tag("a", "Explain", href=_explanation_link(entry))),
-    )
-
-
-def _explanation_link(entry: RefusedOrigin) -> str:
-    url = f"http://{entry.host}{entry.path}" if entry.host else entry.path or "/"
-    query = [("origin", entry.origin), ("method", entry.method), ("url", url)]
-    query += [("header", name.strip()) for name in entry.headers.split(",") if name.strip()]
-    return f"/?{urlencode(query)}#explain"
-
-
-def _nothing_refused() -> Markup:
-    return tag("p", "No origin was refused since the start.", class_="calm")
 
 
 def _rate(name: str, per_second: float | None, total: int, kind: str = "") -> Markup:

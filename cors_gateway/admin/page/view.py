@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from cors_gateway.admin.counts import Counts, count
-from cors_gateway.admin.history import Rates
+from cors_gateway.admin.history import SAMPLE_SECONDS, STEPS, Rates
 from cors_gateway.admin.state import CONTROL, HISTORY
 from cors_gateway.admin.status import Load, ServerState, sum_up
 from cors_gateway.config.problems import Problem
@@ -28,6 +28,8 @@ class RouteView:
 
     route: Route
     counts: Counts
+    stripped: int
+    """Access-Control fields of the backend that were removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class View:
     now: float
     """Seconds since the epoch."""
     phase: Phase
+    instance: str
     version: str
     uptime: float
     generation: int
@@ -58,6 +61,10 @@ class View:
     load: Load
     counts: Counts
     """On all routes, and on none."""
+    recent: Counts
+    """Within the last minute."""
+    lately: Counts
+    """Within the last ten minutes."""
     rates: Rates | None
     steps: list[Counts]
     routes: tuple[RouteView, ...]
@@ -66,6 +73,8 @@ class View:
     """The last refused first."""
     warnings: tuple[Problem, ...]
     last_reload: ReloadResult | None
+    diagnoses: dict[str, float]
+    """By origin when its diagnosis ends, in seconds since the epoch."""
 
 
 async def look(app: web.Application) -> View:
@@ -74,9 +83,11 @@ async def look(app: web.Application) -> View:
     status, metrics, refusals = await asyncio.gather(control.status(), control.metrics(), control.refusals())
     snapshot = control.snapshot
     load = sum_up(status.workers)
+    counts = count(metrics.routes.values(), metrics.upstreams.values())
     return View(
         now=time.time(),
         phase=control.phase,
+        instance=status.instance,
         version=status.version,
         uptime=round(status.uptime, 3),
         generation=control.generation,
@@ -84,15 +95,23 @@ async def look(app: web.Application) -> View:
         listen=status.listen,
         snapshot=snapshot,
         load=load,
-        counts=count(metrics.routes.values()),
+        counts=counts,
+        recent=history.recent(counts, RATE_SECONDS),
+        lately=history.recent(counts, SAMPLE_SECONDS * STEPS),
         rates=history.rates(RATE_SECONDS),
         steps=history.steps(),
-        routes=tuple(RouteView(route, count([metrics.route(route.name)])) for route in snapshot.routes),
+        routes=tuple(_route(route, metrics) for route in snapshot.routes),
         upstreams=tuple(_upstreams(snapshot, metrics, load)),
         refusals=refusals,
         warnings=control.warnings,
         last_reload=control.reloads.last,
+        diagnoses=control.diagnoses.ends,
     )
+
+
+def _route(route: Route, metrics: Metrics) -> RouteView:
+    stats = metrics.route(route.name)
+    return RouteView(route, count([stats]), stats.stripped)
 
 
 def _upstreams(snapshot: Snapshot, metrics: Metrics, load: Load) -> Iterator[UpstreamView]:

@@ -4,9 +4,11 @@ Serves static files, the addresses (`/site.json`) and the explanations (`POST /w
 calls that the page makes: those go to the gateway and the backend, which are other origins.
 """
 
+import ipaddress
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
+from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,19 +31,42 @@ SITE = web.AppKey("site", Site)
 ENGINE = web.AppKey("engine", Engine)
 JOURNAL_ADDRESS = web.AppKey("journal_address", str)
 SESSION = web.AppKey("session", ClientSession)
+YAML = web.AppKey("yaml", str)
+
+ELSEWHERE = """\
+<!doctype html>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>cors-gateway demo</title>
+<p>The demo is at <a href="{page}">{page}</a>, for a browser on the machine where it runs. Its policy allows that origin
+and no other, so under this address the page could read nothing.</p>
+"""
 
 
-def page_app(site: Site, snapshot: Snapshot, backend: str) -> web.Application:
-    """Build the page's application. `backend` is where this process reaches the backend, to ask what arrived there."""
+def page_app(site: Site, snapshot: Snapshot, backend: str, configuration: str) -> web.Application:
+    """Build the page's application.
+
+    `backend` is where this process reaches the backend, to ask what arrived there; `configuration` is what the gateway
+    goes by, to be shown.
+    """
     app = web.Application(client_max_size=MAX_DESCRIPTION)
     app[SITE] = site
     app[ENGINE] = Engine(snapshot, urlsplit(site.gateway).netloc)
+    app[YAML] = configuration
     app[JOURNAL_ADDRESS] = f"{backend}/_journal/"
     app.cleanup_ctx.append(_session)
-    app.add_routes([web.get("/site.json", _site), web.post("/why", _why), web.get("/healthz", _healthy)])
+    app.add_routes(
+        [
+            web.get("/site.json", _site),
+            web.get("/gateway.yaml", _yaml),
+            web.post("/why", _why),
+            web.get("/healthz", _healthy),
+        ]
+    )
     calls = f"{site.gateway} {site.backend} {site.nobody}"
     policy = f"connect-src 'self' {calls}; frame-src {site.stranger}; frame-ancestors 'none'"
     _serve_files(app, "index.html", PAGE_FILES, policy)
+    app.middlewares.append(_lead_to_the_page)
     return app
 
 
@@ -71,6 +96,31 @@ def _serve_files(app: web.Application, index: str, files: tuple[str, ...], polic
     app.router.add_get("/", file_handler(STATIC / index))
     for name in files:
         app.router.add_get(f"/{name}", file_handler(STATIC / name))
+
+
+@web.middleware
+async def _lead_to_the_page(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """`localhost` and `127.0.0.1` are two origins, of which the policy knows one: under the other name lead there."""
+    page = request.app[SITE].page
+    if request.path != "/" or request.host == urlsplit(page).netloc:
+        return await handler(request)
+    # Whoever calls from another machine cannot be led to a name of this one.
+    if _is_loopback(urlsplit(f"//{request.host}").hostname or "") and _is_loopback(
+        urlsplit(page).hostname or ""
+    ):
+        return web.Response(status=307, headers={"Location": f"{page}/", "Cache-Control": "no-store"})
+    return web.Response(status=421, text=ELSEWHERE.format(page=escape(page)), content_type="text/html")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _yaml(request: web.Request) -> web.Response:
+    return web.Response(text=request.app[YAML], headers={"Cache-Control": "no-store"})
 
 
 async def _site(request: web.Request) -> web.Response:

@@ -3,11 +3,14 @@
 Values only; ports are chosen and servers started in `cli/demo.py`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 CONFIGURATION = Path(__file__).parent / "gateway.yaml"
+
+_VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +23,18 @@ class Site:
     gateway: str = "http://localhost:8080"
     backend: str = "http://localhost:8081"
     """The backend as browsers reach it, past the gateway."""
+    admin: str = "http://localhost:9090"
+    """The gateway's own page, for its operators."""
     nobody: str = "http://localhost:8082"
     """Where nothing listens: a backend that is down."""
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)
+
+
+def configuration_in_force(environ: Mapping[str, str]) -> str:
+    """The gateway's configuration as it is written, with the addresses in place of the variables."""
+    return _VARIABLE.sub(lambda found: environ.get(found[1]) or found[2], CONFIGURATION.read_text())
 
 
 def site_from_environment(environ: Mapping[str, str]) -> Site:

@@ -4,8 +4,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import cast
 
-from cors_gateway.config.compile.certificates import absolute, check_authorities, check_pair
+from cors_gateway.config.compile.certificates import absolute, certificate_end, check_authorities, check_pair
 from cors_gateway.config.compile.sections import Placed
+from cors_gateway.config.compile.server_section import expiry_problems
 from cors_gateway.config.models.upstream import UpstreamSection, UpstreamServerSection, UpstreamTlsSection
 from cors_gateway.config.models.validate import suggestion
 from cors_gateway.config.problems import Problem, Severity
@@ -150,4 +151,6 @@ def _tls(
                 "tls.unverified", message, hint, path=(*path, "verify"), severity=Severity.WARNING
             )
         )
-    return UpstreamTls(ca, certificate, key, section.server_name, section.verify)
+    ends = certificate_end(files, certificate) if certificate else None
+    problems += expiry_problems(document, (*path, "certificate"), ends)
+    return UpstreamTls(ca, certificate, key, section.server_name, section.verify, ends)

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from cors_gateway.config.compile.validity import earliest_end
 from cors_gateway.config.syntax.files import FileFault, Files
 from cors_gateway.policy.quoting import quoted
 
@@ -45,6 +46,12 @@ def check_pair(files: Files, certificate: str, key: str) -> list[TlsFault]:
             return [TlsFault("tls.key", "key", message, "write the two files that were issued together")]
         return [TlsFault("tls.certificate", "certificate", f"cannot be used: {reason}")]
     return []
+
+
+def certificate_end(files: Files, certificate: str) -> float | None:
+    """When the chain of this file (an absolute path) expires; None if it cannot be read."""
+    content = files.read(Path(certificate), MAX_PEM)
+    return None if isinstance(content, FileFault) else earliest_end(content)
 
 
 def check_authorities(files: Files, ca: str) -> list[TlsFault]:

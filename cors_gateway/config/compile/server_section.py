@@ -3,10 +3,13 @@
 The models have made sure that every address parses; the casts below rely on it.
 """
 
+import ipaddress
+import time
 from collections.abc import Iterator
 from typing import cast
 
-from cors_gateway.config.compile.certificates import absolute, check_pair
+from cors_gateway.config.compile.certificates import absolute, certificate_end, check_pair
+from cors_gateway.config.compile.validity import warning
 from cors_gateway.config.models.kinds import OFF
 from cors_gateway.config.models.server import AdminSection, ListenSection, ServerSection, TlsSection
 from cors_gateway.config.problems import Problem, Severity
@@ -72,6 +75,10 @@ def compile_admin(
         message = f"{quoted(str(listener))} is a public listener"
         hint = "give the admin interface a port of its own"
         problems.append(document.problem("admin.listen", message, hint, path=path))
+    if section.token is None and _is_reachable_from_elsewhere(listener):
+        message = f"whoever reaches {quoted(str(listener))} can read the configuration, reload it and watch requests"
+        hint = "set admin.token, or listen on 127.0.0.1 or a Unix socket"
+        problems.append(document.problem("admin.token", message, hint, path=path, severity=Severity.WARNING))
     token = document.node(("admin", "token"))
     reference = token.reference if isinstance(token, Scalar) else None
     return Admin(
@@ -120,7 +127,20 @@ def _tls(
         document.problem(found.code, found.message, found.hint, path=(*path, found.key))
         for found in check_pair(files, certificate, key)
     ]
-    return ServerTls(certificate, key)
+    ends = certificate_end(files, certificate)
+    problems += expiry_problems(document, (*path, "certificate"), ends)
+    return ServerTls(certificate, key, ends)
+
+
+def expiry_problems(document: Document, path: Path, ends: float | None) -> Iterator[Problem]:
+    """A warning about a certificate that has expired or soon will; never an error: an outage would be no better."""
+    found = warning(ends, time.time())
+    if found is not None:
+        yield document.problem("tls.expires", *found, path=path, severity=Severity.WARNING)
+
+
+def _is_reachable_from_elsewhere(listener: Listener) -> bool:
+    return isinstance(listener, TcpListener) and not ipaddress.ip_address(listener.host).is_loopback
 
 
 def _trusted(document: Document, section: ServerSection, problems: list[Problem]) -> tuple[Network, ...]:

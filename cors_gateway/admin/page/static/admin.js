@@ -4,6 +4,7 @@ const REFRESH_MILLISECONDS = 2000;
 
 const connection = document.getElementById("connection");
 const shown = new Map();
+const suggestions = new Map();
 
 // A part in which somebody selects text or has the focus is left alone: it is being read.
 function isInUse(part) {
@@ -21,7 +22,9 @@ async function refresh() {
     for (const [id, html] of Object.entries(parts)) {
       const part = document.getElementById(id);
       if (shown.get(id) === html || isInUse(part)) continue;
+      const open = [...part.querySelectorAll("details[open]")].map((details) => details.id);
       part.innerHTML = html;
+      for (const details of open) document.getElementById(details)?.setAttribute("open", "");
       shown.set(id, html);
     }
     connection.textContent = "";
@@ -29,6 +32,20 @@ async function refresh() {
     const time = new Date().toLocaleTimeString();
     if (!connection.textContent) connection.textContent = `No news since ${time}: ${error.message}`;
   }
+}
+
+// What would let refused origins through is fetched when its line is opened, and kept: parts are redrawn all the time.
+async function suggest(details) {
+  const link = details.querySelector("a.yaml");
+  if (link === null) return;
+  if (!suggestions.has(details.id)) {
+    const response = await fetch(link.dataset.source);
+    suggestions.set(details.id, response.ok ? await response.text() : `The gateway answers ${response.status}.`);
+  }
+  if (!link.isConnected) return;
+  const yaml = document.createElement("pre");
+  yaml.textContent = suggestions.get(details.id);
+  link.parentElement.replaceWith(yaml);
 }
 
 async function reload(event) {
@@ -47,6 +64,8 @@ async function reload(event) {
   location.hash = "#configuration";
 }
 
+document.addEventListener("toggle", ({ target }) => target.open ? suggest(target) : suggestions.delete(target.id), true);
 document.getElementById("reload").addEventListener("submit", reload);
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
+document.addEventListener("refresh", refresh);
 setInterval(() => document.hidden || refresh(), REFRESH_MILLISECONDS);

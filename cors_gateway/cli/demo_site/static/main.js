@@ -6,26 +6,40 @@ import { groups, scenarios } from "./scenarios.js";
 import { lane, scenarioList, score, setMark, stage, ways, welcome } from "./view.js";
 
 const PAUSE_BETWEEN_SCENARIOS = 60;
+const STRANGER_MILLISECONDS = 10_000; // for its frame to open, and for each of its calls
 
+rememberedTheme();
 const site = await (await fetch("/site.json")).json();
 const stageArea = document.getElementById("stage");
 const strangerArea = document.getElementById("stranger");
 const buttonOf = (scenario) => document.getElementById(`run-${scenario.id}`);
-const stranger = await openStranger();
 const results = new Map();
 let shown = null;
+const stranger = openStranger();
 
 document.getElementById("here").textContent = site.page;
+document.getElementById("admin").href = site.admin;
+document.getElementById("yaml").textContent = await (await fetch("/gateway.yaml")).text();
 document.getElementById("scenarios").append(...scenarioList(groups, show));
 document.getElementById("run-all").addEventListener("click", runAll);
 document.getElementById("theme").addEventListener("click", switchTheme);
 document.addEventListener("keydown", pressKey);
 labelThemeButton();
+addEventListener("hashchange", showLinked);
 present(null, welcome(site, scenarios.length));
 document.body.dataset.state = "ready";
+showLinked();
+
+// A scenario has an address of its own, to be handed on: /#put.
+function showLinked() {
+  const scenario = scenarios.find(({ id }) => location.hash === `#${id}`);
+  if (scenario && scenario !== shown) show(scenario);
+}
 
 async function show(scenario) {
   present(scenario, stage(scenario, (way) => baseOf(way, scenario)));
+  history.replaceState(null, "", `#${scenario.id}`);
+  scrollToStage();
   const result = await run(scenario);
   if (shown !== scenario) return;
   announce(Object.keys(ways).map((way) => `${ways[way].title}: ${result[way].outcome.readable ? "readable" : "blocked"}.`));
@@ -40,6 +54,8 @@ async function runAll() {
     }),
   );
   present(null, score(scenarios, results));
+  history.replaceState(null, "", location.pathname);
+  scrollToStage();
   document.body.dataset.state = "ready";
   announce([stageArea.querySelector(".scores").textContent]);
 }
@@ -98,8 +114,15 @@ function baseOf(way, scenario) {
   return scenario.down ? site.nobody : site.backend;
 }
 
-// The stranger's frame makes calls from its own origin and posts back what it could read.
-async function openStranger() {
+// Where the list stands above the stage, what was asked for would be below the edge of the screen.
+function scrollToStage() {
+  const main = document.querySelector("main");
+  if (main.getBoundingClientRect().top > innerHeight / 2) main.scrollIntoView();
+}
+
+// The stranger's frame makes calls from its own origin and posts back what it could read. Without an answer in time the
+// call counts as blocked: nothing here waits for a frame for ever.
+function openStranger() {
   const frame = document.createElement("iframe");
   frame.title = "A page of another origin";
   frame.src = site.stranger;
@@ -113,14 +136,24 @@ async function openStranger() {
     });
   });
   strangerArea.append(frame);
-  await ready;
+  ready.then(() => post({ theme: document.documentElement.dataset.theme }));
   const post = (message) => frame.contentWindow.postMessage(message, site.stranger);
-  const call = (spec, base, id, way) =>
-    new Promise((resolve) => {
-      waiting.set(id, resolve);
-      post({ call: spec, base, id, way });
-    });
+  const call = async (spec, base, id, way) => {
+    const answered = new Promise((resolve) => waiting.set(id, resolve));
+    await Promise.race([ready, tooLate()]);
+    post({ call: spec, base, id, way });
+    return (await Promise.race([answered, tooLate()])) ?? silent(site.stranger);
+  };
   return { call, post };
+}
+
+function tooLate() {
+  return new Promise((resolve) => setTimeout(resolve, STRANGER_MILLISECONDS));
+}
+
+function silent(origin) {
+  const error = `The stranger's page at ${origin} does not answer.`;
+  return { readable: false, status: null, statusText: "", headers: {}, body: "", error };
 }
 
 function present(scenario, content) {
@@ -139,8 +172,22 @@ function announce(sentences) {
 function switchTheme() {
   const theme = isDark() ? "light" : "dark";
   document.documentElement.dataset.theme = theme;
+  try {
+    localStorage.setItem("theme", theme);
+  } catch {
+    // The browser keeps nothing for this page: the choice holds until it is left.
+  }
   stranger.post({ theme });
   labelThemeButton();
+}
+
+function rememberedTheme() {
+  try {
+    const theme = localStorage.getItem("theme");
+    if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  } catch {
+    // As above.
+  }
 }
 
 function labelThemeButton() {

@@ -65,7 +65,7 @@ export function stage(scenario, baseOf) {
   return [
     h("div", { class: "scene" }, [
       h("div", {}, [
-        h("h1", {}, scenario.title),
+        h("h1", {}, [scenario.title, h("a", { href: `#${scenario.id}`, class: "link", "aria-label": "Link to this scenario" })]),
         h("p", { class: "lede" }, scenario.lede),
         h("p", { class: "wanted" }, [h("b", {}, "Wanted: "), scenario.wanted]),
       ]),
