@@ -12,7 +12,7 @@ import re
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.grammar import MAX_FIELD_TOLD, split_field_line
+from cors_gateway.http1.grammar import MAX_FIELD_TOLD, TOKEN, split_field_line
 from cors_gateway.http1.request_fields import is_protected
 
 LAST_CHUNK = b"0\r\n\r\n"
@@ -26,10 +26,9 @@ PLAIN_CHUNK_LINE = 8
 # A chunk of 4 GiB or more is read differently by whoever counts in 32 bits.
 MAX_CHUNK = 2**32 - 1
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
 _CHUNK_LINE = re.compile(
-    rb"([0-9A-Fa-f]{1,16})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*\Z"
+    rb"([0-9A-Fa-f]{1,16})(?:;" + TOKEN + rb"(?:=(?:" + TOKEN + rb"|" + _QUOTED + rb"))?)*\Z"
 )
 _PLAIN_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,7})\r\n")
 """The size line of nearly every chunk. At most 2^28 - 1, and never more than is free."""

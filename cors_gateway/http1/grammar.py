@@ -16,6 +16,8 @@ MAX_FIELD_TOLD = 64
 """Bytes of a field name that a fault tells."""
 
 _TOKEN_BYTES = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+TOKEN = b"[%b]+" % re.escape(_TOKEN_BYTES)
+"""A token as a regular expression (RFC 9110 5.6.2), for what has one as a part."""
 # RFC 9110 5.5: VCHAR, obs-text, SP and HTAB; everything else (CTL, DEL, NUL, CR, LF) refuses the message.
 _VALUE_BYTES = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _DIGITS = re.compile(rb"[0-9]{1,19}\Z")

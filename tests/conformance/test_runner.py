@@ -45,7 +45,7 @@ def test_a_server_without_cors_differs_and_is_told_where() -> None:
 
     assert result.returncode == 1
     assert "must PF-001 " in result.stdout
-    assert "  status: 501, expected " in result.stdout
+    assert "  status: expected 204, got 501" in result.stdout
     assert "must: 0 of " in result.stdout
 
 

@@ -10,16 +10,13 @@ import yaml
 
 from cors_gateway.config.load import load as load_configuration
 from tests.conformance.site import CASES, ask, backend_answer, configuration, host_of, may_be_refused
-from tests.wire.conformance_scoring import COMPARISONS, Exchange, complaints
+from tests.wire.conformance_scoring import Exchange, complaints
 from tests.wire.corpus import Document
 from tests.wire.gateway_process import running_gateway
 from tests.wire.raw_backend import Answer, RawBackend, bound_socket
 from tests.wire.strict_http import Request, Response
 
 CONCURRENT = 16  # cases at a time
-
-NOT_COMPARED = {"is_preflight"}
-"""A classification that no byte shows; the policy tests hold it."""
 
 
 def _is_refused(case: Document, directory: Path) -> bool:
@@ -75,10 +72,3 @@ def test_a_case_of_the_corpus(case: Document, exchanges: dict[str, Exchange]) ->
         return
 
     assert complaints(exchanges[case["id"]]) == [], case["why"]
-
-
-def test_every_expectation_is_compared() -> None:
-    """A new key in the corpus must not go unnoticed."""
-    keys = {key for case in CASES for key in case["expect"]}
-
-    assert keys - COMPARISONS.keys() == NOT_COMPARED
