@@ -84,11 +84,13 @@ class _Finder(ast.NodeVisitor):
 
     # -- scopes --------------------------------------------------------------------------------------------------
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:  # noqa: N802
-        if not any(isinstance(base, ast.Name) and base.id in {"Protocol", "TypedDict"} for base in node.bases):
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        if not any(
+            isinstance(base, ast.Name) and base.id in {"Protocol", "TypedDict"} for base in node.bases
+        ):
             self._enter(node.name, node.body)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for default in (*node.args.defaults, *node.args.kw_defaults):
             if default is not None:
                 self.visit(default)
@@ -113,28 +115,29 @@ class _Finder(ast.NodeVisitor):
             self._remove(node)
         super().visit(node)
 
-    def visit_Expr(self, node: ast.Expr) -> None:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Constant):
             self.generic_visit(node)
 
-    def visit_Assign(self, node: ast.Assign) -> None:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> None:
         target = node.targets[0]
         is_declaration = isinstance(target, ast.Name) and (
-            target.id == "__slots__" or (isinstance(node.value, ast.Call) and _word(node.value.func) == "TypeVar")
+            target.id == "__slots__"
+            or (isinstance(node.value, ast.Call) and _word(node.value.func) == "TypeVar")
         )
         if not is_declaration:
             self.generic_visit(node)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
             self.visit(node.value)
 
-    def visit_If(self, node: ast.If) -> None:  # noqa: N802
+    def visit_If(self, node: ast.If) -> None:
         if _word(node.test) != "TYPE_CHECKING":
             self._force(node.test)
             self.generic_visit(node)
 
-    def visit_While(self, node: ast.While) -> None:  # noqa: N802
+    def visit_While(self, node: ast.While) -> None:
         self._change(node.test, "False", before=f"while {self._text(node.test)}")
         self.generic_visit(node)
 
@@ -153,12 +156,16 @@ class _Finder(ast.NodeVisitor):
             for name in (target.elts if isinstance(target, ast.Tuple) else [target])
         )
         is_act = isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant | ast.Yield)
-        if counts or is_act or isinstance(node, ast.AugAssign | ast.Raise | ast.Delete | ast.Continue | ast.Break):
+        if (
+            counts
+            or is_act
+            or isinstance(node, ast.AugAssign | ast.Raise | ast.Delete | ast.Continue | ast.Break)
+        ):
             self._change(node, "pass")
 
     # -- expressions ---------------------------------------------------------------------------------------------
 
-    def visit_IfExp(self, node: ast.IfExp) -> None:  # noqa: N802
+    def visit_IfExp(self, node: ast.IfExp) -> None:
         self._force(node.test)
         self.generic_visit(node)
 
@@ -167,7 +174,7 @@ class _Finder(ast.NodeVisitor):
             self._force(condition)
         self.generic_visit(node)
 
-    def visit_Compare(self, node: ast.Compare) -> None:  # noqa: N802
+    def visit_Compare(self, node: ast.Compare) -> None:
         left = node.left
         for operator, right in zip(node.ops, node.comparators, strict=True):
             gap = slice(self._end(left), self._start(right))
@@ -182,7 +189,7 @@ class _Finder(ast.NodeVisitor):
             left = right
         self.generic_visit(node)
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> None:  # noqa: N802
+    def visit_BoolOp(self, node: ast.BoolOp) -> None:
         """Each operand is left out: it no longer decides anything."""
         neutral = "True" if isinstance(node.op, ast.And) else "False"
         for operand in node.values:
@@ -195,23 +202,24 @@ class _Finder(ast.NodeVisitor):
             self._change(node, other, start=at, end=at + length)
         self.generic_visit(node)
 
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:  # noqa: N802
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
         if isinstance(node.op, ast.Not):
             self._change(node, f"({self._text(node.operand)})", after=self._text(node.operand))
         self.generic_visit(node)
 
-    def visit_Constant(self, node: ast.Constant) -> None:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> None:
         value, text = node.value, self._text(node)
         if isinstance(value, bool):
             self._change(node, str(not value))
         elif isinstance(value, int | float):
             self._change(node, str(value + 1))
-        elif isinstance(value, str | bytes):
+        elif isinstance(value, bytes) or (isinstance(value, str) and " " not in value):
+            # A sentence is for people: no test should hold its wording.
             # Literals beside each other are one: the text itself stays as it is written.
             self._change(node, f'{"b" if isinstance(value, bytes) else ""}"~" {text}')
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:  # noqa: N802
-        """What is written inside has no position of its own before Python 3.12."""
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        """As a whole: what is written inside has no position of its own before Python 3.12."""
         self._change(node, f'"~" {self._text(node)}')
 
     # -- text ----------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ SUBJECTS = (
     _subject("proxy/active", _MEMORY, _REPEATS, "tests/proxy/test_service.py", _COUNTING, _CONVERSATIONS),
     _subject("proxy/preflight_memory", _MEMORY, _REPEATS, _CONVERSATIONS),
     _subject("http1/fields", _FIELDS, _MEMORY, "tests/http1/test_request.py", _CONVERSATIONS),
-    _subject("http1/memo", _MEMORY, _FIELDS, _CONVERSATIONS),
+    _subject("http1/memo", "tests/http1/test_memo.py", _MEMORY),
     _subject("http1/request", "tests/http1/test_request.py", _FIELDS, _MEMORY, _REPEATS, _CONVERSATIONS),
     _subject("policy/compiled", "tests/policy/test_compiled.py", _MEMORY, _CONVERSATIONS),
     _subject("proxy/accounting", _MEMORY, _COUNTING, "tests/observe/test_refusals.py", _CONVERSATIONS),
@@ -43,7 +43,9 @@ SUBJECTS = (
     _subject("http1/response", "tests/http1/test_response.py", _FIELDS, _REWRITE, _UPSTREAM),
     _subject("proxy/exchange", _EXCHANGE, _MEMORY, _COUNTING, "tests/proxy/test_upstreams.py"),
     _subject("proxy/pool", _MEMORY, "tests/proxy/test_pool.py", "tests/proxy/test_upstreams.py"),
-    _subject("proxy/upstream", _UPSTREAM, _MEMORY, "tests/proxy/test_tunnel.py", "tests/proxy/test_upstreams.py"),
+    _subject(
+        "proxy/upstream", _UPSTREAM, _MEMORY, "tests/proxy/test_tunnel.py", "tests/proxy/test_upstreams.py"
+    ),
     _subject("proxy/downstream", _MEMORY, _PIECES, _COUNTING, "tests/proxy/test_service.py", _CONVERSATIONS),
 )
 """The most remembering first."""

@@ -42,24 +42,32 @@ def run(
     def work() -> None:
         try:
             with _worker(subject) as judge:
-                while True:
-                    try:
-                        mutation = waiting.get_nowait()
-                    except queue.Empty:
-                        return
+                while (mutation := _next(waiting)) is not None:
                     verdict = judge(mutation.apply(source))
                     with lock:
                         note(mutation, verdict)
-        except Exception as fault:  # noqa: BLE001, RUF100 - raised again below, in the thread that waits
+        except Exception as fault:  # raised again below, in the thread that waits
             faults.append(fault)
 
     threads = [threading.Thread(target=work) for _ in range(min(jobs, len(mutations)))]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    finally:
+        # Who interrupts waits for the trials that are under way, and for no other.
+        while _next(waiting) is not None:
+            pass
     if faults:
         raise faults[0]
+
+
+def _next(waiting: "queue.SimpleQueue[Mutation]") -> Mutation | None:
+    try:
+        return waiting.get_nowait()
+    except queue.Empty:
+        return None
 
 
 @contextmanager

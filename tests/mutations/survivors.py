@@ -17,7 +17,7 @@ def explained(text: str) -> dict[str, dict[Name, str]]:
     reasons: dict[str, dict[Name, str]] = {}
     for module, entries in (yaml.safe_load(text) or {}).items():
         for entry in entries:
-            if set(entry) != _KEYS or not all(entry.values()):
+            if set(entry) != _KEYS or not (entry["line"] and entry["changes"] and entry["why"]):
                 raise ValueError(f"{module}: an entry needs {', '.join(sorted(_KEYS))}, and has {entry}")
             for change in entry["changes"]:
                 name = Name(entry["in"], entry["line"], change)

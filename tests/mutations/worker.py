@@ -146,4 +146,5 @@ def _run(tests: Sequence[str], limit: float, writing: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(KeyboardInterrupt):
+        main()
