@@ -6,6 +6,7 @@ Ends with 1 if there is something to do: a survivor without an explanation, or a
 import argparse
 import os
 import random
+import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -117,4 +118,9 @@ def _tell(subject: Subject, verdicts: dict[Name, Verdict | None], explained: dic
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Also who ends it gently leaves no copy behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

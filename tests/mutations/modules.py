@@ -10,7 +10,8 @@ _UPSTREAM = "tests/proxy/test_upstream.py"
 _REWRITE = "tests/proxy/test_rewrite.py"
 _COUNTING = "tests/observe/test_counting.py"
 _FIELDS = "tests/http1/test_fields.py"
-_FORWARDING = "tests/wire/test_forwarding.py"
+_ASKED = "tests/proxy/test_asked_upstream.py"
+_SERVICE = "tests/proxy/test_service.py"
 _CONFORMANCE = "tests/wire/test_conformance.py"
 _PIECES = "tests/proxy/test_head_pieces.py"
 
@@ -29,9 +30,9 @@ def _subject(name: str, *tests: str) -> Subject:
 
 
 SUBJECTS = (
-    _subject("proxy/dispatch", _MEMORY, _COUNTING, _REPEATS, _FORWARDING, _CONVERSATIONS, _CONFORMANCE),
-    _subject("proxy/last_request", _MEMORY, _REPEATS, _FORWARDING, _CONVERSATIONS, _CONFORMANCE),
-    _subject("proxy/active", _MEMORY, _REPEATS, "tests/proxy/test_service.py", _COUNTING, _CONVERSATIONS),
+    _subject("proxy/dispatch", _MEMORY, _ASKED, _COUNTING, _REPEATS, _CONVERSATIONS, _CONFORMANCE),
+    _subject("proxy/last_request", _MEMORY, _ASKED, _SERVICE, _REPEATS, _CONVERSATIONS, _CONFORMANCE),
+    _subject("proxy/active", _MEMORY, _ASKED, _SERVICE, _REPEATS, _COUNTING, _CONVERSATIONS),
     _subject("proxy/preflight_memory", _MEMORY, _REPEATS, _CONVERSATIONS),
     _subject("http1/fields", _FIELDS, _MEMORY, "tests/http1/test_request.py", _CONVERSATIONS),
     _subject("http1/memo", "tests/http1/test_memo.py", _MEMORY),
@@ -46,6 +47,6 @@ SUBJECTS = (
     _subject(
         "proxy/upstream", _UPSTREAM, _MEMORY, "tests/proxy/test_tunnel.py", "tests/proxy/test_upstreams.py"
     ),
-    _subject("proxy/downstream", _MEMORY, _PIECES, _COUNTING, "tests/proxy/test_service.py", _CONVERSATIONS),
+    _subject("proxy/downstream", _MEMORY, _PIECES, _COUNTING, _SERVICE, _CONVERSATIONS),
 )
 """The most remembering first."""
