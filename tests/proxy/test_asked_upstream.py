@@ -1,11 +1,11 @@
-"""What the backend is asked where something about a request is particular: no Host, hops that are counted, an id."""
+"""What becomes of a request that is particular: no Host, hops that are counted, an upgrade, a line that is not plain."""
 
 from collections.abc import Callable
 
 import pytest
 
 from cors_gateway.snapshot import Snapshot
-from tests.proxy.bench import Bench, snapshot
+from tests.proxy.bench import Bench, snapshot, written
 
 LISTED = "https://app.example.com"
 APP = {"allow_origins": [LISTED], "allow_methods": ["PUT"]}
@@ -15,7 +15,10 @@ Benches = Callable[[Snapshot], Bench]
 
 @pytest.fixture(scope="module", name="served", params=[[], ["loopback"]], ids=["stranger", "trusted"])
 def _served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    routes = [{"name": "a", "path": "/a/", "cors": "app"}, {"name": "b", "path": "/b/", "cors": "app"}]
+    routes = [
+        {"name": "a", "path": "/a/", "cors": "app"},
+        {"name": "below", "path": "/a/", "host": "*.wild.test", "cors": "disabled"},
+    ]
     directory = tmp_path_factory.mktemp("asked")
     return snapshot(directory, {"app": APP}, routes, trusted_proxies=request.param)
 
@@ -32,25 +35,112 @@ def test_a_request_without_host_goes_on_with_an_empty_one(
 ) -> None:
     """HTTP/1.0 needs none (RFC 9112 3.2); the backend, asked in HTTP/1.1, needs the field. It is not made up."""
     bench = benches(served)
-    if before:
-        bench.ask(before)
-    lines = section(bench.ask(b"GET /a/x HTTP/1.0\r\n\r\n").request)
+    # The second time, the routes of this host are remembered; the third time, they are found there.
+    for _ in range(3):
+        if before:
+            bench.ask(before)
+        lines = section(bench.ask(b"GET /a/x HTTP/1.0\r\n\r\n").request)
+        bench.leave()
     assert lines[:2] == [b"GET /a/x HTTP/1.1", b"Host: "]
     assert [line for line in lines if line.startswith(b"X-Forwarded-Host:")] == []
     assert [line[:9] for line in lines if line.startswith(b"Via:")] == [b"Via: 1.0 "]
 
 
-def test_the_backend_is_told_who_asked_and_for_which_host(benches: Benches, served: Snapshot) -> None:
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("via", ["", "1.1 a"])
+def test_the_backend_is_told_who_asked_and_for_which_host(
+    benches: Benches, served: Snapshot, version: str, via: str
+) -> None:
     bench = benches(served)
-    for host in (b"gateway.test", b"other.test", b"gateway.test"):
-        lines = section(bench.ask(b"GET /a/x HTTP/1.1\r\nHost: %b\r\n\r\n" % host).request)
-        assert lines[1:-2] == [
-            b"Host: " + host,
-            b"X-Forwarded-For: 127.0.0.1",
-            b"X-Real-IP: 127.0.0.1",
-            b"X-Forwarded-Proto: http",
-            b"X-Forwarded-Host: " + host,
+    passed = f"Via: {via}\r\n" if via else ""
+    for host in ("gateway.test", "other.test", "gateway.test"):
+        data = f"GET /a/x HTTP/{version}\r\nHost: {host}\r\n{passed}\r\n"
+        lines = section(bench.ask(data.encode()).request)
+        assert [line.decode() for line in lines[1:-1]] == [
+            f"Host: {host}",
+            "X-Forwarded-For: 127.0.0.1",
+            "X-Real-IP: 127.0.0.1",
+            "X-Forwarded-Proto: http",
+            f"X-Forwarded-Host: {host}",
+            f"Via: {', '.join([*([via] if via else []), f'{version} cors-gateway-x'])}",
         ]
+        if version == "1.0":
+            bench.leave()
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("TRACE /a/x HTTP/1.1", 405),
+        ("TRACK /a/x HTTP/1.1", 405),
+        ("GET http://other.test/a/x HTTP/1.1", 421),
+        ("GET http://gateway.test/a/x HTTP/1.1", 204),
+        ("OPTIONS * HTTP/1.1", 204),
+    ],
+)
+def test_a_line_that_is_not_plain_is_looked_at_however_often_it_comes(
+    benches: Benches, served: Snapshot, line: str, status: int
+) -> None:
+    bench = benches(served)
+    for _ in range(4):
+        seen = bench.ask(f"{line}\r\nHost: gateway.test\r\n\r\n".encode())
+        assert seen.answer.startswith(b"HTTP/1.1 %d " % status)
+        assert bool(seen.request) == line.startswith("GET http://gateway.test")
+        if status != 204:
+            bench.leave()
+
+
+PREFLIGHT = {"Host": "gateway.test", "Origin": LISTED, "Access-Control-Request-Method": "PUT"}
+
+
+@pytest.mark.parametrize(
+    ("line", "fields", "status"),
+    [
+        ("OPTIONS /a/x HTTP/1.1", {"Via": "1.1 cors-gateway-x"}, 508),
+        ("OPTIONS /a/x HTTP/1.1", {"Via": "1.1 a"}, 204),
+        ("OPTIONS /a/x HTTP/1.0", {"Transfer-Encoding": "chunked"}, 400),
+        ("OPTIONS http://other.test/a/x HTTP/1.1", {}, 421),
+        ("OPTIONS http://gateway.test/a/x HTTP/1.1", {}, 204),
+        ("OPTIONS * HTTP/1.1", {}, 204),
+    ],
+)
+def test_a_preflight_that_is_not_plain_is_looked_at_however_often_it_comes(
+    benches: Benches, served: Snapshot, line: str, fields: dict[str, str], status: int
+) -> None:
+    bench = benches(served)
+    bench.ask(written("OPTIONS /a/x", PREFLIGHT))
+    told = "".join(f"{name}: {value}\r\n" for name, value in (PREFLIGHT | fields).items())
+    for _ in range(4):
+        answer = bench.ask(f"{line}\r\n{told}\r\n".encode()).answer
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert (b"\r\nAccess-Control-Allow-Origin:" in answer) == (status == 204 and "*" not in line)
+        bench.leave()
+
+
+HANDSHAKE = {
+    "Host": "gateway.test",
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "is_handshake"),
+    [
+        ("GET", {}, True),
+        ("POST", {}, False),
+        ("GET", {"Upgrade": "h2c"}, False),
+        ("GET", {"Connection": "keep-alive"}, False),
+    ],
+)
+def test_an_upgrade_goes_on_where_it_is_a_handshake(
+    benches: Benches, served: Snapshot, method: str, fields: dict[str, str], is_handshake: bool
+) -> None:
+    seen = benches(served).ask(written(f"{method} /a/x", HANDSHAKE | fields))
+    upgrade = [line for line in section(seen.request) if line.startswith((b"Connection:", b"Upgrade:"))]
+    assert upgrade == ([b"Connection: Upgrade", b"Upgrade: websocket"] if is_handshake else [])
 
 
 @pytest.mark.parametrize(
