@@ -98,6 +98,7 @@ PREFLIGHT = {"Host": "gateway.test", "Origin": LISTED, "Access-Control-Request-M
     [
         ("OPTIONS /a/x HTTP/1.1", {"Via": "1.1 cors-gateway-x"}, 508),
         ("OPTIONS /a/x HTTP/1.1", {"Via": "1.1 a"}, 204),
+        ("OPTIONS /a/x HTTP/1.0", {}, 204),
         ("OPTIONS /a/x HTTP/1.0", {"Transfer-Encoding": "chunked"}, 400),
         ("OPTIONS http://other.test/a/x HTTP/1.1", {}, 421),
         ("OPTIONS http://gateway.test/a/x HTTP/1.1", {}, 204),
@@ -108,12 +109,15 @@ def test_a_preflight_that_is_not_plain_is_looked_at_however_often_it_comes(
     benches: Benches, served: Snapshot, line: str, fields: dict[str, str], status: int
 ) -> None:
     bench = benches(served)
-    bench.ask(written("OPTIONS /a/x", PREFLIGHT))
+    for _ in range(4):
+        bench.ask(written("OPTIONS /a/x", PREFLIGHT))
+        bench.leave()
     told = "".join(f"{name}: {value}\r\n" for name, value in (PREFLIGHT | fields).items())
     for _ in range(4):
         answer = bench.ask(f"{line}\r\n{told}\r\n".encode()).answer
         assert answer.startswith(b"HTTP/1.1 %d " % status)
         assert (b"\r\nAccess-Control-Allow-Origin:" in answer) == (status == 204 and "*" not in line)
+        assert (b"\r\nConnection: close\r\n" in answer) == (line.endswith("1.0") or 400 <= status < 500)
         bench.leave()
 
 
@@ -193,3 +197,41 @@ def test_an_id_is_passed_on_if_a_trusted_proxy_gave_it_and_it_is_one(
 def asked(method: str, max_forwards: list[str]) -> bytes:
     fields = "".join(f"Max-Forwards: {value}\r\n" for value in max_forwards)
     return f"{method} /a/x HTTP/1.1\r\nHost: gateway.test\r\n{fields}\r\n".encode()
+
+
+def test_a_preflight_of_a_trace_is_logged_with_it_however_often_it_comes(
+    benches: Benches, served: Snapshot
+) -> None:
+    bench = benches(served)
+    for _ in range(4):
+        bench.ask(written("OPTIONS /a/x", PREFLIGHT))
+        bench.leave()
+    for digit in "123123":
+        trace = digit * 32
+        traced = PREFLIGHT | {"traceparent": f"00-{trace}-{'2' * 16}-01"}
+        (row,) = bench.ask(written("OPTIONS /a/x", traced)).rows
+        assert row["trace_id"] == trace
+        bench.leave()
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ({"Connection": "close"}, b""),
+        ({"Content-Length": "3"}, b"abc"),
+        ({"Transfer-Encoding": "chunked"}, b"3\r\nabc\r\n0\r\n\r\n"),
+        ({"Max-Forwards": "1"}, b""),
+        ({"Via": "1.1 a"}, b""),
+    ],
+)
+def test_a_preflight_that_says_more_is_treated_as_the_first_one_however_often_it_comes(
+    benches: Benches, served: Snapshot, fields: dict[str, str], body: bytes
+) -> None:
+    """With a body it still ends where its body ends: the next request is read from there."""
+    data = written("OPTIONS /a/x", PREFLIGHT | fields) + body + written("GET /a/y", {})
+    expected = benches(served).ask(data)
+    assert (b"GET /a/y " in expected.request) == ("Connection" not in fields)
+    bench = benches(served)
+    for _ in range(4):
+        assert bench.ask(data) == expected
+        bench.leave()
