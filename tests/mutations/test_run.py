@@ -1,11 +1,15 @@
 """Mutations are judged by the tests of the module, in a copy: the tree stays as it is."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.mutations.edits import Mutation, Name, mutations
 from tests.mutations.modules import Subject
 from tests.mutations.run import ROOT, BaselineFails, run
-from tests.mutations.worker import Verdict
+
+if TYPE_CHECKING:
+    from tests.mutations.worker import Verdict
 
 MEMO = "cors_gateway/http1/memo.py"
 
