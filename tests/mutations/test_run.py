@@ -16,7 +16,7 @@ MEMO = "cors_gateway/http1/memo.py"
 
 def test_what_a_test_notices_is_told_from_what_none_does() -> None:
     source = (ROOT / MEMO).read_bytes()
-    noticed = next(each for each in mutations(source) if each.name.change == "if self.wants(key) → False")
+    noticed = next(each for each in mutations(source) if each.name.change == "if not self.wants(key) → True")
     remark = Mutation(Name("", "", "a remark"), len(source), len(source), b"# A remark.\n")
     broken = Mutation(Name("", "", "no Python"), 0, 0, b"(")
     verdicts: dict[Mutation, Verdict] = {}

@@ -40,10 +40,10 @@ def test_a_request_without_host_goes_on_with_an_empty_one(
         if before:
             bench.ask(before)
         lines = section(bench.ask(b"GET /a/x HTTP/1.0\r\n\r\n").request)
+        assert lines[:2] == [b"GET /a/x HTTP/1.1", b"Host: "]
+        assert [line for line in lines if line.startswith(b"X-Forwarded-Host:")] == []
+        assert [line[:9] for line in lines if line.startswith(b"Via:")] == [b"Via: 1.0 "]
         bench.leave()
-    assert lines[:2] == [b"GET /a/x HTTP/1.1", b"Host: "]
-    assert [line for line in lines if line.startswith(b"X-Forwarded-Host:")] == []
-    assert [line[:9] for line in lines if line.startswith(b"Via:")] == [b"Via: 1.0 "]
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
@@ -116,7 +116,8 @@ def test_a_preflight_that_is_not_plain_is_looked_at_however_often_it_comes(
     for _ in range(4):
         answer = bench.ask(f"{line}\r\n{told}\r\n".encode()).answer
         assert answer.startswith(b"HTTP/1.1 %d " % status)
-        assert (b"\r\nAccess-Control-Allow-Origin:" in answer) == (status == 204 and "*" not in line)
+        if status == 204:
+            assert (b"\r\nAccess-Control-Allow-Methods:" in answer) == ("*" not in line)
         assert (b"\r\nConnection: close\r\n" in answer) == (line.endswith("1.0") or 400 <= status < 500)
         bench.leave()
 
