@@ -54,6 +54,8 @@ def find_remedy(explanation: Explanation, routes: Sequence[Route]) -> Remedy | N
 
 def _amend(explanation: Explanation, route: Route, routes: Sequence[Route]) -> Remedy:
     """Add to the policy of a route what it lacks."""
+    if _may_be_a_form(explanation, route) and explanation.request.origin == "null":
+        return Remedy(instead=remedy_sentences.posted_form(explanation.request))
     instead, doubt = _suspicion(explanation, route)
     written = written_form(route.policy)
     try:
@@ -132,6 +134,8 @@ def _suspicion(explanation: Explanation, route: Route) -> tuple[str, str]:
     match explanation.reason:
         case Reason.ORIGIN_MALFORMED:
             return remedy_sentences.respelled(request.origin or ""), ""
+        case Reason.ORIGIN_NOT_ALLOWED if _may_be_a_form(explanation, route):
+            return remedy_sentences.posted_form(request), ""
         case Reason.ORIGIN_NOT_ALLOWED if explanation.is_cross_origin:
             alike = resembling(request.origin or "", route.policy.allow_origins)
             return ("", "") if alike is None else remedy_sentences.likeness(request, route, alike)
@@ -139,6 +143,13 @@ def _suspicion(explanation: Explanation, route: Route) -> tuple[str, str]:
             return remedy_sentences.upper_case(request.method), ""
         case _:
             return "", ""
+
+
+def _may_be_a_form(explanation: Explanation, route: Route) -> bool:
+    """Whether a form of another site sends just this, and `reject` is what stops it."""
+    is_simple = explanation.request.method == "POST" and not explanation.causes
+    is_refused = explanation.reason is Reason.ORIGIN_NOT_ALLOWED and explanation.is_cross_origin
+    return is_simple and is_refused and route.policy.reject_disallowed_request
 
 
 def _changes(edits: Sequence[Edit], route: Route) -> Iterator[Change]:

@@ -96,6 +96,15 @@ def served_elsewhere(route: Route, *, is_host_known: bool) -> str:
     return f"route {route.name}{place(route.location)} serves this path, for {hosts} only{hint}"
 
 
+def posted_form(request: Request) -> str:
+    """What to do if no script asks."""
+    path = request.target.path.partition("?")[0]
+    return (
+        f"if a form of another site is posted here (SAML, OpenID form_post, a payment), give {path} a route of its own whose "
+        "policy does not say on_disallowed_request: reject, and leave allow_origins as it is"
+    )
+
+
 def consequences(route: Route, routes: Sequence[Route]) -> tuple[str, ...]:
     """Whom a change of the route's policy concerns besides it."""
     if route.policy_name is None:

@@ -200,6 +200,7 @@ def test_what_the_policy_writes_is_written_there(
         ("Origin", "forward_origin"),
         ("Host", "host on the upstream"),
         ("Content-Length", "remove it"),
+        ("Date", "remove it"),
         ("Transfer-Encoding", "remove it"),
         ("Connection", "remove it"),
         ("Upgrade", "remove it"),

@@ -354,3 +354,14 @@ def test_a_policy_keeps_the_flags_it_was_allowed_with(tmp_path: Path) -> None:
     assert written.dangerously_allow_insecure_origins
     assert written.dangerously_allow_public_suffix
     assert errors_of(lint_policy(written)) == []
+
+
+@pytest.mark.parametrize(("origin", "widens"), [("null", False), ("https://idp.example", True)])
+def test_a_form_of_another_site_needs_a_route_of_its_own(origin: str, widens: bool) -> None:
+    """`admin` rejects strangers. What an identity provider posts comes with its origin, or with none at all."""
+    posted = remedy_of(explain(f"{API}/admin/users", origin, "POST"))
+    asked = remedy_of(explain(f"{API}/admin/users", origin, "POST", ["Content-Type: application/json"]))
+
+    assert "give /admin/users a route of its own" in posted.instead
+    assert bool(posted.changes) is widens
+    assert "a route of its own" not in asked.instead

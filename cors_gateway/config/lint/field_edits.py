@@ -97,6 +97,8 @@ def _refusal(direction: Direction, name: str) -> tuple[str, str] | None:
         )
     if name == "host":
         return "is written for each upstream", "write host on the upstream: preserve, upstream or a name"
+    if name == "date":
+        return "is written by whoever answers, and added by the gateway where it is missing", "remove it"
     if name in _FRAMING:
         return "says where a message ends", "remove it: the gateway writes it"
     if name in _HOP_BY_HOP or name.startswith(_WEBSOCKET):
