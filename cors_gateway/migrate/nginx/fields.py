@@ -57,6 +57,13 @@ def fields_of(study: Study) -> Fields:
     return Fields(_request(study, left), _response(study, left, notes), tuple(left), tuple(notes))
 
 
+def field_problem(direction: Direction, name: str, value: str) -> str | None:
+    """Why the gateway would refuse to write the field."""
+    section = HeadersSection(set={name: value}) if value else HeadersSection(remove=[name])
+    found = next((one for one in lint_fields(direction, section) if one.severity == "error"), None)
+    return found.message if found else None
+
+
 def _request(study: Study, left: list[Untranslated]) -> Headers:
     run = study.observe("GET", study.welcome).run
     values: dict[str, str] = {}
@@ -74,7 +81,7 @@ def _request(study: Study, left: list[Untranslated]) -> Headers:
             left.append(_note(directive, "its value is computed from the request"))
             continue
         value = run.variables.value(text)
-        problem = _problem("request_headers", shown, value)
+        problem = field_problem("request_headers", shown, value)
         if problem:
             left.append(_note(directive, problem))
         elif value:
@@ -96,7 +103,7 @@ def _response(study: Study, left: list[Untranslated], notes: list[Untranslated])
             left.append(_note(line.directive, "its value is computed for each answer"))
         elif line.key in values:
             left.append(_note(line.directive, f"a second {line.name}; the gateway sets one line of a name"))
-        elif problem := _problem("response_headers", line.name, value):
+        elif problem := field_problem("response_headers", line.name, value):
             left.append(_note(line.directive, problem))
         elif value:
             values[line.key] = (line.name, value)
@@ -107,7 +114,7 @@ def _response(study: Study, left: list[Untranslated], notes: list[Untranslated])
     removed += [
         name
         for name in _hidden(study)
-        if name.lower() not in values and _problem("response_headers", name, "") is None
+        if name.lower() not in values and field_problem("response_headers", name, "") is None
     ]
     left += [_note(line.directive, "it depends on a branch of the location") for line in _in_branches(study)]
     return Headers(tuple(values.values()), tuple(dict.fromkeys(removed)))
@@ -135,13 +142,6 @@ def _in_branches(study: Study) -> Iterator[HeaderLine]:
                 and not is_misspelt(line.key)
             ):
                 yield line
-
-
-def _problem(direction: Direction, name: str, value: str) -> str | None:
-    """Why the gateway would refuse to write the field."""
-    section = HeadersSection(set={name: value}) if value else HeadersSection(remove=[name])
-    found = next((one for one in lint_fields(direction, section) if one.severity == "error"), None)
-    return found.message if found else None
 
 
 def _note(directive: Directive, why: str) -> Untranslated:

@@ -35,7 +35,11 @@ def import_nginx(paths: Sequence[Path]) -> Outcome:
 
     Raises NginxSyntaxFault, CrossplaneMissingFault (`parse.py`).
     """
-    parsed = parse_files(paths)
+    return translate(parse_files(paths))
+
+
+def translate(parsed: Parsed) -> Outcome:
+    """What becomes of directives, wherever they were read."""
     http = Scope(parsed.http)
     tables = [_table(server, http) for server in server_scopes(http)]
     defects = [defect for table in tables for defect in _defects(table)]

@@ -6,6 +6,7 @@ knows what a directive means.
 
 import glob
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +40,15 @@ class Directive:
     args: tuple[str, ...]
     place: Place
     block: "tuple[Directive, ...] | None" = None
+    written: str = ""
+    """What stands at its place, where that is no nginx configuration."""
 
     @property
     def text(self) -> str:
         """As it might have been written, without its block."""
-        return " ".join((self.name, *(arg if arg and " " not in arg else f'"{arg}"' for arg in self.args)))
+        return self.written or " ".join(
+            (self.name, *(arg if arg and " " not in arg else f'"{arg}"' for arg in self.args))
+        )
 
     def children(self, *names: str) -> "tuple[Directive, ...]":
         """The directives of its block that have one of the names."""
@@ -99,6 +104,38 @@ def parse_files(paths: Sequence[Path]) -> Parsed:
         tuple(dict.fromkeys(reader.files)),
         is_fragment,
     )
+
+
+def parse_snippet(text: str, place: Place) -> tuple[tuple[Directive, ...], tuple[MissingInclude, ...]]:
+    """Directives of a text that begins at a line of some other file. What it includes is on another machine.
+
+    Raises NginxSyntaxFault, CrossplaneMissingFault.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "snippet.conf"
+        path.write_text(text, "utf-8")
+        try:
+            plain = _parse_one(path, path)
+        except NginxSyntaxFault as fault:
+            line, _, reason = str(fault).removeprefix(f"{path}:").partition(": ")
+            raise NginxSyntaxFault(f"{place.file}:{int(line) + place.line - 1}: {reason}") from None
+    missing: list[MissingInclude] = []
+    return tuple(_of_snippet(plain, place, missing)), tuple(missing)
+
+
+def _of_snippet(
+    plain: list[dict[str, Any]], start: Place, missing: list[MissingInclude]
+) -> Iterator[Directive]:
+    for item in plain:
+        place = Place(start.file, start.line + item["line"] - 1)
+        args = tuple(_unescaped(arg) for arg in item["args"])
+        block = item.get("block")
+        inner = None if block is None else tuple(_of_snippet(block, start, missing))
+        directive = Directive(_unescaped(item["directive"]), args, place, inner)
+        if directive.name == "include":
+            missing.append(MissingInclude(directive, "what it holds is not known here"))
+        else:
+            yield directive
 
 
 class _Reader:

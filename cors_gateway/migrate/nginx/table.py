@@ -100,7 +100,33 @@ def routes_of(tables: Iterable[Table], left_out: Iterable[Table], namer: Namer) 
             comment = f"the server of {place.file}:{place.line} is not translated; without this other routes would serve its names"
             name = namer.name(f"not-{host_name(hosts[0])}")
             routes.append(Route(name=name, path="/", hosts=hosts, refuse=_CLOSED, comments=(comment,)))
-    return _distinct(routes)
+    return distinct_routes(routes)
+
+
+def distinct_routes(routes: list[Route]) -> list[Route]:
+    """Of two servers with one name and path the first counts, as in nginx."""
+    taken: set[tuple[str, str, bool, str, str]] = set()
+    kept: list[Route] = []
+    for route in routes:
+        path = route.path if route.is_exact else route.path.rstrip("/")
+        hosts = [
+            host
+            for host in route.hosts or ("",)
+            if not any(
+                (host, path, route.is_exact, extension, method) in taken
+                for extension in route.extensions or ("",)
+                for method in route.methods or ("",)
+            )
+        ]
+        taken |= {
+            (host, path, route.is_exact, extension, method)
+            for host in hosts
+            for extension in route.extensions or ("",)
+            for method in route.methods or ("",)
+        }
+        if hosts:
+            kept.append(replace(route, hosts=tuple(host for host in hosts if host)))
+    return kept
 
 
 def _needed(table: Table, others: list[Placed]) -> Iterator[Route]:
@@ -227,32 +253,6 @@ def _unique(placed: Iterable[Placed]) -> list[Placed]:
         if key not in found or (pattern.path.endswith("/") and not found[key].is_guarded):
             found[key] = one
     return list(found.values())
-
-
-def _distinct(routes: list[Route]) -> list[Route]:
-    """Of two servers with one name and path the first counts, as in nginx."""
-    taken: set[tuple[str, str, bool, str, str]] = set()
-    kept: list[Route] = []
-    for route in routes:
-        path = route.path if route.is_exact else route.path.rstrip("/")
-        hosts = [
-            host
-            for host in route.hosts or ("",)
-            if not any(
-                (host, path, route.is_exact, extension, method) in taken
-                for extension in route.extensions or ("",)
-                for method in route.methods or ("",)
-            )
-        ]
-        taken |= {
-            (host, path, route.is_exact, extension, method)
-            for host in hosts
-            for extension in route.extensions or ("",)
-            for method in route.methods or ("",)
-        }
-        if hosts:
-            kept.append(replace(route, hosts=tuple(host for host in hosts if host)))
-    return kept
 
 
 def _order(route: Route) -> tuple[int, int]:
