@@ -82,7 +82,7 @@ THIRD_PARTY = {
     "affinity": set(),
     "snapshot": set(),
     "config": {"pydantic", "pydantic_core", "yaml", "publicsuffixlist"},
-    "migrate": {"crossplane"},
+    "migrate": {"crossplane", "yaml"},
     "explain": set(),
     "probe": {"aiohttp", "yarl"},
     "observe": {"prometheus_client", "opentelemetry"},

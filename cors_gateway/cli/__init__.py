@@ -23,6 +23,7 @@ VERBS = (
     "suggest",
     "diff",
     "import-nginx",
+    "import-ingress",
     "schema",
     "status",
     "watch",
