@@ -73,7 +73,7 @@ def running_nginx(
     log = (directory / "nginx.log").open("wb")
     process = subprocess.Popen(["nginx", "-p", str(root), "-c", str(main)], stdout=log, stderr=log)
     try:
-        _await_port(process, next(iter(ports.values())), directory / "nginx.log")
+        await_port(process, next(iter(ports.values())), directory / "nginx.log")
         yield ports
     finally:
         process.terminate()
@@ -130,7 +130,8 @@ def _wrapped(case: Case, root: Path, ports: dict[str, tuple[str, int]]) -> str:
     return f"{own}events {{}}\nhttp {{\n{settings}{text}\n}}\n"
 
 
-def _await_port(process: "subprocess.Popen[bytes]", address: tuple[str, int], log: Path) -> None:
+def await_port(process: "subprocess.Popen[bytes]", address: tuple[str, int], log: Path) -> None:
+    """Return as soon as somebody listens there."""
     import socket
 
     deadline = time.monotonic() + _LIMIT
