@@ -28,7 +28,7 @@ _BLOCK = re.compile(
 _FENCE = re.compile(r"^```(?P<language>\S*)\n.*?^```$", re.MULTILINE | re.DOTALL)
 _NAMED_VERB = re.compile(r"`cors-gateway ([a-z][a-z-]*)")
 
-LANGUAGES = {"sh", "yaml", "console", "nginx", "ini", "json", "promql", "text", ""}
+LANGUAGES = {"sh", "yaml", "console", "nginx", "js", "ini", "json", "promql", "text", ""}
 """Of fenced blocks. Commands are `sh`, so that none escapes by another name."""
 
 
