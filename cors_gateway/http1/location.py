@@ -11,7 +11,6 @@ from cors_gateway.http1.grammar import without_default_port
 from cors_gateway.http1.prefix import PrefixMap, under
 
 _ABSOLUTE = re.compile(rb"(?:(https?):)?//([^/?#\\]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-_SCHEME = re.compile(rb"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _PATH = re.compile(rb"(/[^?#]*)(.*)", re.DOTALL)
 _REFRESH = re.compile(
     rb"""([ \t]*[0-9.]+[ \t]*[;,]?[ \t]*(?:url[ \t]*=[ \t]*)?)   # HTML, shared declarative refresh steps
@@ -24,22 +23,6 @@ _DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}
 def redirect_location(to: bytes, target: bytes) -> bytes:
     """The `Location` of a redirect to `to` (without a slash at the end) with the path and query of `target` added."""
     return under(to, target if target.startswith(b"/") else b"/")
-
-
-def leads_elsewhere(value: bytes, scheme: bytes, host: bytes) -> bool:
-    """Whether a `Location` leads to another origin than that of the request: `http` or `https`, and its `Host`.
-
-    Browsers read a backslash as a slash (URL standard, special schemes).
-    """
-    read = value.strip(b" \t").replace(b"\\", b"/")
-    parts = _ABSOLUTE.fullmatch(read)
-    if parts is None:
-        return _SCHEME.match(read) is not None
-    named = (parts[1] or scheme).lower()
-    authority, own = (
-        _with_port(each.lower(), each_scheme) for each, each_scheme in ((parts[2], named), (host, scheme))
-    )
-    return (named, authority) != (scheme, own)
 
 
 class BackendLocations:
@@ -93,11 +76,6 @@ class BackendLocations:
         if parts is None or self._map is None:
             return reference
         return self._map.back(parts[1]) + parts[2]
-
-
-def _with_port(authority: bytes, scheme: bytes) -> tuple[bytes, bytes]:
-    name, port = _split_port(authority)
-    return name, port or _DEFAULT_PORTS[scheme]
 
 
 def _split_port(authority: bytes) -> tuple[bytes, bytes]:

@@ -1,4 +1,4 @@
-"""Where a redirect leads: to which origin, if it is another than that of the request. For logs, not for decisions."""
+"""Where a redirect leads: to which origin, if it is another than that of the request."""
 
 import re
 

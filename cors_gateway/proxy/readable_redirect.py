@@ -8,7 +8,7 @@ made a 401 with the target in it (`cross_origin_redirects: unauthorized`): the s
 import re
 from collections.abc import Callable
 
-from cors_gateway.http1.location import leads_elsewhere
+from cors_gateway.http1.redirect import other_origin
 from cors_gateway.http1.request import HeaderSection
 from cors_gateway.http1.response import ResponseSection
 from cors_gateway.policy.grant import Grant
@@ -39,7 +39,7 @@ def readable(
         return None
     scheme = b"https" if _IS_HTTPS.search(request) else b"http"
     own = ((scheme, section.head.host or b""), *rules.own_places)
-    if not all(leads_elsewhere(location, *place) for place in own):
+    if not all(other_origin(location, *place) for place in own):
         return None
     text = location.decode("utf-8", "backslashreplace")
     return under(grant, problem(401, REASON, _DETAIL, request_id=request_id, location=text))
