@@ -41,6 +41,7 @@ class BackendLocations:
         An address of the backend itself is replaced by the path alone, which holds for any host and scheme that the
         client knows the gateway by. One that names `host` keeps it, with the scheme that the backend chose.
         """
+        value = _without_tabs(value)
         if value.startswith(b"/") and not value.startswith((b"//", b"/\\")):
             return self._mapped(value) if self._map is not None else value
         parts = _ABSOLUTE.fullmatch(value)
@@ -76,6 +77,11 @@ class BackendLocations:
         if parts is None or self._map is None:
             return reference
         return self._map.back(parts[1]) + parts[2]
+
+
+def _without_tabs(value: bytes) -> bytes:
+    """What browsers read: they drop tabs wherever these stand (URL standard, basic URL parser), so `/<tab>/a` names a host."""
+    return value.replace(b"\t", b"")
 
 
 def _split_port(authority: bytes) -> tuple[bytes, bytes]:

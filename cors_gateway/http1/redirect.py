@@ -13,9 +13,10 @@ _DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 def other_origin(location: bytes, scheme: bytes, host: bytes) -> bytes:
     """The origin that a `Location` leads to, if it is not `scheme://host`; of what has no authority, the scheme alone.
 
-    Empty for one that stays. Browsers read a backslash as a slash (URL standard, special schemes).
+    Empty for one that stays. Browsers drop tabs wherever these stand, and read a backslash as a slash (URL standard, basic
+    URL parser and special schemes).
     """
-    read = location.strip(b" \t").replace(b"\\", b"/")
+    read = location.replace(b"\t", b"").strip(b" ").replace(b"\\", b"/")
     named = _ABSOLUTE.match(read)
     if named is None:
         other = _SCHEME.match(read)

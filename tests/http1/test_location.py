@@ -12,6 +12,7 @@ OWN = [(b"backend", 8000), (b"plain", 80), (b"secure", 443), (b"[::1]", 9)]
 HOST = b"api.example.com"
 REPLACED = BackendLocations(OWN, PrefixMap(b"/api", b"/v1"))
 STRIPPED = BackendLocations(OWN, PrefixMap(b"/api", b"/"))
+OUTSIDE = BackendLocations(OWN, PrefixMap(b"/", b"/v1"))
 AS_IS = BackendLocations(OWN, None)
 
 
@@ -30,6 +31,10 @@ AS_IS = BackendLocations(OWN, None)
         (AS_IS, b"http://backend:8000?x", b"/?x"),
         (AS_IS, b"http://backend:8000//evil.example/", b"/evil.example/"),
         (AS_IS, b"http://backend:8000/\\evil.example/", b"/evil.example/"),
+        (AS_IS, b"http://backend:8000/\t/evil.example/", b"/evil.example/"),
+        (AS_IS, b"http://backend:8000/\t\\\t/evil.example/", b"/evil.example/"),
+        (AS_IS, b"h\tttp://backend:80\t00/login", b"/login"),
+        (AS_IS, b"/\t/evil.example/", b"//evil.example/"),
         (AS_IS, b"http://backend:8001/login", b"http://backend:8001/login"),
         (AS_IS, b"http://backend/login", b"http://backend/login"),
         (AS_IS, b"http://plain/x", b"/x"),
@@ -56,7 +61,12 @@ AS_IS = BackendLocations(OWN, None)
         (REPLACED, b"https://other.example/v1/users", b"https://other.example/v1/users"),
         (REPLACED, b"//evil.example/v1/", b"//evil.example/v1/"),
         (REPLACED, b"../users", b"../users"),
+        (REPLACED, b"/\t/evil.example/v1/", b"//evil.example/v1/"),
+        (REPLACED, b"/v1\t/users", b"/api/users"),
         (STRIPPED, b"/login", b"/api/login"),
+        (STRIPPED, b"/\t/evil.example/", b"//evil.example/"),
+        (STRIPPED, b"/\t\\evil.example/", b"/\\evil.example/"),
+        (OUTSIDE, b"/v1/\t/evil.example/", b"/evil.example/"),
         (STRIPPED, b"/", b"/api/"),
         (STRIPPED, b"/api/login", b"/api/login"),
         (STRIPPED, b"http://backend:8000", b"/api/"),
@@ -82,6 +92,7 @@ def test_a_place_that_the_backend_names_becomes_one_that_the_client_knows(
         (b"55", b"55"),
         (b"5; url=https://other.example/", b"5; url=https://other.example/"),
         (b"5; url='/login", b"5; url='/api/login"),
+        (b"5; url=http://backend:8000/\t/evil.example/", b"5; url=/api/evil.example/"),
         (b"", b""),
         (b"soon; url=/login", b"soon; url=/login"),
     ],
@@ -123,6 +134,10 @@ def test_a_redirect_adds_path_and_query(to: bytes, target: bytes, expected: byte
         (b"//login.example.com/", True),
         (b"/\\login.example.com/", True),
         (b"https:\\\\login.example.com", True),
+        (b"/\t/login.example.com/", True),
+        (b"\t/\t\\login.example.com/", True),
+        (b"/\tlogin", False),
+        (b"ht\ttps://api.example.com/login", False),
         (b"https://api.example.com@login.example.com/", True),
         (b"app://open", True),
         (b"mailto:a@b.example", True),
@@ -132,13 +147,20 @@ def test_a_redirect_leads_elsewhere_if_the_origin_is_another(value: bytes, is_el
     assert bool(other_origin(value, b"https", HOST)) is is_elsewhere
 
 
-@given(st.binary(max_size=40), st.sampled_from([AS_IS, REPLACED, STRIPPED]))
+@given(
+    st.binary(max_size=40)
+    | st.text("/\\\t.evil", max_size=8).map(lambda text: b"http://backend:8000/" + text.encode()),
+    st.sampled_from([AS_IS, REPLACED, STRIPPED, OUTSIDE]),
+)
 def test_whatever_the_backend_says_nothing_is_added_that_could_be_another_host(
     value: bytes, locations: BackendLocations
 ) -> None:
+    """Browsers drop tabs wherever they stand."""
+    read = value.replace(b"\t", b"")
+
     changed = locations.location(value, HOST)
 
-    assert changed == value or changed.startswith((b"/", value[:4]))
-    assert changed == value or not changed.startswith((b"//", b"/\\")) or value.startswith(b"//")
-    assert set(changed) <= set(value) | set(b"/api")
+    assert changed == read or changed.startswith((b"/", read[:4]))
+    assert changed == read or not changed.startswith((b"//", b"/\\")) or read.startswith(b"//")
+    assert set(changed) <= set(read) | set(b"/api")
     locations.refresh(value, HOST)
