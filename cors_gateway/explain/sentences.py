@@ -37,7 +37,8 @@ def notes(request: Request, route: Route | None, *, is_cross_origin: bool) -> tu
             "the policy says report_only: this is what it decides, but until that line is removed the backend's own CORS"
             " headers reach the browser, and it answers preflights"
         )
-    if route is not None and route.policy.strip_origin and request.origin is not None:
+    backed = None if route is None or route.answer is not None else route
+    if backed is not None and backed.policy.strip_origin and request.origin is not None:
         found.append("the policy says forward_origin: strip: the backend does not see the origin")
     if route is not None and route.policy.upstream_expose != "drop":
         also = {"merge": "what the backend exposes", "all": "every field of its answer but cookies"}
@@ -45,10 +46,10 @@ def notes(request: Request, route: Route | None, *, is_cross_origin: bool) -> tu
         found.append(f"the policy says upstream_expose: {value}: scripts also read {also[value]}")
     if route is not None and route.policy.constant_origin:
         found.append("the policy says constant_origin: every answer names its one origin, whoever asks")
-    if route is not None and route.policy.cross_origin_redirects == "unauthorized":
+    if backed is not None and backed.policy.cross_origin_redirects == "unauthorized":
         found.append(
-            "the policy says cross_origin_redirects: unauthorized: a script that meets a redirect to another origin gets"
-            " a 401 with the target in it instead"
+            "the policy says cross_origin_redirects: unauthorized: a script that the backend redirects to another origin"
+            " gets a 401 with the target in it instead"
         )
     if request.origin is not None and is_malformed(request.origin):
         found.append(

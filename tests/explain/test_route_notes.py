@@ -13,6 +13,7 @@ FILE = """\
 version: 1
 policies:
   own: {allow_origins: [https://app.example], allow_credentials: true}
+  telling: {allow_origins: [https://app.example], cross_origin_redirects: unauthorized, forward_origin: strip}
   partners: {allow_origins: ['https://*.partner.example'], allow_headers: [X-A, X-Api-Key]}
   everybody: {allow_origins: ['*']}
 routes:
@@ -20,6 +21,8 @@ routes:
   - {name: open, path: /open, upstream: http://b, cors: [own, everybody]}
   - {name: closed, path: /open/admin, refuse: 404, cors: own}
   - {name: moved, path: /old, redirect: {to: "https://new.example/base", status: 308}, replace_prefix: /v2, cors: own}
+  - {name: told, path: /told, upstream: http://b, cors: telling}
+  - {name: here, path: /told/not, redirect: {to: "https://new.example"}, cors: telling}
   - name: edits
     path: /edits
     upstream: http://b
@@ -107,3 +110,12 @@ def test_what_does_not_arrive_is_told_without_its_value(explainer: Explainer) ->
     assert "removes Cookie" in notes
     assert "SameSite=None" in notes
     assert "s3cret" not in notes
+
+
+@pytest.mark.parametrize(("path", "is_said"), [("/told", True), ("/told/not", False)])
+def test_what_concerns_the_backend_is_not_said_of_a_route_without_one(
+    explainer: Explainer, path: str, is_said: bool
+) -> None:
+    said = " | ".join(explainer.explain(describe(API + path, origin="https://app.example")).notes)
+
+    assert ("cross_origin_redirects" in said, "forward_origin" in said) == (is_said, is_said)
