@@ -5,10 +5,9 @@ Which of several policies decided is told here as well.
 
 from collections.abc import Iterator
 
+from cors_gateway.config.lint.redirect_loops import redirect_place
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.sentences import enumerated
-from cors_gateway.http1.location import redirect_location
-from cors_gateway.http1.prefix import PrefixMap
 from cors_gateway.snapshot import Redirect, Refusal, Route
 
 
@@ -42,13 +41,3 @@ def several_note(route: Route, deciding: Route, *, is_listed: bool) -> str:
     if is_listed:
         return f"cors names {names}: {deciding.policy_name} is the one that lists the origin"
     return f"cors names {names}: none lists the origin, so {deciding.policy_name} refuses it"
-
-
-def redirect_place(route: Route, target: str) -> str:
-    """Where a redirect of the route sends a client that asks for `target`."""
-    encoded = target.encode()
-    if route.replace_prefix is not None:
-        prefix = PrefixMap(route.path.encode(), route.replace_prefix.encode(), is_exact=route.is_exact)
-        encoded = prefix.forward(encoded)
-    to = route.answer.to if isinstance(route.answer, Redirect) else ""
-    return redirect_location(to.encode(), encoded).decode()

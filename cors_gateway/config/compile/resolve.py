@@ -26,6 +26,7 @@ from cors_gateway.config.compile.server_section import compile_admin, compile_se
 from cors_gateway.config.lint.field_conflicts import lint_field_conflicts
 from cors_gateway.config.lint.finding import Finding
 from cors_gateway.config.lint.policy_lists import Overlaps, lint_policy_list
+from cors_gateway.config.lint.redirect_loops import lint_redirects
 from cors_gateway.config.lint.rest_of_path import lint_rest
 from cors_gateway.config.lint.route_keys import DESTINATIONS, lint_route
 from cors_gateway.config.lint.route_rules import lint_routes
@@ -80,7 +81,7 @@ def compile_parts(parts: Parts, files: Files, problems: list[Problem]) -> Snapsh
         problems += secret_problems(route)
         problems += _plain_http_problems(route, server)
     routes = tuple(compile_route(route, _policies(route, parts, resolved)) for route in parts.routes)
-    for finding in (*lint_rest(routes), *lint_field_conflicts(routes)):
+    for finding in (*lint_rest(routes), *lint_redirects(routes), *lint_field_conflicts(routes)):
         document, path = _place(finding.path, parts)
         problems.append(finding_problem(document, path, finding))
     if any(problem.is_error for problem in problems):
