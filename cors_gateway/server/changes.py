@@ -199,16 +199,16 @@ def _pairs(old: dict[str, Policy], new: dict[str, Policy]) -> Iterator[tuple[Pol
 
 
 def _joined(differences: Sequence[PolicyDifference]) -> PolicyDifference:
-    """What several policies of one route gained and lost together."""
+    """What several policies of one route gained and lost together: what all of them say is said once."""
     if len(differences) == 1:
         return differences[0]
     memories: dict[str, int] = {}
     for browser, seconds in (memory for each in differences for memory in each.remembered):
         memories[browser] = max(seconds, memories.get(browser, 0))
     return PolicyDifference(
-        wider=tuple(statement for each in differences for statement in each.wider),
-        narrower=tuple(statement for each in differences for statement in each.narrower),
-        changed=tuple(statement for each in differences for statement in each.changed),
+        wider=tuple(dict.fromkeys(statement for each in differences for statement in each.wider)),
+        narrower=tuple(dict.fromkeys(statement for each in differences for statement in each.narrower)),
+        changed=tuple(dict.fromkeys(statement for each in differences for statement in each.changed)),
         remembered=tuple(memories.items()),
     )
 

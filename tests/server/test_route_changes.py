@@ -84,6 +84,14 @@ def test_policies_of_a_route_are_compared_by_name() -> None:
     assert _lines(both, both) == ()
 
 
+def test_what_all_policies_of_a_route_change_is_said_once() -> None:
+    old = replace(ROUTE, policy=APP, further_policies=(RoutePolicy(PARTNER, "partners"),))
+    app, partner = (replace(policy, cross_origin_redirects="unauthorized") for policy in (APP, PARTNER))
+    new = replace(ROUTE, policy=app, further_policies=(RoutePolicy(partner, "partners"),))
+
+    assert _lines(old, new) == ("route r: cross_origin_redirects was forward, is unauthorized",)
+
+
 def test_a_route_that_closes_narrows() -> None:
     lines = _lines(replace(ROUTE, policy=APP), replace(ROUTE, policy=DISABLED, policy_name=None))
 
