@@ -82,6 +82,8 @@ def test_a_key_arrives_in_its_final_form(text: str, key: str, value: object, tmp
         ("hosts: []", "schema.empty routes[0].hosts", "write at least one entry"),
         ("hosts: a.example", "schema.type routes[0].hosts", 'write it as a list: ["a.example"]'),
         ("hosts: [a.example, 'https://b.example:1']", "routes.host routes[0].hosts[1]", 'write "b.example"'),
+        ("hosts: [a.example, 'bücher.example']", "routes.host routes[0].hosts[1]", 'write "xn--bcher-kva.example"'),
+        ("hosts: [a.example, '*.Bücher.example:80']", "routes.host routes[0].hosts[1]", 'write "*.xn--bcher-kva.example"'),
         ("hosts: [a.example, A.example.]", "routes.hosts routes[0].hosts[1]", "remove one"),
         ("match: regex", "schema.type routes[0].match", ""),
         ("match: exat", "schema.type routes[0].match", 'did you mean "exact"?'),

@@ -14,6 +14,7 @@ from cors_gateway.config.lint.names import nearest, split_hint
 from cors_gateway.config.lint.written_path import path_problem
 from cors_gateway.policy.fetch import is_token
 from cors_gateway.policy.quoting import shown
+from cors_gateway.policy.spelling import repair
 
 _MODES = ("disabled", "passthrough")
 """What `cors` can say instead of the name of a policy."""
@@ -69,6 +70,8 @@ def _host(name: str, place: Path) -> Iterator[Finding]:
         return
     parts = _URL.fullmatch(name.strip().lower())
     bare = parts[1] if parts else ""
+    if not bare.isascii():
+        bare = repair(f"https://{bare}").removeprefix("https://")
     hint = (
         f'write "{bare}"'
         if _HOST.fullmatch(bare)
