@@ -1,4 +1,4 @@
-"""Clients that vanish, stall, say nonsense or ask too much: each has its right answer, too, or none."""
+"""Clients that stall, say nonsense or ask too much: each has its right answer, too, or none."""
 
 import asyncio
 
@@ -46,37 +46,6 @@ async def nonsense(client: Client) -> None:
         client.error(str(head.status))
     else:
         client.ok()
-
-
-async def vanish(client: Client) -> None:
-    """Gone with a reset: inside the head, inside the body, while waiting, or inside the response."""
-    rng = client.rng
-    await client.disconnect()
-    number = next_number()
-    where = rng.choice(["head", "body", "waiting", "response", "handshake"])
-    body = content(number, rng.randint(2, 2 * MIB)) if where == "body" else b""
-    resource = Resource(number, rng.randint(KIB, 6 * MIB), "length")
-    asked = Asked("POST" if body else "GET", resource, client.origin(), number, body, rng.random() < 0.5)
-    connection = await client.connected()
-    if where == "head":
-        await connection.send(asked.head[: rng.randint(1, len(asked.head) - 1)])
-    elif where == "handshake":
-        pass
-    else:
-        if body:
-            client.tally.cut.add(number)
-        await connection.send(asked.head)
-        pieces = asked.pieces(rng, 64 * KIB)
-        for piece in pieces[: rng.randint(0, len(pieces) - 1)] if pieces else []:
-            await connection.send(piece)
-        if where == "response":
-            head = await connection.read_head()
-            if head.status == 200:
-                await connection.read_bytes(rng.randint(1, KIB))
-    await asyncio.sleep(rng.choice([0.0, 0.001, 0.05]))
-    connection.reset()
-    await client.disconnect()
-    client.ok()
 
 
 async def stall(client: Client) -> None:

@@ -9,9 +9,11 @@ import contextlib
 import hashlib
 import socket
 import struct
+from dataclasses import dataclass, field
 
 from tests.soak.content import Resource, digest, one_byte_chunks, parse_resource
 from tests.soak.tally import Tally
+from tests.wire import ntlm
 from tests.wire.raw_backend import WEBSOCKET_GUID, bound_socket
 from tests.wire.strict_http import MalformedError, Request, content_length, parse_request_head
 
@@ -19,6 +21,19 @@ PIECE = 64 << 10
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 CORS_OF_ITS_OWN = "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: true\r\n"
 """Wrong on purpose: the gateway has to remove it."""
+PATIENCE = 5.0
+"""Seconds in which the backend must be told that nobody waits for its answer any more."""
+
+
+@dataclass(slots=True)
+class Connection:
+    """What is known of a connection from the gateway."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    owner: str = ""
+    """Who began to log in: nobody else may ever come on it."""
+    login: ntlm.Login = field(default_factory=ntlm.Login)
 
 
 class Backend:
@@ -63,8 +78,9 @@ class Backend:
         task.add_done_callback(self._serving.pop)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(reader, writer)
         try:
-            while await self._serve_one(reader, writer):
+            while await self._serve_one(connection):
                 pass
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
@@ -73,9 +89,14 @@ class Backend:
         finally:
             writer.transport.abort()
 
-    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _serve_one(self, connection: Connection) -> bool:
+        reader, writer = connection.reader, connection.writer
         request, _ = parse_request_head(await reader.readuntil(b"\r\n\r\n"))
         self._check(request)
+        self._check_owner(request, connection)
+        if request.target.startswith("/silent/"):
+            await self._keep_silent(request, reader, writer)
+            return False
         if request.target == "/ws":
             await _echo_frames(request, reader, writer)
             return False
@@ -87,6 +108,13 @@ class Backend:
             await asyncio.sleep(0.2)
             return False
         body = await _read_body(request, reader)
+        asks = connection.login.step(request.values("authorization"))
+        if asks and request.values("x-soak-user"):
+            writer.write(
+                f"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {asks}\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+            await writer.drain()
+            return True
         if request.method in UNSAFE:
             self._tally.execute(int(request.values("x-soak-id")[0]))
         resource = parse_resource(request.target)
@@ -95,6 +123,8 @@ class Backend:
             f"X-Soak-Id: {request.values('x-soak-id')[0]}\r\nX-Soak-Digest: {understood}\r\n"
             + CORS_OF_ITS_OWN
         )
+        if connection.login.user:
+            fields += f"X-Soak-User: {connection.login.user}\r\n"
         return await _answer(request, resource, fields, writer)
 
     def _check(self, request: Request) -> None:
@@ -108,6 +138,28 @@ class Backend:
         hops = [name for name, _ in request.fields if name.lower() in {"keep-alive", "te", "x-hop"}]
         if hops or request.values("host") != ["soak.test"] or len(request.values("via")) != 1:
             self._tally.record_wrong("backend", f"fields {request.fields}")
+
+    def _check_owner(self, request: Request, connection: Connection) -> None:
+        """Whether whoever sent the request may use this connection."""
+        users = request.values("x-soak-user")
+        if connection.owner and users != [connection.owner]:
+            self._tally.record_wrong(
+                "backend", f"a request of {users} came on the connection of {connection.owner}"
+            )
+        if request.values("authorization"):
+            connection.owner = users[0]
+
+    async def _keep_silent(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Answer nothing or one byte of many, and wait to be told that the client has given up."""
+        if request.target == "/silent/begun":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await reader.read()
+        except TimeoutError:
+            self._tally.record_wrong("backend", f"{request.target}: nobody said that the client had given up")
 
 
 def reset(writer: asyncio.StreamWriter) -> None:

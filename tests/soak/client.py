@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from ssl import SSLContext
 from typing import Self
 
 from tests.soak.connection import LIMIT, Connection, CutError
@@ -29,6 +30,7 @@ class Client:
     tally: Tally
     rng: random.Random
     is_over: asyncio.Event
+    secure: "Secure | None" = None
     connection: Connection | None = None
     started: float = field(default_factory=time.monotonic)
 
@@ -37,6 +39,15 @@ class Client:
         if self.connection is None or self.connection.is_over:
             await self.disconnect()
             self.connection = await Connection.open(self.address, receive_buffer=receive_buffer)
+        return self.connection
+
+    async def newly_connected(self) -> Connection:
+        """A new connection, over TLS as often as not."""
+        await self.disconnect()
+        if self.secure is not None and self.rng.random() < 0.5:
+            self.connection = await Connection.open(self.secure.address, tls=self.secure.context)
+        else:
+            self.connection = await Connection.open(self.address)
         return self.connection
 
     async def disconnect(self) -> None:
@@ -98,18 +109,33 @@ class Client:
         if head.status in OUTAGE:
             self.error(reason(body) or str(head.status))
             return None
+        if head.status == 401 and asked.user:
+            self.error("logged out")
+            return None
         if head.status != 200:
             self.wrong(f"{asked}: status {head.status} {body[:200]!r}")
         elif head.values("x-soak-id") != [str(asked.number)]:
             self.wrong(f"{asked}: the answer to {head.values('x-soak-id')}")
         elif head.values("x-soak-digest") != [asked.digest]:
             self.wrong(f"{asked}: the backend understood something else")
-        elif asked.method != "HEAD" and body != asked.resource.body:
-            self.wrong(f"{asked}: {len(body)} other bytes")
-        else:
+        elif head.values("x-soak-user") != ([asked.user] if asked.user else []):
+            self.wrong(f"{asked}: answered as {head.values('x-soak-user')} and not as {asked.user!r}")
+        elif asked.method == "HEAD" or body == asked.resource.body:
             self.ok()
             return head
+        elif asked.resource.framing == "eof" and asked.resource.body.startswith(body):
+            self.error("ended early")  # a FIN of the backend is how such a body ends, whole or not
+        else:
+            self.wrong(f"{asked}: {len(body)} other bytes")
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """Where the gateway listens with TLS, and what to believe there."""
+
+    address: tuple[str, int]
+    context: SSLContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +148,9 @@ class Asked:
     number: int
     body: bytes = b""
     is_chunked: bool = False
+    user: str = ""
+    """Who has logged in on the connection, or is about to."""
+    authorization: str = ""
 
     @property
     def digest(self) -> str:
@@ -137,6 +166,10 @@ class Asked:
         lines += ["Accept: */*", "TE: trailers", "Connection: TE, X-Hop", "X-Hop: 1"]
         if self.origin is not None:
             lines.append(f"Origin: {self.origin}")
+        if self.user:
+            lines.append(f"X-Soak-User: {self.user}")
+        if self.authorization:
+            lines.append(f"Authorization: {self.authorization}")
         if self.is_chunked:
             lines.append("Transfer-Encoding: chunked")
         elif self.body:

@@ -1,7 +1,9 @@
 """A client connection of the soak: sends bytes, reads responses strictly and as they come."""
 
 import asyncio
+import contextlib
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Self
 
@@ -24,7 +26,13 @@ class Connection:
         self._writer = writer
 
     @classmethod
-    async def open(cls, address: tuple[str, int], *, receive_buffer: int | None = None) -> Self:
+    async def open(
+        cls,
+        address: tuple[str, int],
+        *,
+        receive_buffer: int | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> Self:
         """Connect; a small `receive_buffer` makes what a slow reader does not take stay with the gateway."""
         sock = socket.socket()
         sock.setblocking(False)
@@ -32,7 +40,8 @@ class Connection:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
             await asyncio.get_running_loop().sock_connect(sock, address)
-            return cls(*await asyncio.open_connection(sock=sock, limit=PIECE))
+            name = None if tls is None else "localhost"
+            return cls(*await asyncio.open_connection(sock=sock, limit=PIECE, ssl=tls, server_hostname=name))
         except BaseException:
             sock.close()
             raise
@@ -51,6 +60,21 @@ class Connection:
     async def send(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()
+
+    @property
+    def can_half_close(self) -> bool:
+        """Whether it can send FIN and keep reading, as TLS cannot."""
+        return self._writer.can_write_eof()
+
+    def half_close(self) -> None:
+        """Send FIN."""
+        self._writer.write_eof()
+
+    async def close(self) -> None:
+        """Send FIN, with TLS after its own word for good-bye."""
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
 
     def reset(self) -> None:
         """Vanish, with an RST."""

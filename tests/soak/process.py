@@ -4,13 +4,17 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import trustme
+
 from tests.soak.abuse import BODY_LIMIT
+from tests.soak.client import Secure
 from tests.wire.gateway_process import GatewayProcess, free_port, wait_until_ready
 
 Settings = Mapping[str, str | int]
@@ -23,7 +27,13 @@ SIGNS_OF_TROUBLE = ("Traceback", "never retrieved", "was never awaited", "Unhand
 
 
 def configuration(
-    port: int, upstream: str, max_age: int, *, workers: int, limits: Settings, timeouts: Settings
+    listen: Sequence[object],
+    upstream: str,
+    max_age: int,
+    *,
+    workers: int,
+    limits: Settings,
+    timeouts: Settings,
 ) -> str:
     """What is served."""
     return json.dumps(
@@ -31,7 +41,7 @@ def configuration(
             "version": 1,
             "admin": "off",
             "server": {
-                "listen": [f"127.0.0.1:{port}"],
+                "listen": list(listen),
                 "workers": workers,
                 "access_log": "json",
                 "limits": dict(limits),
@@ -68,7 +78,10 @@ class Gateway:
         self._upstream = upstream
         self._settings = settings
         self._reloads = 0
-        self._port = free_port()
+        port, tls_port = free_port(), free_port()
+        tls, context = _certified(directory)
+        self._listen = [f"127.0.0.1:{port}", {"address": f"127.0.0.1:{tls_port}", "tls": tls}]
+        self.secure = Secure(("127.0.0.1", tls_port), context)
         self._write()
         with (directory / "gateway.log").open("wb") as log:
             process = subprocess.Popen(
@@ -78,7 +91,7 @@ class Gateway:
                 stderr=log,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
-        self.process = GatewayProcess(process, ("127.0.0.1", self._port), directory)
+        self.process = GatewayProcess(process, ("127.0.0.1", port), directory)
 
     @property
     def reloads(self) -> int:
@@ -110,7 +123,7 @@ class Gateway:
         return [parent, *map(int, children)]
 
     def _write(self) -> None:
-        text = configuration(self._port, self._upstream, 60 + self._reloads, **self._settings)
+        text = configuration(self._listen, self._upstream, 60 + self._reloads, **self._settings)
         scratch = self._directory / ".gateway.yaml.new"
         scratch.write_text(text)
         scratch.replace(self._directory / "gateway.yaml")
@@ -132,6 +145,15 @@ def running(
         yield gateway
     finally:
         gateway.process.stop()
+
+
+def _certified(directory: Path) -> tuple[dict[str, str], ssl.SSLContext]:
+    """A certificate for `localhost` as the configuration names it, and what believes it."""
+    authority, context = trustme.CA(), ssl.create_default_context()
+    authority.configure_trust(context)
+    pair = directory / "pair.pem"
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(pair))
+    return {"certificate": str(pair), "key": str(pair)}, context
 
 
 def _resident(pid: int) -> int:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.soak import abuse, traffic
+from tests.soak import abuse, leaving, logins, traffic
 from tests.soak.backend import Backend
 from tests.soak.client import Client
 from tests.soak.probe import probing
@@ -33,7 +33,9 @@ CAST: list[tuple[Callable[[Client], Awaitable[None]], int, float]] = [
     (traffic.websocket, 3, 0.02),
     (traffic.idle, 20, 0.0),
     (abuse.nonsense, 2, 0.05),
-    (abuse.vanish, 3, 0.02),
+    (leaving.vanish, 3, 0.02),
+    (leaving.give_up, 4, 0.02),
+    (logins.log_in, 6, 0.01),
     (abuse.stall, 2, 0.0),
     (abuse.exceed, 1, 0.2),
     (abuse.upload_in_vain, 1, 0.1),
@@ -86,7 +88,12 @@ async def _load(
         for act, count, pause in CAST:
             for _ in range(count):
                 client = Client(
-                    act.__name__, gateway.process.address, tally, random.Random(rng.getrandbits(64)), is_over
+                    act.__name__,
+                    gateway.process.address,
+                    tally,
+                    random.Random(rng.getrandbits(64)),
+                    is_over,
+                    gateway.secure,
                 )
                 group.create_task(client.repeat(act, pause))
         disturbing = [

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak import backend as backends
 from tests.soak import run, traffic
 from tests.soak.backend import Backend
-from tests.soak.client import Client
+from tests.soak.client import Asked, Client
 from tests.soak.content import Resource, content, parse_resource
 from tests.soak.report import Outcome, text
 from tests.soak.tally import MARGIN, Tally
+from tests.wire import ntlm
+from tests.wire.strict_http import Response
 
 MIB = 1 << 20
 
@@ -41,12 +44,16 @@ async def backend() -> AsyncIterator[Backend]:
     backend.close()
 
 
+def address(backend: Backend) -> tuple[str, int]:
+    host, _, port = backend.url.removeprefix("http://").rpartition(":")
+    return host, int(port)
+
+
 async def acted(backend: Backend, act: object, count: int = 10) -> Tally:
     """What is counted when a client of the soak acts that often, and the backend itself is asked."""
-    host, _, port = backend.url.removeprefix("http://").rpartition(":")
     tally = Tally()
     is_over = asyncio.Event()
-    client = Client("client", (host, int(port)), tally, random.Random(1), is_over)
+    client = Client("client", address(backend), tally, random.Random(1), is_over)
     task = asyncio.create_task(client.repeat(act, 0.0))  # type: ignore[arg-type]
     async with asyncio.timeout(20):
         while tally.requests + tally.wrong_count < count:  # noqa: ASYNC110 - nobody tells
@@ -69,14 +76,52 @@ async def test_without_a_gateway_answers_are_wrong(backend: Backend, act: object
 
 
 async def test_a_request_that_no_client_sent_is_noticed(backend: Backend) -> None:
-    host, _, port = backend.url.removeprefix("http://").rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    reader, writer = await asyncio.open_connection(*address(backend))
     writer.write(b"GET /data/1/1/length HTTP/1.1\r\nHost: soak.test\r\n\r\n")
     await reader.read()
     writer.close()
     await writer.wait_closed()
 
     assert backend._tally.wrong_count > 0
+
+
+async def test_whoever_comes_on_the_connection_of_somebody_else_is_noticed(backend: Backend) -> None:
+    """By the backend, which knows who began to log in, and by whoever is answered as somebody else."""
+    tally = Tally()
+    client = Client("stranger", address(backend), tally, random.Random(1), asyncio.Event())
+    connection = await client.connected()
+
+    async def step(authorization: str) -> Response:
+        asked = Asked("GET", Resource(1, 1, "length"), None, 1, user="alice", authorization=authorization)
+        await connection.send(asked.head)
+        head = await connection.read_head()
+        await connection.read_body(head, "GET")
+        return head
+
+    challenge = (await step(ntlm.negotiate())).values("www-authenticate")[0]
+    answer = await step(ntlm.authenticate("alice", challenge))
+    assert (answer.status, answer.values("x-soak-user")) == (200, ["alice"])
+
+    asked = Asked("GET", Resource(1, 1, "length"), None, 2)
+    await connection.send(asked.head)
+    await client.read_answer(asked, connection)
+    await client.disconnect()
+
+    assert any("answered as ['alice']" in what for what in tally.wrong)
+    assert any("came on the connection of alice" in what for what in backend._tally.wrong)
+
+
+async def test_a_client_that_gave_up_and_of_whom_the_backend_is_not_told_is_noticed(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "PATIENCE", 0.05)
+    reader, writer = await asyncio.open_connection(*address(backend))
+    writer.write(b"GET /silent/head HTTP/1.1\r\nHost: soak.test\r\nVia: 1.1 x\r\nX-Soak-Id: 1\r\n\r\n")
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+
+    assert backend._tally.wrong == ["backend: /silent/head: nobody said that the client had given up"]
 
 
 def test_a_request_executed_twice_or_half_sent_is_noticed() -> None:
