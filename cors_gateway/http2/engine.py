@@ -16,7 +16,11 @@ from cors_gateway.http2.cause import NO_ERROR, ConnectionCause, ConnectionFault
 MAX_STREAMS = 100
 STREAM_WINDOW = 64 * 1024
 """Bytes of a request body that may be on their way to a backend that does not take them."""
-CONNECTION_WINDOW = MAX_STREAMS * STREAM_WINDOW
+WIDE_WINDOW = 1024 * 1024
+"""The same of an upload that its backend takes as it comes, so that distance does not slow it down."""
+MAX_WIDE = 4
+"""Such uploads of one connection at a time."""
+CONNECTION_WINDOW = MAX_STREAMS * STREAM_WINDOW + MAX_WIDE * WIDE_WINDOW
 """As much as all streams together, so that one that stands still never holds up another."""
 MAX_LIST = 16 * 1024 * 1024
 """Bytes of a header list where the configuration sets no limit."""
@@ -171,6 +175,13 @@ class Engine:
         """So many bytes of the request body were passed on: the client may send more."""
         try:
             self._connection.acknowledge_received_data(size, stream)
+        except ngh2.NGH2Error:
+            self._check_open()
+
+    def widen(self, stream: int) -> None:
+        """From now on `WIDE_WINDOW` bytes of the stream's body may be on their way."""
+        try:
+            self._connection.set_local_window_size(WIDE_WINDOW, stream_id=stream)
         except ngh2.NGH2Error:
             self._check_open()
 

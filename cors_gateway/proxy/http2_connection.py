@@ -13,7 +13,7 @@ from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import HTTP2, Peer
 from cors_gateway.http2.cause import NO_ERROR, ConnectionCause, ConnectionFault
-from cors_gateway.http2.engine import Fields
+from cors_gateway.http2.engine import MAX_WIDE, Fields
 from cors_gateway.http2.request import RequestWriter, check_trailers, sketch
 from cors_gateway.http2.response import Field, response_fields
 from cors_gateway.proxy.active import Active
@@ -170,6 +170,10 @@ class Http2Connection(Http2Transport):
             self._fields = response_fields(head)
             self._last_head = head
         return self._fields
+
+    def may_widen(self) -> bool:
+        """Whether one more upload may have a wide window."""
+        return sum(stream.is_wide for stream in self._streams.values()) < MAX_WIDE
 
     def wrote(self, stream: Stream) -> None:
         """Something was queued: it is sent at the end of this turn, with what others queue until then."""

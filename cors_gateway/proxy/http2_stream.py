@@ -14,7 +14,7 @@ from cors_gateway.http1.forwarded import Peer, client_address
 from cors_gateway.http1.request import SIZED, RequestHead
 from cors_gateway.http1.response import ResponseSection
 from cors_gateway.http2.cause import CANCEL, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR
-from cors_gateway.http2.engine import Engine
+from cors_gateway.http2.engine import STREAM_WINDOW, Engine
 from cors_gateway.http2.response import Field
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.answers import OwnAnswer, render
@@ -42,6 +42,9 @@ class Carrier(Protocol):
     def fields_of(self, head: bytes) -> list[Field]:
         """A response head as fields."""
 
+    def may_widen(self) -> bool:
+        """Whether one more stream may have a wide window; it counts until the stream is closed."""
+
     def wrote(self, stream: "Stream") -> None:
         """Something was queued on the stream: see that it is sent, and how much of it."""
 
@@ -61,7 +64,17 @@ class Stream:
             "_keepers",
         ),
         "_service",
-        *("bytes_out", "deadline", "ending", "form", "is_answered", "is_paused", "number", "queued"),
+        *(
+            "bytes_out",
+            "deadline",
+            "ending",
+            "form",
+            "is_answered",
+            "is_paused",
+            "is_wide",
+            "number",
+            "queued",
+        ),
     )
 
     def __init__(self, number: int, connection: Carrier, service: Service, *, is_request_ended: bool) -> None:
@@ -74,6 +87,8 @@ class Stream:
         """At most so many bytes of the response wait to be sent."""
         self.is_paused = False
         """The backend was told to wait with its response."""
+        self.is_wide = False
+        """More than usual of its body may be on the way."""
         self.is_answered = False
         """The response is complete, as far as it came."""
         self.ending: int | None = None
@@ -147,6 +162,8 @@ class Stream:
             if data:
                 exchange.send(data)
                 self._acknowledge(len(data))
+                if size >= STREAM_WINDOW and not (self._is_held or self.is_wide or is_ended):
+                    self._widen()
             if is_ended:
                 self._watch(NEVER)
                 exchange.end_of_request()
@@ -163,6 +180,12 @@ class Stream:
             self._held += size
         else:
             self._connection.engine.acknowledge(self.number, size)
+
+    def _widen(self) -> None:
+        """The backend takes the body as it comes."""
+        self.is_wide = self._connection.may_widen()
+        if self.is_wide:
+            self._connection.engine.widen(self.number)
 
     def _discard(self, size: int) -> None:
         """Read past a body that nobody wants, if it is short."""

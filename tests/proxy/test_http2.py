@@ -162,6 +162,34 @@ async def test_large_bodies_both_ways(stage: Stage) -> None:
     assert (len(down.body), up.values("x-saw")) == (LARGE, [str(LARGE)])
 
 
+async def test_an_upload_that_is_taken_gets_a_wider_window_and_five_do_not(
+    serving: Starter, backend: RawBackend
+) -> None:
+    """On a long way a window is how much goes in one round trip."""
+    backend.early_script = lambda _: None
+    async with (
+        listening(backend),
+        serving(upstream(backend), http2=Http2.CLEARTEXT) as stage,
+        await Http2Client.connect(stage.address) as client,
+    ):
+        streams = [client.open(pseudo("POST"), is_ended=False) for _ in range(5)]
+        for stream in streams:
+            for _ in range(3):
+                await client.until(lambda: client.h2.local_flow_control_window(stream) >= 32768)  # noqa: B023
+                for _ in range(2):
+                    client.send(stream, bytes(16384))
+        await until(lambda: stage.gateway.figures().active_requests == 5)
+        # One more round: what was opened is known.
+        assert (await client.ask()).status == 200
+        windows = sorted(client.h2.local_flow_control_window(stream) for stream in streams)
+        for stream in streams:
+            client.send(stream, b"", is_ended=True)
+        answers = [await client.answer(stream) for stream in streams]
+
+    assert windows[0] <= 65536 < 900_000 < windows[1]
+    assert {len(answer.body) for answer in answers} == {3 * 32768}
+
+
 async def test_a_stream_whose_client_reads_nothing_holds_up_no_other(
     stage: Stage, backend: RawBackend
 ) -> None:
