@@ -106,6 +106,24 @@ async def test_rapid_resets_end_the_connection(serving: Starter, backend: RawBac
         await until(lambda: not stage.pool.servers[0].active)
 
 
+async def test_who_leaves_while_a_connection_is_opened_leaves_nothing_behind(
+    serving: Starter, backend: RawBackend
+) -> None:
+    async with listening(backend), serving(upstream(backend), http2=Http2.CLEARTEXT) as stage:
+        for number in range(60):
+            async with await Http2Client.connect(stage.address) as client:
+                stream = client.open(pseudo())
+                for _ in range(number % 12):
+                    await asyncio.sleep(0)
+                if not client.answers[stream].is_complete:
+                    client.reset(stream)
+                await asyncio.sleep(0)
+        await until(lambda: not stage.gateway.figures().connections)
+        idle = sum(len(server.idle) for server in stage.pool.servers)
+
+        assert len(stage.gateway.clock.watched) <= idle
+
+
 async def test_a_page_that_changes_its_mind_now_and_then_is_served(
     serving: Starter, backend: RawBackend
 ) -> None:
