@@ -34,6 +34,16 @@ class ServerTls:
     """When the first certificate of the chain expires, in seconds since the epoch; None if that is not known."""
 
 
+class Http2(StrEnum):
+    """Whether a listener speaks HTTP/2 besides HTTP/1.1, and how a client asks for it."""
+
+    OFF = "off"
+    TLS = "tls"
+    """By ALPN."""
+    CLEARTEXT = "cleartext"
+    """By prior knowledge: the connection begins with its preface."""
+
+
 @dataclass(frozen=True, slots=True)
 class TcpListener:
     host: str
@@ -41,6 +51,7 @@ class TcpListener:
     tls: ServerTls | None = None
     proxy_protocol: bool = False
     """Each connection begins with a PROXY header, which is believed of trusted proxies only."""
+    http2: Http2 = Http2.OFF
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -54,6 +65,7 @@ class UnixListener:
     """Permission bits of the socket file."""
     tls: ServerTls | None = None
     proxy_protocol: bool = False
+    http2: Http2 = Http2.OFF
 
     def __str__(self) -> str:
         return f"unix:{self.path}"

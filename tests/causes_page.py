@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cors_gateway.http1.cause import Cause
+from cors_gateway.http2.cause import ConnectionCause
 from cors_gateway.observe.remedies import REMEDIES
 from cors_gateway.observe.trouble import Notice
 from cors_gateway.proxy.failure import UpstreamFailure
@@ -38,6 +39,7 @@ def causes() -> str:
     for title, rows in (
         ("Messages that are not taken", _of_messages()),
         ("Upstreams that fail", _of_upstreams()),
+        ("HTTP/2 connections that are ended", _of_connections()),
         ("Requests that got their answer, and something to know about them", meanings(Notice)),
     ):
         table = ["| cause | what it is | what to do |", "|---|---|---|"]
@@ -47,6 +49,12 @@ def causes() -> str:
 
 
 def _note(title: str) -> str:
+    if title.startswith("HTTP/2"):
+        return (
+            "No request has them: they are in the event `http2_connection_ended` and in the metric\n"
+            "`cors_gateway_http2_connections_ended_total{cause}`. The client is told by GOAWAY, with `ENHANCE_YOUR_CALM`\n"
+            "or, for the first, `PROTOCOL_ERROR`.\n\n"
+        )
     if not title.startswith("Messages"):
         return ""
     return (
@@ -59,6 +67,11 @@ def _of_messages() -> Iterator[tuple[str, str]]:
     for cause in Cause:
         status = "" if cause.status == 502 else f" ({cause.status})"
         yield cause.value, cause.sentence[0].upper() + cause.sentence[1:] + status
+
+
+def _of_connections() -> Iterator[tuple[str, str]]:
+    for cause in ConnectionCause:
+        yield cause.value, cause.sentence[0].upper() + cause.sentence[1:]
 
 
 def _of_upstreams() -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ LAYERS = [
     "exit_codes",
     "policy",
     "http1",
+    "http2",
     "routing",
     "affinity",
     "snapshot",
@@ -35,6 +36,7 @@ LAYERS = [
 
 APART = {
     "http1": {"policy"},
+    "http2": {"policy"},
     "explain": {"migrate"},
     "probe": {"migrate"},
     "observe": {"explain", "probe", "migrate"},
@@ -64,7 +66,9 @@ FLOORS = {
         {"service"},
         {"client_transport"},
         {"answering"},
-        {"downstream"},
+        {"downstream", "http2_stream", "http2_transport"},
+        {"http2_connection"},
+        {"negotiation"},
         {"proxied"},
         {"gateway"},
     ]
@@ -78,6 +82,7 @@ THIRD_PARTY = {
     "exit_codes": set(),
     "policy": {"re2"},
     "http1": set(),
+    "http2": {"ngh2"},
     "routing": set(),
     "affinity": set(),
     "snapshot": set(),

@@ -106,6 +106,11 @@ class Cause(StrEnum):
     TOO_MANY_CONNECTIONS = "too_many_connections", 503, "the gateway is at its connection limit"
     LOOP = "loop_detected", 508, "the request came through this gateway before"
 
+    # HTTP/2 alone
+    PSEUDO_FIELDS = "pseudo_fields_malformed", 400, "missing, repeated or malformed pseudo-header fields"
+    CONNECTION_FIELD = "connection_field", 400, "header field of a connection, which HTTP/2 does not have"
+    LENGTH_MISMATCH = "content_length_mismatch", 400, "Content-Length is not the length of the body"
+
     # The PROXY protocol, before the first request
     PROXY_HEADER = "proxy_header_malformed", 400, "malformed PROXY protocol header"
     PROXY_HEADER_TOO_LONG = "proxy_header_too_long", 400, "PROXY protocol header too long"

@@ -12,6 +12,8 @@ from cors_gateway.http1.grammar import list_elements
 from cors_gateway.http1.request_fields import ReadField
 
 MAX_HOPS = 32
+HTTP10, HTTP11, HTTP2 = "HTTP/1.0", "HTTP/1.1", "HTTP/2.0"
+"""Protocols, as logs and Via (without the name) write them."""
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -22,13 +24,15 @@ _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?\Z")
 class Peer:
     """The other end of a client connection: its address as text, and whether it is a trusted proxy."""
 
-    __slots__ = ("_host", "_lines", "_prefix", "address", "is_tls", "is_trusted", "trusted")
+    __slots__ = ("_host", "_lines", "_prefix", "address", "is_tls", "is_trusted", "protocol", "trusted")
 
     def __init__(self, address: str, trusted: Networks, *, is_tls: bool, trusts_unix: bool = False) -> None:
         """`address` is empty for the peer of a Unix socket, which is trusted if `trusts_unix`."""
         self.address = address
         self.trusted = trusted
         self.is_tls = is_tls
+        self.protocol = HTTP11
+        """What the connection speaks. A single request may be of HTTP/1.0."""
         self.is_trusted = is_within(address, trusted) if address else trusts_unix
         self._host = b""
         self._prefix = b""
@@ -101,9 +105,9 @@ def forwarding_lines(peer: Peer, fields: Sequence[ReadField], host: bytes, prefi
     return lines
 
 
-def via_line(received: Sequence[bytes], is_http11: bool, pseudonym: bytes) -> bytes:
-    """One Via line with its CRLF: what came, and this gateway appended."""
-    own = (b"1.1 " if is_http11 else b"1.0 ") + pseudonym
+def via_line(received: Sequence[bytes], protocol: str, pseudonym: bytes) -> bytes:
+    """One Via line with its CRLF: what came, and this gateway appended. `protocol` is that of the request."""
+    own = protocol.removeprefix("HTTP/").encode("ascii") + b" " + pseudonym
     return b"Via: " + b", ".join([*received, own]) + b"\r\n"
 
 

@@ -92,7 +92,7 @@ class JsonFormat:
     def __init__(self) -> None:
         self._second = -1
         self._stamp = b""
-        self._where: Memo[tuple[RouteStats, bytes, bytes], bytes] = _memo()
+        self._where: Memo[tuple[RouteStats, bytes, bytes, str], bytes] = _memo()
         self._paths: Memo[bytes, bytes] = _memo()
         self._whence: Memo[tuple[str, Tally, bytes | None, str], bytes] = _memo()
 
@@ -107,7 +107,8 @@ class JsonFormat:
             % (
                 self._stamp,
                 (now - second) * 1000,
-                self._where.get((record.stats, record.method, record.host)) or self._write_where(record),
+                self._where.get((record.stats, record.method, record.host, record.protocol))
+                or self._write_where(record),
                 record.generation,
                 self._paths.get(path) or self._write_path(path),
                 record.status,
@@ -139,12 +140,14 @@ class JsonFormat:
         return line + b"}\n"
 
     def _write_where(self, record: RequestRecord) -> bytes:
-        written = b',"level":"info","event":"request","route":%b,"method":%b,"host":%b' % (
+        written = b',"level":"info","event":"request","route":%b,"method":%b,"host":%b,"protocol":"%b"' % (
             _json(record.stats.name.encode("utf-8")),
             _json(record.method),
             _json(record.host),
+            record.protocol.encode("ascii"),
         )
-        _keep(self._where, (record.stats, record.method, record.host), written, len(record.host))
+        key = (record.stats, record.method, record.host, record.protocol)
+        _keep(self._where, key, written, len(record.host))
         return written
 
     def _write_path(self, path: bytes) -> bytes:
@@ -175,11 +178,12 @@ class CombinedFormat:
         if second != self._second:
             self._second = second
             self._stamp = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second)).encode("ascii")
-        return b'%b - - [%b] "%b %b HTTP/1.1" %d %d "%b" "%b"\n' % (
+        return b'%b - - [%b] "%b %b %b" %d %d "%b" "%b"\n' % (
             record.client.encode("ascii") or _UNKNOWN,
             self._stamp,
             _escaped(record.method),
             _escaped(record.target.partition(b"?")[0]),
+            record.protocol.encode("ascii"),
             record.status,
             record.bytes_out,
             _escaped((record.field(b"referer") or _UNKNOWN).partition(b"?")[0]),

@@ -122,6 +122,8 @@ class Metrics:
         "access_log_dropped",
         "connections_refused",
         "connections_total",
+        "http2_ends",
+        "http2_requests",
         "overhead",
         "refusals",
         "routes",
@@ -140,6 +142,10 @@ class Metrics:
         self.connections_total = 0
         self.connections_refused = 0
         """Connections turned away because of `limits.connections`."""
+        self.http2_requests = 0
+        """Requests that came on streams of HTTP/2; all others came in HTTP/1."""
+        self.http2_ends: dict[str, int] = {}
+        """Connections that speak HTTP/2 and were ended for what their client did, by cause."""
         self.overhead = Histogram(OVERHEAD_BUCKETS)
         """How long requests were here before they went upstream."""
         self.access_log_dropped = 0

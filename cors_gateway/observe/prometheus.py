@@ -129,6 +129,11 @@ def _of_routes(routes: list[RouteStats]) -> Iterator[Metric]:
     yield from (requests, duration, stripped, causes)
 
 
+def _count(route: RouteStats) -> int:
+    """All requests of a route."""
+    return sum(map(sum, [*route.requests.values(), route.other]))
+
+
 _REQUEST_LABELS = ["route", "method", "status_class"]
 _DECISION_LABELS = ["route", "kind", "outcome", "reason"]
 
@@ -167,6 +172,17 @@ def _of_gateway(metrics: Metrics) -> Iterator[Metric]:
     yield _value(_counter("connections", "Client connections accepted", []), metrics.connections_total)
     refused = _counter("connections_refused", "Client connections turned away at limits.connections", [])
     yield _value(refused, metrics.connections_refused)
+    by_protocol = _counter("requests_by_protocol", "Requests by the protocol they came in", ["protocol"])
+    streams, every = metrics.http2_requests, sum(_count(route) for route in list(metrics.routes.values()))
+    by_protocol.add_metric(["http1"], max(every - streams, 0))
+    by_protocol.add_metric(["http2"], streams)
+    yield by_protocol
+    ends = _counter(
+        "http2_connections_ended", "HTTP/2 connections ended for what their client did", ["cause"]
+    )
+    for cause, count in list(metrics.http2_ends.items()):
+        ends.add_metric([cause], count)
+    yield ends
     dropped = _counter("access_log_dropped", "Lines of the access log that could not be written", [])
     yield _value(dropped, metrics.access_log_dropped)
     deaths = _counter("worker_deaths", "Worker processes that ended when nobody had told them to", [])

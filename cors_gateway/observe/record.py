@@ -7,6 +7,7 @@ I/O.
 from dataclasses import dataclass
 from typing import Protocol
 
+from cors_gateway.http1.forwarded import HTTP11
 from cors_gateway.http1.request import HeaderSection
 from cors_gateway.observe.metrics import RouteStats, Tally
 from cors_gateway.observe.trouble import Trouble
@@ -42,6 +43,8 @@ class RequestRecord:
     host: bytes
     client: str
     """Address of the client, as believed (`trusted_proxies`)."""
+    protocol: str = HTTP11
+    """What the request came in."""
     seconds: float = 0.0
     """From the end of the request head to the end of the response; 0 if no backend was asked."""
     status: int = 0

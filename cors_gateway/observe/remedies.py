@@ -20,6 +20,7 @@ _PATH = (
     "The path has more than one reading, and a rule for one of them could be passed by the other. Have the client send"
     " the path as it is meant, without dot segments, escaped slashes or escaped NULs."
 )
+_FLOOD = "Frames that cost whoever gets them more than whoever sends them. " + _CLIENT
 _WEBSOCKET = "Mend the client's handshake (RFC 6455 4.1). Browsers and the usual libraries get it right."
 _BACKEND = "Mend the backend, or whatever answers in its place; ask it directly with `curl -v` from the gateway's host."
 
@@ -124,6 +125,22 @@ REMEDIES = {
     "redirected_to_other_origin": "`detail` is where it leads. Scripts cannot follow a redirect to a login page of another"
     " origin: answer 401 instead, or call the target directly. If the target is the backend's own address, it does not"
     " know the address that clients use: pass `Host` on, or correct its base URL.",
+    "pseudo_fields_malformed": _CLIENT,
+    "connection_field": "HTTP/2 has no `Connection`, `Transfer-Encoding` or `Upgrade`. Mend the client, or the proxy in front"
+    " that turns HTTP/1.1 into HTTP/2 and keeps them.",
+    "content_length_mismatch": _SPLIT,
+    "http2_protocol_error": "What came is not HTTP/2, or breaks its framing. " + _CLIENT,
+    "http2_limit_exceeded": "More header fields than twice `limits.request_head` or `limits.header_fields`. "
+    + _CLIENT,
+    "http2_header_block_flood": _FLOOD,
+    "http2_head_timeout": _CLIENT,
+    "http2_rapid_reset": "A client opened streams and broke them off, which costs it nothing and a backend much"
+    " (CVE-2023-44487). Look at `client`; a page that cancels a lot is far below the bound.",
+    "http2_empty_frames": _FLOOD,
+    "http2_settings_flood": _FLOOD,
+    "http2_ping_flood": _FLOOD,
+    "http2_priority_flood": _FLOOD,
+    "http2_window_flood": _FLOOD,
     "origin_removed": "A proxy or content network in front of the gateway takes `Origin` away, so that no answer can be"
     " granted: have it pass `Origin`, and `Access-Control-Request-*`, on.",
     "forwarding_ignored": "The proxy in front says that the client came by another scheme, and is not believed, so the"

@@ -6,7 +6,7 @@ Which of the two accounts is kept is chosen when a log is opened or closed, so t
 import time
 from typing import Protocol
 
-from cors_gateway.http1.forwarded import Peer, client_address
+from cors_gateway.http1.forwarded import HTTP10, Peer, client_address
 from cors_gateway.http1.request import RequestHead
 from cors_gateway.observe.metrics import SERVER_ERROR, Metrics, RouteStats, Tally
 from cors_gateway.observe.record import RequestRecord
@@ -115,6 +115,8 @@ class LoggedAccounting(Accounting):
         record.bytes_in = exchange.bytes_in
         record.bytes_out = bytes_out
         record.section = section
+        if not line.is_http11:
+            record.protocol = HTTP10
         record.request_id = forward.request_id
         record.upstream = exchange.upstream
         record.upstream_seconds = exchange.upstream_seconds
@@ -129,6 +131,8 @@ class LoggedAccounting(Accounting):
         line, section = answer.line, answer.section
         record = _record(answer.stats, answer.tally, line.method, line.target, section.head, peer, active)
         record.status = answer.answer.status
+        if not line.is_http11:
+            record.protocol = HTTP10
         record.bytes_out = bytes_out
         record.trouble = answer.trouble
         record.traceparent = section.value_of(b"traceparent")
@@ -155,6 +159,7 @@ class LoggedAccounting(Accounting):
         record.status = refusal.answer.status
         record.bytes_out = bytes_out
         record.origin = head.origin
+        record.protocol = peer.protocol
         record.trouble = refused(refusal.fault)
         record.generation = active.generation
         self._log.record(record)
@@ -200,4 +205,5 @@ def _record(
     record = RequestRecord(stats, tally, method, target, head.host or b"", client)
     record.origin = head.origin[0] if head.origin else None
     record.generation = active.generation
+    record.protocol = peer.protocol
     return record

@@ -94,6 +94,16 @@ class ClientTransport(asyncio.Protocol):
         """The process heard nobody for so long: nobody's time ran."""
         self.deadline += seconds
 
+    @property
+    def requests(self) -> int:
+        """As `service.Connected` says."""
+        return not self.is_idle
+
+    def drain(self) -> None:
+        """As `service.Connected` says."""
+        if self.is_idle:
+            self.abort()
+
     def abort(self) -> None:
         """Close at once; what is not sent yet is lost."""
         self._phase = CLOSED

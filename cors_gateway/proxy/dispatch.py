@@ -10,7 +10,7 @@ from typing import final
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.forwarded import Peer, passed_here_before, via_line
+from cors_gateway.http1.forwarded import HTTP2, HTTP11, Peer, passed_here_before, via_line
 from cors_gateway.http1.grammar import is_token, without_default_port
 from cors_gateway.http1.location import redirect_location
 from cors_gateway.http1.request import NO_BODY, HeaderSection, check_version
@@ -89,7 +89,7 @@ class Dispatcher:
     def __init__(self, pseudonym: bytes, metrics: Metrics, next_request_id: Callable[[], bytes]) -> None:
         """`pseudonym` names this gateway in Via."""
         self._pseudonym = pseudonym
-        self._own_via = via_line((), True, pseudonym)
+        self._own_via = {protocol: via_line((), protocol, pseudonym) for protocol in (HTTP11, HTTP2)}
         self._metrics = metrics
         self._next_request_id = next_request_id
 
@@ -104,7 +104,7 @@ class Dispatcher:
         if route is not None and routed.is_plain and head.is_plain:
             bound = last.bound
             if bound is None or route is not bound.route:
-                bound = last.bind(route, peer, self._own_via)
+                bound = last.bind(route, peer, self._own_via[peer.protocol])
             fields = last.fields
             if not fields:
                 fields = last.fields = bound.fields(last.section)

@@ -21,12 +21,12 @@ from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import CoarseClock, tick_for
 from cors_gateway.proxy.diagnosis import with_diagnosis
 from cors_gateway.proxy.dispatch import Dispatcher
-from cors_gateway.proxy.downstream import ClientConnection
+from cors_gateway.proxy.negotiation import CONNECTIONS
 from cors_gateway.proxy.proxied import ProxiedServer
 from cors_gateway.proxy.service import Service
 from cors_gateway.proxy.traced_dispatch import with_tracing
 from cors_gateway.proxy.tunnel import Tunnel
-from cors_gateway.snapshot import Snapshot
+from cors_gateway.snapshot import Http2, Snapshot
 
 
 class Gateway:
@@ -94,22 +94,24 @@ class Gateway:
         # Connections forget what they remember as soon as another object is in service: nothing is repeated undispatched.
         self.service.active = copy(self.active)
 
-    def connection_factory(self, *, tls: bool) -> Callable[[], asyncio.Protocol]:
+    def connection_factory(self, *, tls: bool, http2: Http2 = Http2.OFF) -> Callable[[], asyncio.Protocol]:
         """Makes the protocol of an accepted connection; goes on being right after a swap."""
-        service = self.service
+        service, kind = self.service, CONNECTIONS[http2]
         if not tls:
-            return lambda: ClientConnection(service, is_tls=False)
+            return lambda: kind(service, is_tls=False)
 
-        def accept() -> ClientConnection:
-            connection = ClientConnection(service, is_tls=True)
+        def accept() -> asyncio.Protocol:
+            connection = kind(service, is_tls=True)
             service.handshakes.add(connection)
             return connection
 
         return accept
 
-    def accept_proxied(self, sock: socket.socket, context: ssl.SSLContext | None) -> ProxiedServer:
+    def accept_proxied(
+        self, sock: socket.socket, context: ssl.SSLContext | None, *, http2: Http2 = Http2.OFF
+    ) -> ProxiedServer:
         """Serve a listening socket on which every connection begins with a PROXY header; it is closed with the server."""
-        return ProxiedServer(sock, service=self.service, loop=self._loop, context=context)
+        return ProxiedServer(sock, service=self.service, loop=self._loop, context=context, http2=http2)
 
     def prepare(self, snapshot: Snapshot) -> Active:
         """Build all that serving a snapshot needs, without serving it. Raises ActivationError."""
@@ -134,8 +136,7 @@ class Gateway:
         """As `begin_draining`; connections without a request end at once."""
         self.begin_draining()
         for connection in list(self.service.connections):
-            if connection.is_idle:
-                connection.abort()
+            connection.drain()
 
     @property
     def is_idle(self) -> bool:
@@ -156,7 +157,7 @@ class Gateway:
         return GatewayFigures(
             generation=self.generation,
             connections=len(connections),
-            active_requests=sum(not connection.is_idle for connection in connections),
+            active_requests=sum(connection.requests for connection in connections),
             tunnels=sum(isinstance(connection, Tunnel) for connection in connections),
             servers=tuple(
                 ServerFigures(

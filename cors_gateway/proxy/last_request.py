@@ -10,7 +10,7 @@ from itertools import compress
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.forwarded import Peer, via_line
+from cors_gateway.http1.forwarded import HTTP10, Peer, via_line
 from cors_gateway.http1.grammar import MAX_FIELD_TOLD
 from cors_gateway.http1.request import HeaderSection, RequestHead, is_websocket
 from cors_gateway.http1.request_line import RequestLine
@@ -146,7 +146,7 @@ def bind_in_full(
         _note_ignored_scheme(head, peer, route, last.active)
     added = [
         *peer.lines(head.forwarding, head.host or b"", route.prefix),
-        via_line(head.via, line.is_http11, pseudonym),
+        via_line(head.via, peer.protocol if line.is_http11 else HTTP10, pseudonym),
     ]
     if head.max_forwards:
         hops = hops_left(head) - 1 if line.method == b"OPTIONS" else None

@@ -6,7 +6,6 @@ last-in-first-out, so that those that are not needed grow old and close. Which s
 """
 
 import asyncio
-from functools import partial
 
 from cors_gateway.observe.metrics import UpstreamStats
 from cors_gateway.proxy.balance import Balancer
@@ -162,6 +161,15 @@ class UpstreamPool:
         opening = self._openings[exchange] = Opening(server)
         opening.task = self._loop.create_task(self._connect(opening, exchange))
 
+    async def _opened(self, server: UpstreamServer) -> UpstreamConnection:
+        """A new connection. One that is given up just when it is made never hears of its loss, and is forgotten here."""
+        connection = UpstreamConnection(self, server)
+        try:
+            return await server.connector.connect(lambda: connection)
+        except BaseException:
+            self.clock.watched.discard(connection)
+            raise
+
     async def _connect(self, opening: Opening, exchange: Delivery) -> None:
         attempts = 1 + self.retries
         while True:
@@ -169,7 +177,7 @@ class UpstreamPool:
             server = opening.server
             exchange.upstream = server.name
             try:
-                connection = await server.connector.connect(partial(UpstreamConnection, self, server))
+                connection = await self._opened(server)
                 if connection.transport.is_closing():  # its loss may be told already, and to nobody
                     raise ConnectionResetError
             except (OSError, ValueError) as error:  # ValueError: a name that TLS or the resolver cannot take

@@ -10,13 +10,14 @@ import socket
 import ssl
 
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.forwarded import Peer, is_within
+from cors_gateway.http1.forwarded import is_within
 from cors_gateway.http1.proxy_protocol import ProxyHeader, read_proxy_header
 from cors_gateway.observe.event import emit
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import NEVER
-from cors_gateway.proxy.downstream import ClientConnection
+from cors_gateway.proxy.negotiation import NAMED_CONNECTIONS
 from cors_gateway.proxy.service import Service
+from cors_gateway.snapshot import Http2
 
 ACCEPTS_A_TURN = 16
 """Connections accepted before somebody else gets a turn of the loop."""
@@ -38,12 +39,14 @@ class ProxiedServer:
         service: Service,
         loop: asyncio.AbstractEventLoop,
         context: ssl.SSLContext | None,
+        http2: Http2,
     ) -> None:
         """Begins at once, and closes `sock` at its end. `context` is for what follows the header."""
         self._sock = sock
         self.service = service
         self.loop = loop
         self._context = context
+        self._connection = NAMED_CONNECTIONS[http2]
         self._tasks: set[asyncio.Task[None]] = set()
         self._quiet_until = 0.0
         self._refused = 0
@@ -112,10 +115,10 @@ class ProxiedServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _hand_over(self, sock: socket.socket, header: ProxyHeader) -> None:
-        service, context = self.service, self._context
+        service, context, connection = self.service, self._context, self._connection
         try:
             await self.loop.connect_accepted_socket(
-                lambda: ProxiedConnection(service, is_tls=context is not None, client=header.address),
+                lambda: connection(service, is_tls=context is not None, client=header.address),
                 sock,
                 ssl=context,
                 ssl_handshake_timeout=service.active.timeouts.request_head if context else None,
@@ -132,6 +135,7 @@ class HeaderWait:
     __slots__ = ("_address", "_data", "_server", "_sock", "deadline")
 
     is_idle = True
+    requests = 0
 
     def __init__(self, sock: socket.socket, address: str, server: ProxiedServer) -> None:
         """`address` is that of the balancer; `server` goes on with the connection."""
@@ -152,6 +156,9 @@ class HeaderWait:
 
     def trust(self, active: Active) -> None:
         """Who is trusted was asked when the connection came."""
+
+    def drain(self) -> None:
+        self.abort()
 
     def abort(self) -> None:
         """Close at once."""
@@ -186,19 +193,3 @@ class HeaderWait:
         self.deadline = NEVER
         self._server.loop.remove_reader(self._sock)
         self._server.service.leave(self)
-
-
-class ProxiedConnection(ClientConnection):
-    """A connection from a client that a balancer named."""
-
-    __slots__ = ("_client",)
-
-    def __init__(self, service: Service, *, is_tls: bool, client: str | None) -> None:
-        """`client` is its address; None if the balancer speaks for itself."""
-        super().__init__(service, is_tls=is_tls)
-        self._client = client
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        if self._client is not None:
-            self._peer = Peer(self._client, self._service.active.trusted, is_tls=self._is_tls)

@@ -23,6 +23,8 @@ CLOSES = 1
 IS_HTTP11 = 2
 """So is the client: a body without a length goes out chunked to 1.1 and until close to 1.0."""
 IS_HEAD_REQUEST = 4
+IS_STREAM = 8
+"""The client gets it on a stream of HTTP/2, which frames bodies by itself and knows no fields of a connection."""
 
 _READER = ResponseReader()
 _EXPOSE_HEADERS = b"access-control-expose-headers"
@@ -255,7 +257,9 @@ def _framing(head: ResponseHead, date_line: bytes | None, form: int) -> bytes:
         parts.append(b"Content-Length: %d\r\n" % head.content_length)
     elif is_http11:
         parts.append(b"Transfer-Encoding: chunked\r\n")
-    if head.status == 426 and head.upgrade is not None:  # RFC 9110 15.5.22: what to upgrade to is the answer
+    if (
+        head.status == 426 and head.upgrade is not None and not form & IS_STREAM
+    ):  # RFC 9110 15.5.22: what to upgrade to is the answer
         parts.append(b"Connection: upgrade\r\nUpgrade: %b\r\n" % head.upgrade)
     if form & CLOSES:
         parts.append(CONNECTION_CLOSE)

@@ -22,6 +22,13 @@ class Connected(HasDeadline, Protocol):
     def is_idle(self) -> bool:
         """Whether it waits for a request of which no byte has come, and nothing is left to send."""
 
+    @property
+    def requests(self) -> int:
+        """Requests and tunnels in progress."""
+
+    def drain(self) -> None:
+        """Take no more requests; with none in progress, close."""
+
     def abort(self) -> None:
         """Close at once; what is not sent yet is lost."""
 
@@ -82,6 +89,15 @@ class Service:
         """A connection was closed before it came to be one of these."""
         self._metrics.connections_total += 1
         self._metrics.connections_refused += 1
+
+    def count_http2_request(self) -> None:
+        """A request came on a stream of HTTP/2."""
+        self._metrics.http2_requests += 1
+
+    def count_http2_end(self, cause: str) -> None:
+        """A connection that speaks HTTP/2 was ended, for what its client did."""
+        ends = self._metrics.http2_ends
+        ends[cause] = ends.get(cause, 0) + 1
 
     def enter(self, connection: Connected) -> None:
         """A connection is open from now on."""

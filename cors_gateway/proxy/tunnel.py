@@ -26,6 +26,7 @@ class Tunnel:
     )
 
     is_idle = False
+    requests = 1
 
     def __init__(
         self,
@@ -104,6 +105,9 @@ class Tunnel:
 
     def trust(self, active: object) -> None:
         """Nothing more is said to the backend about its client."""
+
+    def drain(self) -> None:
+        """It has its time until the process ends."""
 
     def abort(self) -> None:
         """End both directions at once; what is not sent yet is lost."""

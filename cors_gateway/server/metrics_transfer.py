@@ -15,6 +15,8 @@ def export_metrics(metrics: Metrics) -> Exported:
     return {
         "connections_total": metrics.connections_total,
         "connections_refused": metrics.connections_refused,
+        "http2_requests": metrics.http2_requests,
+        "http2_ends": metrics.http2_ends,
         "access_log_dropped": metrics.access_log_dropped,
         "worker_deaths": metrics.worker_deaths,
         "overhead": _export_histogram(metrics.overhead),
@@ -43,6 +45,9 @@ def add_metrics(total: Metrics, exported: Exported) -> None:
     """Add what one worker exported."""
     total.connections_total += exported["connections_total"]
     total.connections_refused += exported["connections_refused"]
+    total.http2_requests += exported["http2_requests"]
+    for cause, count in exported["http2_ends"].items():
+        total.http2_ends[cause] = total.http2_ends.get(cause, 0) + count
     total.access_log_dropped += exported["access_log_dropped"]
     total.worker_deaths += exported["worker_deaths"]
     _add_histogram(total.overhead, exported["overhead"])

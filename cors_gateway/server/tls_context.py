@@ -22,8 +22,10 @@ _ANSWER = render(
 _LOOKED_AT = 8192
 
 
-def make_server_context(tls: ServerTls, on_plain_http: Callable[[], None] = lambda: None) -> ssl.SSLContext:
-    """TLS 1.2 or later, with HTTP/1.1 as the only protocol. Reads the two files; raises StartupError.
+def make_server_context(
+    tls: ServerTls, on_plain_http: Callable[[], None] = lambda: None, *, http2: bool = False
+) -> ssl.SSLContext:
+    """TLS 1.2 or later, for HTTP/1.1 and, if so asked, HTTP/2. Reads the two files; raises StartupError.
 
     `on_plain_http` is called for each connection that began with a request instead of a handshake.
     """
@@ -32,7 +34,7 @@ def make_server_context(tls: ServerTls, on_plain_http: Callable[[], None] = lamb
     context.sslobject_class = _ServerHandshake
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
     try:
         # Without a password OpenSSL would ask for one on the terminal.
         context.load_cert_chain(tls.certificate, tls.key, password="")

@@ -32,7 +32,7 @@ from cors_gateway.server.open_files import connections_possible
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.tls_context import make_server_context
 from cors_gateway.snapshot import AccessLog as Form
-from cors_gateway.snapshot import Snapshot, UnixListener
+from cors_gateway.snapshot import Http2, Snapshot, UnixListener
 
 LAST_ACCEPTS_SECONDS = 1.0
 """At most so long are connections accepted after it was time to stop, under a flood of them."""
@@ -55,6 +55,8 @@ class Prepared:
     generation: int
     added: dict[str, Server]
     removed: frozenset[str]
+    http2: dict[str, Http2]
+    """What each address speaks besides HTTP/1.1."""
 
 
 class Worker:
@@ -71,6 +73,7 @@ class Worker:
         """Raises StartupError if the snapshot cannot be served here."""
         self._counters = Metrics()
         self._servers: dict[str, Server] = {}
+        self._http2: dict[str, Http2] = {}
         try:
             self._gateway = Gateway(
                 snapshot,
@@ -95,6 +98,7 @@ class Worker:
         self._gateway.start()
         self._health.follow(self._gateway.active.pools.values())
         self._servers = await self._serve(bound, contexts)
+        self._http2 = {one.address: one.listener.http2 for one in bound}
         # What exists by now lives as long as the process: the collector need not look at it ever again.
         gc.collect()
         gc.freeze()
@@ -117,7 +121,8 @@ class Worker:
         # A certificate may have changed in a file of the same name, so TLS servers are always replaced.
         kept = {one.address for one in bound if self._can_be_kept(one)}
         added = await self._serve([one for one in bound if one.address not in kept], contexts)
-        return Prepared(active, generation, added, frozenset(self._servers) - kept)
+        http2 = {one.address: one.listener.http2 for one in bound}
+        return Prepared(active, generation, added, frozenset(self._servers) - kept, http2)
 
     async def commit(self, prepared: Prepared) -> None:
         """Finish a replacement. Cannot fail."""
@@ -127,6 +132,7 @@ class Worker:
         self._set_access_log(prepared.active.snapshot.server.access_log)
         removed = [self._servers.pop(address) for address in prepared.removed]
         self._servers |= prepared.added
+        self._http2 = prepared.http2
         await _close_when_empty(removed)
 
     def abandon(self, prepared: Prepared) -> None:
@@ -179,7 +185,8 @@ class Worker:
         server = self._servers.get(one.address)
         if server is None or one.listener.tls is not None:
             return False
-        return isinstance(server, ProxiedServer) is one.listener.proxy_protocol
+        is_same = one.listener.http2 is self._http2.get(one.address)
+        return is_same and isinstance(server, ProxiedServer) is one.listener.proxy_protocol
 
     async def watch(self, interests: Sequence[Interest]) -> None:
         """Keep the requests of these interests until `seen` is asked; none if there are none."""
@@ -231,13 +238,15 @@ class Worker:
         for one in bound:
             context = contexts.get(one.address)
             if one.listener.proxy_protocol:
-                servers[one.address] = self._gateway.accept_proxied(one.socket.dup(), context)
+                servers[one.address] = self._gateway.accept_proxied(
+                    one.socket.dup(), context, http2=one.listener.http2
+                )
                 continue
             is_unix = isinstance(one.listener, UnixListener)
             create = loop.create_unix_server if is_unix else loop.create_server
             try:
                 servers[one.address] = await create(
-                    self._gateway.connection_factory(tls=context is not None),
+                    self._gateway.connection_factory(tls=context is not None, http2=one.listener.http2),
                     sock=one.socket.dup(),
                     backlog=BACKLOG,
                     ssl=context,
@@ -269,7 +278,9 @@ async def _close_when_empty(servers: Iterable[Server]) -> None:
 def _make_contexts(bound: Sequence[Bound]) -> dict[str, ssl.SSLContext]:
     """By address, for those that have TLS."""
     return {
-        one.address: make_server_context(one.listener.tls, _PlainHttp(one.address).report)
+        one.address: make_server_context(
+            one.listener.tls, _PlainHttp(one.address).report, http2=one.listener.http2 is Http2.TLS
+        )
         for one in bound
         if one.listener.tls is not None
     }

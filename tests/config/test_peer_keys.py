@@ -8,6 +8,7 @@ from cors_gateway.config.compile.effective import effective
 from cors_gateway.snapshot import (
     AccessLog,
     Balance,
+    Http2,
     ServerAddress,
     TcpListener,
     UnderscoreHeaders,
@@ -68,6 +69,10 @@ def test_the_response_head_has_a_limit_of_its_own(size: str, expected: int, tmp_
         ("trusted_proxies: [loopback]", "trusts_unix", False),
         ("trusted_proxies: [loopback], listen: [{address: '[::]:1', proxy_protocol: true}]", "listen", (TcpListener("::", 1, proxy_protocol=True),)),
         ("trusted_proxies: [unix], listen: [{address: 'unix:/x', proxy_protocol: true}]", "listen", (UnixListener("/x", proxy_protocol=True),)),
+        ("listen: [{address: '[::]:1', http2: cleartext}]", "listen", (TcpListener("::", 1, http2=Http2.CLEARTEXT),)),
+        ("listen: [{address: 'unix:/x', http2: cleartext}]", "listen", (UnixListener("/x", http2=Http2.CLEARTEXT),)),
+        ("listen: [{address: '[::]:1', http2: false}]", "listen", (TcpListener("::", 1),)),
+        ("listen: ['[::]:1']", "listen", (TcpListener("::", 1),)),
     ],
 )  # fmt: skip
 def test_a_key_of_the_server_arrives_and_is_printed(
@@ -101,6 +106,8 @@ def test_a_key_of_the_server_arrives_and_is_printed(
         (server("listen: [{address: '0.0.0.0:1', proxy_protocol: true}]"), "listen.proxy_protocol server.listen[0].proxy_protocol", "list the load balancers in trusted_proxies, or remove proxy_protocol"),
         (server("trusted_proxies: [unix], listen: [{address: '0.0.0.0:1', proxy_protocol: true}]"), "listen.proxy_protocol server.listen[0].proxy_protocol", "list the load balancers in trusted_proxies, or remove proxy_protocol"),
         (server("trusted_proxies: [private], listen: [{address: 'unix:/x', proxy_protocol: true}]"), "listen.proxy_protocol server.listen[0].proxy_protocol", "list unix in trusted_proxies, or remove proxy_protocol"),
+        (server("listen: [{address: '0.0.0.0:1', http2: true}]"), "listen.http2 server.listen[0].http2", "add tls, or write cleartext for clients that know beforehand"),
+        (server("listen: [{address: '0.0.0.0:1', http2: h2c}]"), "schema.type server.listen[0].http2", "write cleartext where there is no tls"),
         (server("access_log: plain"), "schema.type server.access_log", ""),
     ],
 )  # fmt: skip

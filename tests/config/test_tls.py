@@ -6,7 +6,7 @@ import pytest
 import trustme
 
 from cors_gateway.config.compile.effective import effective
-from cors_gateway.snapshot import ServerTls, UpstreamTls
+from cors_gateway.snapshot import Http2, ServerTls, UpstreamTls
 from tests.config.written import load_text
 
 AUTHORITY = trustme.CA()
@@ -45,6 +45,26 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "cut.key").write_bytes((directory / "one.key").read_bytes()[:200])
     (directory / "locked.key").write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
     return directory
+
+
+@pytest.mark.parametrize(
+    ("written", "http2"),
+    [("", Http2.TLS), ("      http2: true\n", Http2.TLS), ("      http2: false\n", Http2.OFF)],
+)
+def test_a_listener_offers_http_2_unless_it_must_not(written: str, http2: Http2, material: Path) -> None:
+    text = (LISTENER % ("one.pem", "one.key")).replace("routes:", f"{written}routes:")
+    snapshot = load_text(material, text).snapshot
+
+    assert snapshot is not None
+    assert snapshot.server.listen[0].http2 is http2
+    assert load_text(material, effective(snapshot)).snapshot == snapshot
+
+
+def test_cleartext_and_tls_exclude_each_other(material: Path) -> None:
+    text = (LISTENER % ("one.pem", "one.key")).replace("routes:", "      http2: cleartext\nroutes:")
+    problems = load_text(material, text).problems
+
+    assert [(problem.code, problem.hint) for problem in problems] == [("listen.http2", "write true")]
 
 
 def test_a_listener_gets_absolute_paths(material: Path) -> None:

@@ -5,9 +5,10 @@ Shared by the test that asks the gateway and by `python -m tests.conformance`, w
 
 from typing import Any
 
+from tests.http2.client import Http2Client, pseudo
 from tests.wire.corpus import Document, load
 from tests.wire.raw_backend import Answer, accept_websocket, reply
-from tests.wire.raw_client import RawClient
+from tests.wire.raw_client import NoResponseError, RawClient
 from tests.wire.strict_http import Request, Response
 
 CORPUS = load("conformance/http.yaml")
@@ -74,6 +75,24 @@ async def ask(case: Document, address: Address) -> Response:
     async with await RawClient.connect(address) as client:
         await client.send(f"{head}\r\n".encode("latin-1"))
         return await client.read_response(wanted["method"])
+
+
+async def ask_on_stream(case: Document, address: Address) -> Response:
+    """As `ask`, in HTTP/2. What stands in no field there (reason, version) is left empty."""
+    wanted = case["request"]
+    fields = [(name.lower(), value) for name, value in wanted["headers"]]
+    async with await Http2Client.connect(address) as client:
+        stream = client.open([*pseudo(wanted["method"], wanted["path"], host_of(case)), *fields])
+        answer = await client.answer(stream)
+    if answer.reset is not None:
+        raise NoResponseError(f"reset with code {answer.reset}")
+    return Response(answer.status, "", "", tuple(answer.fields), bytes(answer.body))
+
+
+def has_streams(case: Document) -> bool:
+    """Whether the case has a meaning in HTTP/2, which has no fields of a connection."""
+    names = {name.lower() for name, _ in case["request"]["headers"]}
+    return not names & {"connection", "upgrade", "transfer-encoding", "keep-alive"}
 
 
 def _routes(case: Document) -> list[dict[str, Any]]:

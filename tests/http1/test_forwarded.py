@@ -107,8 +107,9 @@ def test_lines_of_an_untrusted_peer_follow_the_host() -> None:
 
 
 def test_via_is_continued() -> None:
-    assert via_line((b"1.0 a, 1.1 b",), True, b"me") == b"Via: 1.0 a, 1.1 b, 1.1 me\r\n"
-    assert via_line((), False, b"me") == b"Via: 1.0 me\r\n"
+    assert via_line((b"1.0 a, 1.1 b",), "HTTP/1.1", b"me") == b"Via: 1.0 a, 1.1 b, 1.1 me\r\n"
+    assert via_line((), "HTTP/1.0", b"me") == b"Via: 1.0 me\r\n"
+    assert via_line((), "HTTP/2.0", b"me") == b"Via: 2.0 me\r\n"
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def test_a_json_line_says_all_there_is_to_say() -> None:
         "generation": 3,
         "method": "GET",
         "host": "gw.test",
+        "protocol": "HTTP/1.1",
         "path": "/api/x",
         "status": 200,
         "bytes_in": 5,

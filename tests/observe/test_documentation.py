@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cors_gateway.http1.cause import Cause
+from cors_gateway.http2.cause import ConnectionCause
 from cors_gateway.observe.access_log import JsonFormat
 from cors_gateway.observe.remedies import REMEDIES
 from cors_gateway.observe.trouble import Notice, Trouble
@@ -70,7 +71,7 @@ def test_every_failure_of_an_upstream_is_documented() -> None:
 
 
 def test_there_is_something_to_do_about_every_cause_and_about_nothing_else() -> None:
-    words = [*Cause, *UpstreamFailure, *Notice]
+    words = [*Cause, *ConnectionCause, *UpstreamFailure, *Notice]
 
     assert len(set(map(str, words))) == len(words)
     assert set(REMEDIES) == set(map(str, words))

@@ -21,6 +21,8 @@ CONTRACT = {
     "open_connections": ("gauge", set()),
     "connections": ("counter", set()),
     "connections_refused": ("counter", set()),
+    "requests_by_protocol": ("counter", {"protocol"}),
+    "http2_connections_ended": ("counter", {"cause"}),
     "access_log_dropped": ("counter", set()),
     "worker_deaths": ("counter", set()),
     "config_reloads": ("counter", {"result"}),
@@ -53,6 +55,7 @@ GAUGES = Gauges(
 def counted() -> Metrics:
     metrics = Metrics()
     metrics.connections_total, metrics.connections_refused, metrics.access_log_dropped = 40, 2, 1
+    metrics.http2_requests, metrics.http2_ends = 2, {"http2_ping_flood": 1}
     api = metrics.route("api")
     api.count(b"GET", 200, 0.02)
     api.count(b"GET", 204, 0.3)

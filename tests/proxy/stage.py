@@ -18,7 +18,7 @@ from cors_gateway.config.load import load
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.proxy.pool import UpstreamPool
-from cors_gateway.snapshot import Snapshot
+from cors_gateway.snapshot import Http2, Snapshot
 from tests.wire.raw_backend import RawBackend
 from tests.wire.raw_client import RawClient
 from tests.wire.strict_http import Response
@@ -136,7 +136,12 @@ def url(backend: RawBackend) -> str:
 
 @contextlib.asynccontextmanager
 async def start(
-    directory: Path, upstreams: Options, *, tls: ssl.SSLContext | None = None, **options: Any
+    directory: Path,
+    upstreams: Options,
+    *,
+    tls: ssl.SSLContext | None = None,
+    http2: Http2 = Http2.OFF,
+    **options: Any,
 ) -> AsyncIterator[Stage]:
     """A gateway that serves this configuration on one address, whatever the configuration says about listening."""
     loop = asyncio.get_running_loop()
@@ -145,7 +150,7 @@ async def start(
     )
     gateway.start()
     server = await loop.create_server(
-        gateway.connection_factory(tls=tls is not None), "127.0.0.1", 0, backlog=512, ssl=tls
+        gateway.connection_factory(tls=tls is not None, http2=http2), "127.0.0.1", 0, backlog=512, ssl=tls
     )
     problems: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: problems.append(context))

@@ -14,6 +14,8 @@ import pytest
 import trustme
 
 from cors_gateway.http1.proxy_protocol import MAX_VERSION_1
+from cors_gateway.snapshot import Http2
+from tests.http2.client import Http2Client
 from tests.proxy.stage import Address, Stage, Starter, listening, request, until, upstream
 from tests.wire.gateway_process import free_port, running_gateway
 from tests.wire.raw_backend import RawBackend
@@ -38,11 +40,13 @@ def version_2(source: str | None = "192.0.2.7", tlv: bytes = b"") -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def accepting(stage: Stage, context: ssl.SSLContext | None = None) -> AsyncIterator[Address]:
+async def accepting(
+    stage: Stage, context: ssl.SSLContext | None = None, http2: Http2 = Http2.OFF
+) -> AsyncIterator[tuple[str, int]]:
     """The stage serves a second address, on which a PROXY header comes first."""
     sock = socket.create_server(("127.0.0.1", 0))
     sock.setblocking(False)
-    server = stage.gateway.accept_proxied(sock, context)
+    server = stage.gateway.accept_proxied(sock, context, http2=http2)
     try:
         yield sock.getsockname()
     finally:
@@ -94,6 +98,21 @@ async def test_the_client_is_who_the_balancer_says(
         answer = await ask(here, header, cuts=tuple(cut for cut in cuts if cut < len(header)))
 
     assert (answer.status, told(backend)) == (200, [client])
+
+
+@pytest.mark.parametrize("header", [VERSION_1, version_2()], ids=["1", "2"])
+async def test_http_2_may_follow(serving: Starter, backend: RawBackend, header: bytes) -> None:
+    async with (
+        listening(backend),
+        serving(upstream(backend), server=TRUSTED) as stage,
+        accepting(stage, http2=Http2.CLEARTEXT) as here,
+        await Http2Client.connect(here, first=header) as client,
+    ):
+        answer = await client.ask()
+        plain = await ask(here, header)
+
+    assert [answer.status, plain.status] == [200, 200]
+    assert [one.values("x-forwarded-for") for _, one in backend.requests] == [["192.0.2.7"]] * 2
 
 
 async def test_what_the_client_says_about_others_is_not_believed_for_that(

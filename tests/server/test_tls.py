@@ -50,6 +50,12 @@ def test_it_speaks_http_1_1_over_modern_tls(tmp_path: Path) -> None:
     assert (connection.version(), connection.selected_alpn_protocol()) == ("TLSv1.3", "http/1.1")
 
 
+def test_it_speaks_http_2_where_that_is_wanted(tmp_path: Path) -> None:
+    connection = _handshake(make_server_context(_files(tmp_path), http2=True), _client())
+
+    assert connection.selected_alpn_protocol() == "h2"
+
+
 def test_tls_1_1_is_refused(tmp_path: Path) -> None:
     assert make_server_context(_files(tmp_path)).minimum_version is ssl.TLSVersion.TLSv1_2
 

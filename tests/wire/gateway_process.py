@@ -87,7 +87,8 @@ def start_gateway(directory: Path, configuration: dict[str, Any]) -> GatewayProc
         "shutdown": {"grace": "5s"},
     }
     server |= configuration.get("server", {})
-    host, _, port = server["listen"][0].rpartition(":")
+    listen = server["listen"][0]
+    host, _, port = (listen if isinstance(listen, str) else listen["address"]).rpartition(":")
     document = {"version": 1, "admin": "off"} | configuration | {"server": server}
     (directory / "gateway.yaml").write_text(json.dumps(document, indent=1))  # JSON is YAML without anchors
     with (directory / "gateway.log").open("wb") as log:

@@ -19,6 +19,7 @@ from cors_gateway.snapshot import (
     Admin,
     CookieEdits,
     FieldEdits,
+    Http2,
     Listener,
     PolicyTest,
     Redirect,
@@ -92,6 +93,9 @@ def _server(server: Server) -> Section:
     }
 
 
+_HTTP2: dict[Http2, bool | str] = {Http2.OFF: False, Http2.TLS: True, Http2.CLEARTEXT: "cleartext"}
+
+
 def _listener(listener: Listener) -> Section:
     section: Section = {"address": str(listener)}
     if isinstance(listener, UnixListener):
@@ -99,6 +103,7 @@ def _listener(listener: Listener) -> Section:
     if listener.tls is not None:
         section["tls"] = _server_tls(listener.tls)
     section["proxy_protocol"] = listener.proxy_protocol
+    section["http2"] = _HTTP2[listener.http2]
     return section
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from cors_gateway.config.compile.certificates import absolute, certificate_end, check_pair
+from cors_gateway.config.compile.http2_listeners import compile_http2
 from cors_gateway.config.compile.validity import warning
 from cors_gateway.config.models.kinds import OFF
 from cors_gateway.config.models.server import AdminSection, ListenSection, ServerSection, TlsSection
@@ -96,12 +97,13 @@ def _listener(
         return cast("Listener", parse_listener(entry))
     listener = cast("Listener", parse_listener(entry.address, int(entry.mode, 8)))
     tls = _tls(document, (*path, "tls"), entry.tls, files, problems) if entry.tls is not None else None
+    http2 = compile_http2(document, path, entry, problems)
     if isinstance(listener, UnixListener):
-        return UnixListener(listener.path, listener.mode, tls, entry.proxy_protocol)
+        return UnixListener(listener.path, listener.mode, tls, entry.proxy_protocol, http2)
     if "mode" in entry.model_fields_set:
         message = "mode has no effect: only a Unix socket has permissions"
         problems.append(document.problem("schema.conflict", message, "remove it", path=(*path, "mode")))
-    return TcpListener(listener.host, listener.port, tls, entry.proxy_protocol)
+    return TcpListener(listener.host, listener.port, tls, entry.proxy_protocol, http2)
 
 
 def _proxy_protocol_problems(

@@ -28,6 +28,7 @@ from cors_gateway.policy.quoting import quoted
 from cors_gateway.snapshot import Limits, ServerTimeouts, Shutdown
 
 MAX_WORKERS = 256
+CLEARTEXT = "cleartext"
 MIN_TOKEN = 8
 
 _LIMITS, _TIMEOUTS, _SHUTDOWN = Limits(), ServerTimeouts(), Shutdown()
@@ -79,6 +80,26 @@ class WorkerCount:
         return value
 
 
+class Http2Choice:
+    """`true`, `false`, or the word `cleartext`."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "boolean"}, {"const": CLEARTEXT}]}
+
+    @staticmethod
+    def check(value: object) -> bool | str:
+        if isinstance(value, bool) or value == CLEARTEXT:
+            return value
+        raise fault(
+            TYPE, f"true, false or {CLEARTEXT} is expected", f"write {CLEARTEXT} where there is no tls"
+        )
+
+
 SocketMode = Annotated[str, AfterValidator(_socket_mode)]
 BearerToken = Annotated[str, SecretText("admin.token", "the token"), AfterValidator(_bearer_token)]
 AdminHost = Annotated[str, AfterValidator(_admin_host)]
@@ -105,11 +126,16 @@ class ListenSection(Section):
         default=False,
         description="Every connection begins with a PROXY header, version 1 or 2; only trusted_proxies may connect.",
     )
+    http2: Annotated[bool | str | None, Http2Choice()] = Field(
+        default=None,
+        description="Speak HTTP/2 besides HTTP/1.1: true by ALPN on a listener with tls (the default where the extra "
+        "http2 is installed), cleartext to clients that know it beforehand, on one without.",
+    )
 
 
 ListenEntry = Annotated[
     Text[ListenAddress] | Keys[ListenSection],
-    either("an address, or a mapping with address, tls, mode and proxy_protocol, is expected"),
+    either("an address, or a mapping with address, tls, mode, proxy_protocol and http2, is expected"),
 ]
 
 
