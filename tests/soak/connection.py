@@ -1,7 +1,6 @@
 """A client connection of the soak: sends bytes, reads responses strictly and as they come."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -70,11 +69,9 @@ class Connection:
         """Send FIN."""
         self._writer.write_eof()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Send FIN, with TLS after its own word for good-bye."""
         self._writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self._writer.wait_closed()
 
     def reset(self) -> None:
         """Vanish, with an RST."""

@@ -72,5 +72,5 @@ async def leave(client: Client, connection: Connection) -> None:
     elif way == "reset":
         connection.reset()
     elif way != "abort":
-        await connection.close()
+        connection.close()
     await client.disconnect()
