@@ -19,6 +19,11 @@ class Described:
     workers: list[WorkerFigures]
     reloads: ReloadCounts = field(default_factory=lambda: ReloadCounts(last_good=100.0))
     generation: int = 3
+    certificates: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def snapshot(self) -> "Described":
+        return self
 
     async def status(self) -> "Described":
         return self
@@ -58,6 +63,12 @@ async def test_a_server_is_healthy_if_every_worker_finds_it_so() -> None:
     )
 
     assert shown.servers == (ServerHealth("b", "http://a:1", True), ServerHealth("b", "http://b:1", False))
+
+
+async def test_certificates_are_those_of_the_configuration_in_force() -> None:
+    shown = await gauges(Described([], certificates={"/etc/tls/tls.crt": 1_803_124_800.0}))
+
+    assert shown.certificates == {"/etc/tls/tls.crt": 1_803_124_800.0}
 
 
 def result(outcome: Outcome) -> ReloadResult:
