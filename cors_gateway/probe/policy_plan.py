@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from cors_gateway.explain.described_request import DescriptionFault, Request, Target, describe_parts
 from cors_gateway.explain.explainer import Explainer
-from cors_gateway.explain.explanation import Explanation, Verdict
+from cors_gateway.explain.explanation import Verdict
 from cors_gateway.policy.browser import preflight_causes
 from cors_gateway.policy.fetch import SAFELISTED_METHODS
 from cors_gateway.policy.policy import Mode, Policy
@@ -49,18 +49,21 @@ def word_of(listed: Sequence[str]) -> Expect:
 def subjects_of(
     snapshot: Snapshot, explainer: Explainer, target: Target, origins: Sequence[str], *, is_whole: bool
 ) -> list[Subject]:
-    """The given address, or (`is_whole`) one address of each route that serves the host. `origins` are listed as well."""
+    """The given address, or (`is_whole`) one address of each route that serves the host. `origins` are listed as well.
+
+    An address has a subject for each policy of its route: each has pages, methods and headers of its own.
+    """
+    by_name = {route.name: route for route in snapshot.routes}
     if not is_whole:
-        route = _serving(explainer, target, "GET").route
-        return [_subject(target, route, origins)]
-    found = []
+        serving = _serving(explainer, target, "GET")
+        return list(_subjects(target, None if serving is None else by_name[serving], origins))
+    found: list[Subject] = []
     for route in snapshot.routes:
         method = _first_method(route)
-        paths = (route.path.rstrip("/") + "/", route.path)
-        targets = (replace(target, path=path) for path in paths)
-        served = next((each for each in targets if _serving(explainer, each, method).route is route), None)
+        targets = (replace(target, path=path) for path in _addresses(route))
+        served = next((each for each in targets if _serving(explainer, each, method) == route.name), None)
         if served is not None:
-            found.append(_subject(served, route, origins))
+            found += _subjects(served, route, origins)
     return found
 
 
@@ -103,8 +106,19 @@ def _of_test(request: Request, expect: Expect, *, is_unsafe: bool) -> Iterator[Q
             yield Question(Kind.ACTUAL, bare, page, expected=expect(bare), is_test=True)
 
 
-def _serving(explainer: Explainer, target: Target, method: str) -> Explanation:
-    return explainer.judge(Request(target, None, method))
+def _serving(explainer: Explainer, target: Target, method: str) -> str | None:
+    """The name of the route, which an explanation shows under one of its policies."""
+    route = explainer.judge(Request(target, None, method)).route
+    return None if route is None else route.name
+
+
+def _addresses(route: Route) -> Iterator[str]:
+    """Paths that the route may serve, unless another one is closer to them."""
+    below = route.path.rstrip("/") + "/"
+    if route.extensions is not None:
+        yield f"{below}cors-probe.{min(route.extensions)}"
+    yield below
+    yield route.path
 
 
 def _first_method(route: Route) -> str:
@@ -112,8 +126,15 @@ def _first_method(route: Route) -> str:
     return "GET" if methods is None or "GET" in methods else min(methods)
 
 
-def _subject(target: Target, route: Route | None, origins: Sequence[str]) -> Subject:
-    policy = Policy() if route is None else route.policy
+def _subjects(target: Target, route: Route | None, origins: Sequence[str]) -> Iterator[Subject]:
+    policies = (
+        [Policy()] if route is None else [route.policy, *(each.policy for each in route.further_policies)]
+    )
+    for policy in policies:
+        yield _subject(target, route, policy, origins)
+
+
+def _subject(target: Target, route: Route | None, policy: Policy, origins: Sequence[str]) -> Subject:
     given = [Page(Role.LISTED, origin) for origin in origins]
     is_enforced = route is not None and policy.mode is Mode.ENFORCE
     listed = [*given, *(listed_pages(policy) if is_enforced else [])]

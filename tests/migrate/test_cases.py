@@ -3,30 +3,15 @@
 The answers of nginx are recorded in the cases; `test_nginx.py` asks a real one.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
-from click.testing import CliRunner
-
-from cors_gateway.cli import main
 from cors_gateway.config.load import load
 from tests.migrate.answer import ask
 from tests.migrate.backend import backends
 from tests.migrate.case import Case, codes, every_case
 from tests.migrate.judgement import complaints
+from tests.migrate.report import imported
 from tests.migrate.running import running_translation, write_certificate
-
-IMPORTED: dict[str, dict[str, Any]] = {}
-
-
-def imported(case: Case) -> dict[str, Any]:
-    """What the verb prints for a case."""
-    if case.name not in IMPORTED:
-        result = CliRunner().invoke(main, ["import-nginx", "--format", "json", str(case.file)])
-        IMPORTED[case.name] = json.loads(result.stdout)
-        assert result.exit_code == (1 if IMPORTED[case.name]["configuration"] is None else 0), result.output
-    return IMPORTED[case.name]
 
 
 @every_case()

@@ -13,7 +13,7 @@ from cors_gateway.probe.asking import Manner, endpoint
 from cors_gateway.probe.enquiry import Enquiry, plan_for
 from cors_gateway.probe.examination import examine
 from cors_gateway.probe.finding import Defect
-from cors_gateway.probe.pages import IMITATIONS, Role, listed_pages, other_pages
+from cors_gateway.probe.pages import ANYBODY, IMITATIONS, Role, listed_pages, other_pages
 from cors_gateway.probe.plan import Plan
 from cors_gateway.probe.question import SAFE_METHODS, Kind
 from cors_gateway.snapshot import Snapshot
@@ -48,8 +48,12 @@ EVERYTHING = Enquiry(most=500)
 
 @pytest.fixture
 def snapshot(tmp_path: Path) -> Snapshot:
-    file = tmp_path / "gateway.yaml"
-    file.write_text(CONFIGURATION)
+    return loaded(CONFIGURATION, tmp_path)
+
+
+def loaded(text: str, directory: Path) -> Snapshot:
+    file = directory / "gateway.yaml"
+    file.write_text(text)
     found = load(file, {}).snapshot
     assert found is not None
     return found
@@ -82,6 +86,35 @@ def test_a_host_without_routes_is_told(snapshot: Snapshot) -> None:
 
     assert made.questions == ()
     assert made.notes == ("no route serves 127.0.0.1; name the public host by --host",)
+
+
+def test_each_policy_of_a_route_is_asked_about(tmp_path: Path) -> None:
+    everyone = "policies:\n  everyone: {allow_origins: ['*'], allow_methods: [GET, PATCH]}\n"
+    text = CONFIGURATION.replace("policies:\n", everyone)
+    text = text.replace("cors: app}\n", "cors: [app, everyone]}\n", 1)
+    for url in ("http://127.0.0.1/", "http://127.0.0.1/api/items"):
+        questions = planned(loaded(text, tmp_path), url).questions
+        asked = {
+            (question.page.origin, question.request.method, question.request.credentials)
+            for question in questions
+            if question.kind is Kind.PREFLIGHT and question.address.startswith("/api/items")
+        }
+
+        assert {(APP, "PUT", True), (ANYBODY, "PATCH", False)} <= asked
+        assert all(
+            question.expected.allowed
+            for question in questions
+            if question.page.origin == ANYBODY and question.kind is Kind.ACTUAL
+        )
+
+
+def test_a_route_for_ends_of_paths_is_asked_about(tmp_path: Path) -> None:
+    fonts = "  - {name: fonts, path: /open, extensions: [woff2], upstream: backend, cors: app}\ntests:\n"
+    snapshot = loaded(CONFIGURATION.replace("tests:\n", fonts), tmp_path)
+
+    addresses = {question.address for question in planned(snapshot, "http://127.0.0.1/").questions}
+
+    assert {"/open/cors-probe.woff2", "/open/"} <= addresses
 
 
 def test_every_kind_of_entry_is_asked_for(snapshot: Snapshot) -> None:

@@ -114,10 +114,12 @@ def _policy(
     ages = [int(value) for value in said.of("access-control-max-age") if value.lstrip("-").isdecimal()]
     if any(age > capped(age) for age in ages):
         comments.append(f"max_age was {max(ages)}; no browser keeps a preflight for longer than a day")
-    exposed = [
-        name
-        for name in tokens(said.of("access-control-expose-headers"))
-        if not name.lower().startswith(_NEVER_EXPOSED)
+    named = tokens(said.of("access-control-expose-headers"))
+    exposed = [name for name in named if not name.lower().startswith(_NEVER_EXPOSED)]
+    comments += [
+        f"{name} is not exposed: it is written for browsers, no script needs it"
+        for name in named
+        if name not in exposed
     ]
     policy = Policy(
         allow_origins=tuple(origins),
