@@ -124,6 +124,8 @@ class LoggedAccounting(Accounting):
         record.trouble = exchange.trouble
         record.trace = trace
         record.traceparent = trace.traceparent if trace is not None else section.value_of(b"traceparent")
+        if record.tally.is_refusal and record.tally.kind == Kind.PREFLIGHT:
+            _note_asked(record, section.head)
         self._log.record(record)
 
     def answered(self, answer: Answer, bytes_out: int, peer: Peer, active: Active) -> None:

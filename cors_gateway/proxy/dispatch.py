@@ -136,13 +136,13 @@ class Dispatcher:
         decision = route.policy.preflight(
             head.origin, head.method_asked, head.headers_asked, head.private_network
         )
+        tally = route.tallies[Kind.PREFLIGHT, decision.reason]
         if decision.forward:
-            return self._forward_in_full(last, RoutedLine(line, route), route, peer)
+            return self._forward_in_full(last, RoutedLine(line, route), route, peer, tally)
         own = route.answer_preflight(decision)
         if is_plain and not head.closes and head.framing == NO_BODY and len(head.origin) == 1:
             preflight = remembered(head, decision.reason, own)
             last.active.preflights.offer((head, route.policy), preflight)
-        tally = route.tallies[Kind.PREFLIGHT, decision.reason]
         tally.count += 1
         return Answer(own, line=line, section=last.section, stats=route.stats, tally=tally)
 
@@ -175,12 +175,20 @@ class Dispatcher:
         return None
 
     def _forward_in_full(
-        self, last: LastRequest, routed: RoutedLine, route: ActiveRoute, peer: Peer
+        self,
+        last: LastRequest,
+        routed: RoutedLine,
+        route: ActiveRoute,
+        peer: Peer,
+        tally: Tally | None = None,
     ) -> Forward | Answer:
+        """`tally` is given for a preflight that goes on: it counts as what it is, with what the policy makes of it."""
         line = routed.line
         if last.head.max_forwards and line.method == b"OPTIONS" and hops_left(last.head) == 0:
             return self._undecided(last, line, OPTIONS_OF_GATEWAY)
         bound = bind_in_full(last, route, line, peer, self._pseudonym)
+        if tally is not None:
+            bound.tally = tally
         if route.answer is not None:
             return _answer_of_route(last, routed, bound, route.answer)
         return self._forward(last, routed, bound, bound.fields(last.section), peer)

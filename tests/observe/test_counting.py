@@ -215,6 +215,39 @@ async def test_fields_that_are_left_alone_are_not_counted(tmp_path: Path) -> Non
         assert metrics(stage).route("all").stripped == 0
 
 
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        (f"Origin: {ORIGIN}\r\nAccess-Control-Request-Method: PATCH\r\n", "method_not_allowed"),
+        (f"{PREFLIGHT}Access-Control-Request-Headers: x-trace\r\n", "header_not_allowed"),
+        (STRANGER, "origin_not_allowed"),
+    ],
+)
+async def test_a_preflight_on_trial_is_refused_in_the_counts_only(
+    tmp_path: Path, fields: str, reason: str
+) -> None:
+    trial = {"allow_origins": [ORIGIN], "report_only": True}
+    async with counting(tmp_path, route={"cors": trial}) as (stage, backend):
+        for _ in range(2):
+            await stage.ask("OPTIONS /", fields=fields)
+
+        assert [seen.method for _, seen in backend.requests] == ["OPTIONS", "OPTIONS"]
+        (refused,) = metrics(stage).refusals.latest()
+        assert (refused.kind, refused.reason, refused.count) == ("preflight", reason, 2)
+        assert refused.method in fields
+        assert refused.headers == ("x-trace" if "x-trace" in fields else "")
+
+
+async def test_a_preflight_that_is_left_to_the_backend_counts_as_one(tmp_path: Path) -> None:
+    async with counting(tmp_path, route={"cors": "passthrough"}) as (stage, _):
+        await stage.ask("OPTIONS /", fields=PREFLIGHT)
+
+        route = metrics(stage).route("all")
+        assert [(tally.kind, tally.reason) for tally in route.decisions.values() if tally.count] == [
+            ("preflight", "passthrough")
+        ]
+
+
 async def test_a_backend_that_contradicts_the_policy_is_reported_once(
     tmp_path: Path, events: list[Event]
 ) -> None:
