@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from cors_gateway.cli.load_or_exit import snapshot_or_exit
 from cors_gateway.cli.options import admin_option, config_option, token_option
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
     "--origin", "named", multiple=True, help="Suggest this origin although it looks unsafe; may be repeated."
 )
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@click.pass_context
 def command(
+    context: click.Context,
     path: Path,
     log: str | None,
     address: str,
@@ -49,10 +52,13 @@ def command(
 ) -> None:
     """Suggest what to add to the configuration, from requests that were refused.
 
-    Asks the running gateway, or reads an access log, also of a policy on trial (report_only). Prints YAML and changes
+    Asks the running gateway, by default where the configuration has its admin listener, or reads an access log, also of a policy on trial (report_only). Prints YAML and changes
     nothing: whoever sends requests chooses the origins, so look at each before you add it.
     """
     snapshot = snapshot_or_exit(path, form)
+    is_named = context.get_parameter_source("address") is not ParameterSource.DEFAULT
+    if snapshot.admin is not None and not is_named:
+        address, token = str(snapshot.admin.listen), token or snapshot.admin.token or ""
     refused, source = _of_gateway(address, token) if log is None else _of_log(log)
 
     import json

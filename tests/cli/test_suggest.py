@@ -63,6 +63,19 @@ def test_the_running_gateway_is_asked(config: Path) -> None:
     )
 
 
+def test_it_is_asked_where_the_configuration_has_it_unless_an_address_is_given(config: Path) -> None:
+    listener = AdminListener(200, json.dumps({"refusals": [ROW]}).encode())
+    with listener.on_tcp() as address:
+        named = address.removeprefix("http://")
+        config.write_text(f'{CONFIGURATION}admin: {{listen: "{named}", token: s3cret-and-long}}\n')
+        found = run(config)
+        elsewhere = run(config, "--url", unused_address())
+
+    assert found.exit_code == 0, found.stderr
+    assert listener.requests == ["GET /refusals Bearer s3cret-and-long"]
+    assert elsewhere.exit_code == 1
+
+
 @pytest.mark.parametrize("is_piped", [False, True])
 def test_an_access_log_is_read(config: Path, tmp_path: Path, is_piped: bool) -> None:
     log = tmp_path / "access.log"
