@@ -35,6 +35,13 @@ def test_both_forms_say_the_same() -> None:
     assert set(document["findings"][0]) >= {"code", "message", "hint", "file", "line"}
 
 
+def test_an_exposed_name_that_is_left_out_is_told_beside_the_policy() -> None:
+    text = run(CASES / "s10-reflection-hidden" / "sso.conf").stdout
+
+    assert "# Access-Control-Allow-Origin is not exposed: " in text
+    assert "expose_headers: [X-Session-State]" in text
+
+
 def test_nothing_to_route_is_exit_code_1() -> None:
     result = run("--format", "json", STATIC)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cors_gateway.migrate.nginx.defect import Defect
-from cors_gateway.migrate.nginx.origins import STRANGER, admits_plain_http, read_value
+from cors_gateway.migrate.nginx.origins import STRANGER, OriginEntry, admits_plain_http, is_meant, read_value
 from cors_gateway.migrate.nginx.parse import Directive
 from cors_gateway.migrate.nginx.pcre import search
 from cors_gateway.migrate.nginx.scope import HeaderLine
@@ -25,7 +25,9 @@ def origin_defects(study: Study) -> Iterator[Defect]:
 def _comparisons(study: Study) -> Iterator[Defect]:
     for test, reading in study.tests.items():
         for fault in sorted(reading.faults - {"null_origin_allowed"}):
-            yield Defect(fault, test.directive, {"value": test.text} | _stranger(test, reading.entries[:1]))
+            yield Defect(
+                fault, test.directive, {"value": test.text} | _stranger(test, fault, reading.entries)
+            )
         if "null_origin_allowed" in reading.faults and _admits_null(study):
             yield Defect("null_origin_allowed", test.directive)
 
@@ -34,21 +36,26 @@ def _admits_null(study: Study) -> bool:
     return any(seen.says(ORIGIN, "null") for seen in study.everything("null"))
 
 
-def _stranger(test: OriginTest, entries: tuple[object, ...]) -> dict[str, str]:
+def _stranger(test: OriginTest, fault: str, entries: tuple[OriginEntry, ...]) -> dict[str, str]:
     """An origin that nobody meant and the expression lets in, for the sentence."""
-    names = [witness for entry in entries for witness in getattr(entry, "witnesses", ())[:1]]
-    for origin in names:
+    if test.kind != "regex":
+        return {}
+    # Below a public suffix even what was meant is a stranger's.
+    meant = () if fault == "public_suffix_origin" else entries
+    for origin in (witness for entry in entries[:1] for witness in entry.witnesses[:1]):
         host = origin.partition("://")[2]
+        *labels, last = host.split(".")
         for shape in (
             f"{origin}.evil.example",
             f"https://evil{host}",
             f"https://evil-{host}",
-            f"https://evil.example/{origin}",
+            f"https://{'x'.join(labels)}.{last}",
             f"https://{host.replace('.', 'x', 1)}",
             f"https://{'x'.join(host.rsplit('.', 1))}",
             f"https://x{host.partition('.')[2]}",
         ):
-            if test.kind == "regex" and search(test.text, shape, ignore_case=test.ignore_case):
+            is_let_in = search(test.text, shape, ignore_case=test.ignore_case) is not None
+            if is_let_in and not any(is_meant(entry, shape) for entry in meant):
                 return {"stranger": shape}
     return {}
 

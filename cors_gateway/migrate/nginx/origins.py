@@ -24,6 +24,7 @@ from cors_gateway.migrate.nginx.expression import (
 )
 from cors_gateway.migrate.nginx.pcre import search
 from cors_gateway.migrate.nginx.rendering import render
+from cors_gateway.policy.matcher import OriginMatcher
 from cors_gateway.policy.origin import MAX_HOST_LENGTH
 from cors_gateway.policy.pattern import OriginPattern, PatternKind, is_insecure, is_loopback, parse_pattern
 from cors_gateway.policy.pattern_fault import PatternFault
@@ -126,6 +127,14 @@ def read_expression(text: str, *, ignore_case: bool) -> Reading:
     if any(entry.is_public for entry in entries):
         faults.add("public_suffix_origin")
     return Reading(tuple(dict.fromkeys(entries)), frozenset(faults))
+
+
+def is_meant(entry: OriginEntry, origin: str) -> bool:
+    """Whether an entry stands for an origin."""
+    if entry.is_regex:
+        return search(f"^(?:{entry.text})$", origin, ignore_case=False) is not None
+    pattern = parse_pattern(entry.text)
+    return isinstance(pattern, OriginPattern) and OriginMatcher([pattern]).match(origin.encode()) is not None
 
 
 def admits_plain_http(text: str, *, ignore_case: bool, names: tuple[str, ...]) -> bool:
