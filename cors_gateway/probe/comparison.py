@@ -13,7 +13,7 @@ from cors_gateway.policy.fetch import DEFAULT_MAX_AGE
 from cors_gateway.policy.reason import Reason
 from cors_gateway.probe.cache_rules import vary
 from cors_gateway.probe.header_rules import LONGEST_MAX_AGE, MAX_AGE
-from cors_gateway.probe.judging import Standing, judge
+from cors_gateway.probe.judging import Standing, judge, varies_by_origin
 from cors_gateway.probe.plan import follow_up
 from cors_gateway.probe.question import Answer, Exchange, Kind, Question
 from cors_gateway.probe.visit import visits
@@ -130,7 +130,9 @@ def _differences(
             yield aspect, texts
     is_unsafe = question in unsafe
     if is_unsafe != (other.question in unsafe_other):
-        safe, lacking = "kept apart by Origin", "no Vary: Origin"
+        is_kept_apart = varies_by_origin(other.answer if is_unsafe else one.answer)
+        safe = "kept apart by Origin" if is_kept_apart else "the same for every page"
+        lacking = "no Vary: Origin"
         yield Aspect.CACHES, (lacking, safe) if is_unsafe else (safe, lacking)
 
 

@@ -104,6 +104,13 @@ async def test_the_paths_of_the_two_need_not_be_the_same() -> None:
     assert await compared(servers.right, elsewhere, path="/v2/items") == []
 
 
+async def test_what_does_not_depend_on_the_page_is_not_said_to_be_kept_apart() -> None:
+    found = await compared(servers.public, servers.without("Vary"), enquiry=Enquiry((APP,)))
+
+    texts = {each.one.text for each in found if each.aspect is Aspect.CACHES}
+    assert texts == {"the same for every page"}
+
+
 async def test_a_star_is_more_than_a_list() -> None:
     """What a star covers is found out by asking for something that nobody lists."""
 
