@@ -258,6 +258,21 @@ async def test_a_refused_preflight_says_what_it_asked_for_also_the_second_time(t
         assert [row["asked"] for row in it.log.rows] == [{"method": "PUT", "headers": "x-a,x-b"}] * 3
 
 
+async def test_a_preflight_on_trial_is_logged_with_what_would_become_of_it(tmp_path: Path) -> None:
+    asked = FROM_PAGE + "Access-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: x-a\r\n"
+    async with scene(tmp_path, policy={"allow_methods": ["GET"], "report_only": True}) as it:
+        it.backend.script = lambda _: reply(204)
+        await it.stage.ask("OPTIONS /a", fields=asked)
+        row = await it.row()
+
+        assert (row["status"], row["method"], row["asked"]) == (
+            204,
+            "OPTIONS",
+            {"method": "PUT", "headers": "x-a"},
+        )
+        assert row["cors"] == {"kind": "preflight", "outcome": "refused", "reason": "method_not_allowed"}
+
+
 @pytest.mark.parametrize(
     ("line", "fields"),
     [
