@@ -117,7 +117,8 @@ def as_document(view: View) -> dict[str, object]:
         "workers_serving": load.workers_serving,
         "upstreams": {
             upstream.name: [
-                {"server": server.address, "healthy": server.is_healthy} for server in upstream.servers
+                {"server": server.address, "healthy": server.is_healthy, "known": server.is_known}
+                for server in upstream.servers
             ]
             for upstream in view.upstreams
         },

@@ -12,7 +12,7 @@
     last_minute      {requests, server_errors, failures: [{upstream, outcome, count}]}, counted
     since_start      as per_second, counted
     connections, tunnels, active_requests, workers, workers_serving
-    upstreams        {name: [{server, healthy}]}
+    upstreams        {name: [{server, healthy, known (whether it ever answered a connection)}]}
 """
 
 import http
@@ -83,7 +83,8 @@ def _lines(summary: dict[str, Any]) -> Iterator[str]:
     yield _row("configuration", summary["configuration"] + _warnings(summary["warnings"]))
     yield _row("listens on", ", ".join(summary["listen"]))
     for one in summary["certificates"]:
-        yield _row("certificate", f"{one['file']}, {words.counted(one['days_left'], 'day')} left")
+        left = "expired" if one["days_left"] < 0 else f"{words.counted(one['days_left'], 'day')} left"
+        yield _row("certificate", f"{one['file']}, {left}")
     for name, servers in summary["upstreams"].items():
         yield _row(name, ", ".join(_server(server) for server in servers))
 
@@ -104,6 +105,8 @@ def _warnings(number: int) -> str:
 
 
 def _server(server: dict[str, Any]) -> str:
+    if server["healthy"] and not server.get("known", True):
+        return f"{server['server']} not known, it has not answered yet"
     if server["healthy"]:
         return f"{server['server']} {click.style('available', fg=FINE)}"
     return f"{server['server']} {click.style('not available', fg=ERROR)}"

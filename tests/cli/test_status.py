@@ -30,7 +30,10 @@ SUMMARY: dict[str, Any] = {
     "workers": 1,
     "workers_serving": 1,
     "upstreams": {
-        "backend": [{"server": "http://a:1", "healthy": True}, {"server": "http://b:1", "healthy": False}]
+        "backend": [
+            {"server": "http://a:1", "healthy": True, "known": True},
+            {"server": "http://b:1", "healthy": False, "known": True},
+        ]
     },
 }
 
@@ -75,6 +78,14 @@ def test_everything_at_a_glance() -> None:
         ({"per_second": None}, "  requests                –  1,234 in all"),
         ({"workers": 4, "workers_serving": 3}, "3 of 4 workers"),
         ({"warnings": 1}, "config, 1 warning, see cors-gateway check"),
+        (
+            {"upstreams": {"backend": [{"server": "http://a:1", "healthy": True, "known": False}]}},
+            "  backend          http://a:1 not known, it has not answered yet",
+        ),
+        (
+            {"certificates": [{"file": "/etc/tls.pem", "ends": 0, "days_left": -4}]},
+            "  certificate      /etc/tls.pem, expired",
+        ),
     ],
 )
 def test_what_differs_is_said(change: dict[str, Any], line: str) -> None:

@@ -10,6 +10,8 @@ from cors_gateway.observe.remedies import REMEDIES
 
 _SERVER_ERROR = "The backend answered with a 5xx: its own log tells more."
 
+_DETAIL = "What detail was each time stands beside the cause in the access log, and under Live as it happens."
+
 _NOTHING_ARRIVES = (
     (
         "Does the address answer at all? ",
@@ -52,7 +54,7 @@ def draw_failures(view: View) -> Markup:
         for (where, cause), times in sorted(total.items())
     ]
     heads = ("Where", "Cause", "Last minute", "10 min", "In all")
-    return table(heads, rows, figures=heads[2:])
+    return join((table(heads, rows, figures=heads[2:]), tag("p", _DETAIL, class_="note")))
 
 
 def remedy_words(cause: str) -> str:

@@ -134,7 +134,7 @@ def _servers(upstream: UpstreamView) -> Iterator[tuple[Cell, ...]]:
 def _health(server: ServerState, *, is_checked: bool) -> Markup:
     checked = tag("small", "health checks" if is_checked else "no health check")
     if server.is_healthy and not server.is_known:
-        return join((pill("", "not known: nobody asked it yet"), checked))
+        return join((pill("", "not known"), tag("small", "it has not answered yet"), checked))
     if server.is_healthy:
         return join((pill("good", "available"), checked))
     if server.healthy == 0:
