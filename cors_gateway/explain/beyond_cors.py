@@ -17,6 +17,13 @@ _SHARED = ipaddress.ip_network("100.64.0.0/10")
 """Carrier-grade NAT (RFC 6598): neither private nor global to Python."""
 
 
+REDIRECTED = (
+    "if the backend answers with a redirect to another origin, a login page for one, the browser asks there again, "
+    "with Origin: null unless that is the page's own: without a grant there the script sees an error of CORS"
+)
+"""What a grant does not promise: where a backend may send a script, only its answer tells."""
+
+
 class AddressSpace(IntEnum):
     """Where an address leads (Local Network Access, "IP address space"), from the most private to the least."""
 
@@ -34,10 +41,6 @@ def notes_beyond_cors(request: Request) -> Iterator[str]:
     yield from _local_network(request, page, target)
     if request.credentials:
         yield _cookies(page, target, request)
-        yield (
-            "if the backend answers with a redirect to another origin, a login page for one, the browser asks there again, "
-            "with Origin: null unless that is the page's own: without a grant there the script sees an error of CORS"
-        )
 
 
 def address_space(host: str) -> AddressSpace | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from cors_gateway.explain import sentences
+from cors_gateway.explain.beyond_cors import REDIRECTED
 from cors_gateway.explain.described_request import Request
 from cors_gateway.explain.explanation import Entry, Exchange, Explanation, Verdict
 from cors_gateway.explain.route_notes import route_notes
@@ -205,8 +206,12 @@ def _judge_cross_origin(start: Explanation, route: Route, policy: CompiledPolicy
         summary = sentences.withheld(request, decision.reason, exchange.fault, exchange.answered_by)
         return replace(start, summary=summary)
     exposed = exposed_names(call, exchange.headers)
+    may_redirect = (
+        exchange.answered_by == "backend" and policy.policy.cross_origin_redirects != "unauthorized"
+    )
     return replace(
         start,
+        notes=(*start.notes, REDIRECTED) if may_redirect else start.notes,
         verdict=Verdict.ALLOWED,
         summary=sentences.granted(request),
         readable=() if exposed is None else tuple(sorted(exposed)),

@@ -20,7 +20,7 @@ from cors_gateway.policy.reason import Kind, Reason
 from cors_gateway.snapshot import Location
 
 _UNKNOWN_WITHOUT_DETAIL = frozenset({Reason.METHOD_NOT_ALLOWED, Reason.HEADER_NOT_ALLOWED})
-_NOT_KNOWN = "it is not known what was asked for: the running gateway knows, an access log does not"
+_NOT_KNOWN = "it is not known what was asked for: the running gateway knows, and an access log whose lines have `asked`"
 _NOTHING_HELPS = "no change of a policy helps"
 _POLICY_KEYS = frozenset({"allow_origins", "allow_methods", "allow_headers", "public_origins"})
 

@@ -1,4 +1,4 @@
-"""What is said of address spaces, mixed content, cookies and redirects, which no policy has a say in."""
+"""What is said of address spaces, mixed content and cookies, which no policy has a say in."""
 
 import pytest
 
@@ -128,11 +128,6 @@ def test_which_cookies_go_along(page: str, url: str, browser: Browser | None, sa
 
     assert said in notes
     assert ("Total Cookie Protection" in notes) is (browser is None and "only with" in said)
-
-
-def test_a_call_with_credentials_may_be_sent_to_a_login_page() -> None:
-    assert "redirect to another origin" in _notes(PUBLIC_PAGE, "https://api.example.com/x", credentials=True)
-    assert "redirect" not in _notes(PUBLIC_PAGE, "https://api.example.com/x")
 
 
 def test_of_an_address_that_is_not_known_nothing_is_said() -> None:

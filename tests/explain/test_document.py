@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cors_gateway.explain.beyond_cors import REDIRECTED
 from cors_gateway.explain.document import as_document
 from tests.explain.situations import explain, explainer
 
@@ -119,7 +120,7 @@ def test_an_allowed_request() -> None:
             "pragma",
             "x-request-id",
         ],
-        "notes": [],
+        "notes": [REDIRECTED],
         "remedy": None,
         "curl": {
             "preflight": f"curl -i -X OPTIONS https://a.example/api/x -H 'Origin: {APP}' -H 'Access-Control-Request-Method: PUT' -H 'Access-Control-Request-Headers: content-type'",

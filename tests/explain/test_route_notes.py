@@ -119,3 +119,20 @@ def test_what_concerns_the_backend_is_not_said_of_a_route_without_one(
     said = " | ".join(explainer.explain(describe(API + path, origin="https://app.example")).notes)
 
     assert ("cross_origin_redirects" in said, "forward_origin" in said) == (is_said, is_said)
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "is_said"),
+    [
+        ("/open", "https://app.example", True),
+        ("/several", "https://stranger.example", False),
+        ("/open/admin", "https://app.example", False),
+        ("/told", "https://app.example", False),
+    ],
+)
+def test_a_granted_call_may_be_redirected_by_the_backend(
+    explainer: Explainer, path: str, origin: str, is_said: bool
+) -> None:
+    notes = explainer.explain(describe(API + path, origin=origin)).notes
+
+    assert any("answers with a redirect to another origin" in note for note in notes) is is_said
