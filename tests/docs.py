@@ -49,8 +49,10 @@ PREFLIGHT_MISSING = f"`Response to preflight request doesn't pass access control
 
 ADVICE = {
     Reason.NOT_CORS: Advice(
-        "nothing. If it complains about a missing header, it was served an old copy from a cache.",
-        "Nothing. Navigations, `curl`, same-origin `GET`s and images without `crossorigin` send no `Origin`.",
+        "nothing. If it complains about a missing header, it was served an old copy from a cache, or something in front"
+        " removes `Origin`: the cause is then `origin_removed`.",
+        "Nothing, without that cause: navigations, `curl`, same-origin `GET`s and images without `crossorigin` send no"
+        " `Origin`.",
     ),
     Reason.ALLOWED: Advice(
         "nothing, unless the request was made with credentials and the policy has none: `The value of the"

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 PROGRAM = "/usr/bin/chromium"
 FLAGS = (
@@ -14,6 +14,8 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+
+_LAST = "the end of what is looked at"
 
 
 class Chromium:
@@ -30,6 +32,23 @@ class Chromium:
 
     def call(self, function: str, argument: object) -> Any:
         return self._page.evaluate(function, argument)
+
+    @contextlib.contextmanager
+    def console(self) -> Iterator[list[str]]:
+        """The lines that the console gets meanwhile, complete when the context is left."""
+        lines: list[str] = []
+
+        def note(message: ConsoleMessage) -> None:
+            lines.append(message.text)
+
+        self._page.on("console", note)
+        try:
+            yield lines
+            with self._page.expect_console_message(lambda message: message.text == _LAST):
+                self._page.evaluate("text => console.log(text)", _LAST)
+        finally:
+            self._page.remove_listener("console", note)
+        lines.remove(_LAST)
 
 
 @contextlib.contextmanager
