@@ -71,7 +71,7 @@ async def test_the_backend_learns_at_once_that_a_page_gave_up(
             assert not connection.ended
             log.clear()
             await (page.evaluate(give_up) if give_up else page.close())
-            assert await connection.wait_ended(deadline=2.0)
+            assert await connection.wait_ended()
             await until(lambda: log)
             assert log[0] == (499 if "/slow" in begin else 200)
             await page.close()
