@@ -2,5 +2,8 @@
 
 The protocol comes from a library behind one adapter, `engine.py`, the only module that imports it; bounds of our own
 are in `flood.py`, whatever the library bounds. A request becomes what it would be in HTTP/1.1 (`request.py`) and is
-judged by `http1/`; a response head is turned back (`response.py`). Imported when a client speaks HTTP/2.
+judged by `http1/`; a response head is turned back (`response.py`). What is below is imported when a client speaks HTTP/2.
 """
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""The first bytes of a client that speaks HTTP/2 (RFC 9113 3.4); no request of HTTP/1.1 begins so."""

@@ -5,10 +5,9 @@ what is beyond is given back as time passes and as requests are served, so that 
 their age. Payloads are not read here.
 """
 
+from cors_gateway.http2 import PREFACE
 from cors_gateway.http2.cause import ConnectionCause, ConnectionFault
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-"""The first bytes of a client (RFC 9113 3.4)."""
 MAX_CONTINUATIONS = 32
 """CONTINUATION frames of one header block."""
 FREE_WINDOW_UPDATES = 1024

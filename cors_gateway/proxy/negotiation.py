@@ -9,14 +9,12 @@ import asyncio
 from typing import cast
 
 from cors_gateway.http1.forwarded import Peer
+from cors_gateway.http2 import PREFACE
 from cors_gateway.proxy.client_transport import CLOSED, HEAD
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.downstream import ClientConnection
 from cors_gateway.proxy.service import Service
 from cors_gateway.snapshot import Http2
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-"""The first bytes of a client that speaks HTTP/2 (RFC 9113 3.4); no request of HTTP/1.1 begins so."""
 
 
 class NamedConnection(ClientConnection):

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cors_gateway.http2 import PREFACE
 from cors_gateway.http2.cause import ConnectionCause, ConnectionFault
-from cors_gateway.http2.flood import PREFACE, FrameWatch
+from cors_gateway.http2.flood import FrameWatch
 from tests.http2.client import (
     CONTINUATION,
     END_HEADERS,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cors_gateway.http2 import PREFACE
 from cors_gateway.http2.cause import ConnectionCause
 from cors_gateway.http2.engine import MAX_STREAMS
-from cors_gateway.http2.flood import PREFACE
 from cors_gateway.observe.prometheus import Gauges, render
 from cors_gateway.snapshot import Http2
 from tests.http2.client import (
