@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from cors_gateway.cli.options import config_option
+from cors_gateway.cli.options import config_option, report_form_option
 from cors_gateway.exit_codes import FAILED
 
 if TYPE_CHECKING:
@@ -18,14 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @config_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-    help="For people, for programs, or as annotations of GitHub Actions.",
-)
+@report_form_option
 @click.option("--strict", is_flag=True, help="Let warnings fail the check as well.")
 @click.option(
     "--print",

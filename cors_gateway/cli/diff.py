@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cors_gateway.cli.options import report_form_option
 from cors_gateway.exit_codes import DIFFERENCE_FOUND
 
 if TYPE_CHECKING:
@@ -28,14 +29,7 @@ _CONFIGURATION = click.Path(path_type=Path, readable=False, allow_dash=True)
 @click.option(
     "--fail-on-widening", is_flag=True, help="End with exit code 5 if anybody may do more than before."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-    help="For people, for programs, or as annotations of GitHub Actions.",
-)
+@report_form_option
 @click.argument("old", type=_CONFIGURATION)
 @click.argument("new", type=_CONFIGURATION)
 def command(old: Path, new: Path, form: str, fail_on_widening: bool) -> None:

@@ -26,6 +26,16 @@ config_option = click.option(
     help="Configuration: a file, a directory that holds gateway.yaml, or - for standard input.",
 )
 
+# For verbs that review a configuration, also in merge requests.
+report_form_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="For people, for programs, or as annotations of GitHub Actions.",
+)
+
 admin_option = click.option(
     "--url",
     "address",
