@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from cors_gateway.config.lint.regex.scanner import Scanner, UnknownSyntaxError
+
 PRINTABLE = frozenset(map(chr, range(0x21, 0x7F)))
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _DIGITS = frozenset("0123456789")
@@ -76,7 +78,7 @@ def parse_expression(text: str, *, ignore_case: bool) -> Expression | None:
     parser = _Parser(text, ignore_case)
     try:
         root = parser.whole()
-    except _UnknownSyntaxError:
+    except UnknownSyntaxError:
         return None
     return Expression(
         root, _is_anchored(root, at_start=True), _is_anchored(root, at_start=False), parser.has_lone_dot
@@ -133,19 +135,14 @@ def begins_with(node: "str | Node", char: str) -> bool:
     return False
 
 
-class _UnknownSyntaxError(Exception):
-    pass
-
-
 class _TooManyError(Exception):
     pass
 
 
-class _Parser:
+class _Parser(Scanner):
     def __init__(self, text: str, ignore_case: bool) -> None:
+        super().__init__(text)
         self.has_lone_dot = False
-        self._text = text
-        self._at = 0
         self._depth = 0
         self._ignore_case = ignore_case
 
@@ -154,7 +151,7 @@ class _Parser:
             self._ignore_case, self._at = True, 4
         root = self._choice()
         if self._at < len(self._text):
-            raise _UnknownSyntaxError
+            raise UnknownSyntaxError
         return root
 
     def _choice(self) -> Node:
@@ -201,7 +198,7 @@ class _Parser:
             case "\\":
                 return self._escape()
             case "*" | "+" | "?":
-                raise _UnknownSyntaxError
+                raise UnknownSyntaxError
         return self._literal(char)
 
     def _group(self) -> Node:
@@ -210,14 +207,14 @@ class _Parser:
         if self._text.startswith("?", self._at):
             kind = _GROUP.match(self._text, self._at)
             if kind is None:
-                raise _UnknownSyntaxError
+                raise UnknownSyntaxError
             self._ignore_case = outer or kind[1] == "i"
             self._at = kind.end()
         if self._depth > _MAX_DEPTH:
-            raise _UnknownSyntaxError
+            raise UnknownSyntaxError
         node = self._choice()
         if not self._take(")"):
-            raise _UnknownSyntaxError
+            raise UnknownSyntaxError
         self._depth -= 1
         self._ignore_case = outer
         return node
@@ -230,7 +227,7 @@ class _Parser:
         if char in "Az":
             return Anchor(char == "A")
         if char.isalnum():
-            raise _UnknownSyntaxError
+            raise UnknownSyntaxError
         return self._literal(char)
 
     def _class(self) -> Node:
@@ -274,18 +271,6 @@ class _Parser:
 
     def _literal(self, char: str) -> Node:
         return Chars(frozenset(char.lower() if self._ignore_case else char))
-
-    def _next(self) -> str:
-        if self._at >= len(self._text):
-            raise _UnknownSyntaxError
-        self._at += 1
-        return self._text[self._at - 1]
-
-    def _take(self, text: str) -> bool:
-        if not self._text.startswith(text, self._at):
-            return False
-        self._at += len(text)
-        return True
 
 
 def _is_anchored(node: Node, *, at_start: bool) -> bool:

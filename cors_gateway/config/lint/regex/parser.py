@@ -7,6 +7,7 @@ declines.
 import re
 from collections.abc import Iterator
 
+from cors_gateway.config.lint.regex.scanner import Scanner, UnknownSyntaxError
 from cors_gateway.config.lint.regex.tree import (
     ALL,
     ALPHABET,
@@ -55,31 +56,26 @@ def parse_regex(text: str) -> Expression | None:
     parser = _Parser(text)
     try:
         return Expression(parser.whole(), tuple(parser.anchors))
-    except _UnknownSyntaxError:
+    except UnknownSyntaxError:
         return None
 
 
 _EMPTY = Sequence(())
 
 
-class _UnknownSyntaxError(Exception):
-    pass
-
-
-class _Parser:
-    """Recursive descent over one expression; `_at` is the next character to read."""
+class _Parser(Scanner):
+    """Recursive descent over one expression."""
 
     def __init__(self, text: str) -> None:
+        super().__init__(text)
         self.anchors: list[tuple[int, int]] = []
-        self._text = text
-        self._at = 0
         self._depth = 0
         self._ignore_case = False
 
     def whole(self) -> Node:
         root = self._choice()
         if self._at < len(self._text):
-            raise _UnknownSyntaxError
+            raise UnknownSyntaxError
         return root
 
     def _choice(self) -> Node:
@@ -146,13 +142,13 @@ class _Parser:
             if flags[3] == ")":
                 return _EMPTY  # the flags hold to the end of the group around this one
         elif self._text.startswith("?", self._at) and not self._read(_GROUP_NAME):
-            raise _UnknownSyntaxError
+            raise UnknownSyntaxError
         self._depth += 1
         if self._depth > _DEPTH_LIMIT:
-            raise _UnknownSyntaxError
+            raise UnknownSyntaxError
         node = self._choice()
         if not self._take(")"):
-            raise _UnknownSyntaxError
+            raise UnknownSyntaxError
         self._depth -= 1
         self._ignore_case = outer
         return node
@@ -229,23 +225,11 @@ class _Parser:
         else:
             return None
         if number > 0x10FFFF:
-            raise _UnknownSyntaxError
+            raise UnknownSyntaxError
         return chr(number)
 
     def _literal(self, char: str, start: int) -> Node:
         return Chars(mask_of(char.lower() if self._ignore_case else char), "literal", start)
-
-    def _next(self) -> str:
-        if self._at >= len(self._text):
-            raise _UnknownSyntaxError
-        self._at += 1
-        return self._text[self._at - 1]
-
-    def _take(self, text: str) -> bool:
-        if not self._text.startswith(text, self._at):
-            return False
-        self._at += len(text)
-        return True
 
     def _read(self, what: re.Pattern[str]) -> re.Match[str] | None:
         found = what.match(self._text, self._at)
