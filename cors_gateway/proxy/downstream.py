@@ -14,7 +14,7 @@ from cors_gateway.http1.body import SizedBody
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer
-from cors_gateway.http1.request import NO_BODY
+from cors_gateway.http1.request import NO_BODY, SIZED
 from cors_gateway.proxy.answering import AnsweringConnection
 from cors_gateway.proxy.answers import render
 from cors_gateway.proxy.client_transport import (
@@ -183,8 +183,17 @@ class ClientConnection(AnsweringConnection):
             self.deadline = NEVER
             forward.lender.start(exchange)
             return rest
+        head = exchange.head
+        if head.framing == SIZED and len(rest) >= head.content_length:
+            # Nothing is left to wait for: head and body are one write, and no state in between.
+            exchange.send(rest[: head.content_length])
+            exchange.end_of_request()
+            self._phase = WAIT
+            self.deadline = NEVER
+            forward.lender.start(exchange)
+            return rest[head.content_length :]
         self._phase = BODY
-        self._body = exchange.head.body()
+        self._body = head.body()
         self._await_body()
         # What is here goes out together with the head, in one write.
         self._read_body(rest)
