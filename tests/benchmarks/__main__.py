@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import TypeVar
 from tests.benchmarks import backend, rows, servers
 from tests.benchmarks.certificate import issue
 from tests.benchmarks.load import Target
-from tests.benchmarks.measurement import measure
+from tests.benchmarks.measurement import Result, measure
 from tests.benchmarks.processes import Cores, StartError, divide_cores, free_port, running
 from tests.benchmarks.report import Run, write_docs
 from tests.benchmarks.rows import Row
@@ -26,6 +27,13 @@ Named = TypeVar("Named", Row, Server)
 
 _ROOT = Path(__file__).parents[2]
 _QUICK_SERVERS = ("gateway", "nginx")
+_PROGRAMS = {
+    "nginx": "it is the backend of all rows",
+    "wrk": "it makes the load",
+    "h2load": "it makes the load of HTTP/2 (nghttp2-client)",
+}
+_START_SECONDS = 1.0
+_BETWEEN_SECONDS = 0.2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,13 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen_rows = _choose(rows.ALL, options.rows or (rows.QUICK if options.quick else ()))
     chosen_servers = _choose(servers.ALL, options.servers or (_QUICK_SERVERS if options.quick else ()))
-    for needed in ("nginx", "wrk"):
-        if shutil.which(needed) is None:
-            sys.exit(f"{needed} is not installed: nginx is the backend of all rows, and wrk makes the load")
+    # Beside the gateway, which is first wherever it is.
+    at = 1 if chosen_servers[0].name == "gateway" else 0
+    chosen_servers[at:at] = _gateways_on(options.gateway_python)
+    _require_programs(chosen_rows)
     run = Run(options.rounds, options.seconds)
     found = _locate(chosen_servers, run)
     _say(
-        f"about {_estimate(chosen_rows, len(found), run):.0f} seconds, if the machine has nothing else to do\n"
+        f"about {estimate(chosen_rows, list(found), run) / 60:.1f} minutes, if the machine has nothing else to do\n"
     )
     interrupted = False
     try:
@@ -71,7 +80,8 @@ def _measure_site(run: Run, group: Sequence[Row], found: dict[Server, Program], 
     with contextlib.ExitStack() as stack:
         behind = stack.enter_context(backend.serving(folder, cores.around))
         targets = {}
-        for server, program in found.items():
+        able = {server: program for server, program in found.items() if not server.lacks(shape)}
+        for server, program in able.items():
             site = Site(free_port(), behind.port, behind.sink_port, shape, certificate)
             home = folder / server.name
             home.mkdir()
@@ -79,7 +89,8 @@ def _measure_site(run: Run, group: Sequence[Row], found: dict[Server, Program], 
                 launch = server.configure(program, site, home)
                 if shape == Shape():
                     run.configurations[server.name] = _readable(launch, site, home)
-                targets[server.name] = stack.enter_context(_started(launch, site, home, cores))
+                process = stack.enter_context(_started(launch, site, home, cores))
+                targets[server.name] = Target(site, process.pid, home, cores, folder, server, program)
             except (MissingError, StartError) as error:
                 run.skipped[server.name] = str(error)
                 _say(f"skipping {server.name}: {error}\n")
@@ -89,18 +100,23 @@ def _measure_site(run: Run, group: Sequence[Row], found: dict[Server, Program], 
             run.results += measure(
                 row, targets, proxy_cores=cores.proxy, rounds=run.rounds, seconds=run.seconds, say=_say
             )
+            run.results += [
+                Result(row.name, server.name, (), server.lacks(shape))
+                for server in found
+                if server not in able
+            ]
 
 
-@contextlib.contextmanager
-def _started(launch: Launch, site: Site, home: Path, cores: Cores) -> Iterator[Target]:
-    with running(
+def _started(
+    launch: Launch, site: Site, home: Path, cores: Cores
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    return running(
         launch.command,
         port=site.port,
         cores=cores.proxy,
         log=home / "output.log",
         environment=launch.environment,
-    ) as process:
-        yield Target(site, process.pid, home, cores.around, home.parent)
+    )
 
 
 def _readable(launch: Launch, site: Site, home: Path) -> list[tuple[str, str]]:
@@ -126,7 +142,10 @@ def _locate(chosen: Sequence[Server], run: Run) -> dict[Server, Program]:
     for server in chosen:
         try:
             found[server] = server.locate()
-            run.versions[server.name] = found[server].version
+            age = server.age(found[server])
+            run.versions[server.name] = found[server].version + (f" ({age})" if age else "")
+            if age:
+                _say(f"{server.name} {run.versions[server.name]}\n")
         except MissingError as error:
             run.skipped[server.name] = str(error)
             _say(f"skipping {server.name}: {error}\n")
@@ -143,9 +162,32 @@ def _choose(available: Sequence[Named], names: Sequence[str]) -> list[Named]:
     return [item for item in available if not names or item.name in names]
 
 
-def _estimate(chosen: Sequence[Row], count: int, run: Run) -> float:
-    """Seconds, with some for probe and warm-up of each row and server."""
-    return sum(count * (1.5 + (1 if row.is_fresh else run.rounds) * (run.seconds + 0.2)) for row in chosen)
+def estimate(chosen: Sequence[Row], measured: Sequence[Server], run: Run) -> float:
+    """Seconds, with some for the start of each server at each site, and for probe and warm-up of each row."""
+    total = sum(_START_SECONDS * len(measured) for _ in _sites(chosen))
+    for row in chosen:
+        turn = max(run.seconds, row.least) + _BETWEEN_SECONDS
+        turns = 1 if row.is_fresh else run.rounds
+        able = sum(not server.lacks(row.shape) for server in measured)
+        total += able * (turns * turn + (0 if row.is_fresh else max(1.0, row.least) + _BETWEEN_SECONDS))
+    return total
+
+
+def _require_programs(chosen: Sequence[Row]) -> None:
+    for program, purpose in _PROGRAMS.items():
+        is_needed = program != "h2load" or any(row.shape.http2 for row in chosen)
+        if is_needed and shutil.which(program) is None:
+            sys.exit(f"{program} is not installed: {purpose}")
+
+
+def _gateways_on(pythons: Sequence[Path]) -> list[Server]:
+    try:
+        found = [servers.gateway_on(python) for python in pythons]
+    except MissingError as error:
+        sys.exit(f"--gateway-python: {error}")
+    if len({server.name for server in found}) < len(found):
+        sys.exit("--gateway-python: two interpreters of one release cannot be told apart")
+    return found
 
 
 def _say(text: str) -> None:
@@ -168,6 +210,14 @@ def _parser() -> argparse.ArgumentParser:
         default=(),
         metavar="SERVER",
         help=" ".join(server.name for server in servers.ALL),
+    )
+    parser.add_argument(
+        "--gateway-python",
+        nargs="+",
+        default=(),
+        type=Path,
+        metavar="PYTHON",
+        help="measure the gateway on these interpreters as well, as gateway-3.14",
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=1, help="length of one turn")

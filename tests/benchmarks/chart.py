@@ -3,10 +3,21 @@
 from collections.abc import Sequence
 from html import escape
 
+from tests.benchmarks.lines import REFERENCE, ratio
 from tests.benchmarks.measurement import Result
-from tests.benchmarks.table import REFERENCE, TITLES, by_row, ratio
+from tests.benchmarks.table import TITLES, by_row
 
-ROWS = ("preflight", "preflight-varying", "get", "get-varying", "post", "download", "upload")
+ROWS = (
+    "preflight",
+    "preflight-varying",
+    "get",
+    "get-varying",
+    "get-close",
+    "post",
+    "download",
+    "upload",
+    "h2-get",
+)
 
 _WIDTH = 760
 _LEFT = 90
@@ -42,7 +53,7 @@ def draw(results: Sequence[Result], highlighted: str = "gateway") -> str:
         parts.append(_text(0, y + _BAR, title, "title"))
         y += _TITLE
         for server, value in bars:
-            kind = "gateway" if server == highlighted else "other"
+            kind = "gateway" if server.partition("-")[0] == highlighted else "other"
             parts.append(_text(_LEFT - 8, y + _BAR - 3, server, anchor="end"))
             parts.append(
                 f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{value * scale:.1f}" height="{_BAR}" rx="2"/>'

@@ -8,7 +8,6 @@ import contextlib
 import json
 import select
 import socket
-import statistics
 import struct
 import sys
 import time
@@ -16,6 +15,8 @@ from collections.abc import Iterator
 
 from tests.benchmarks.backend import LARGE_BYTES
 from tests.benchmarks.messages import get, post, upgrade
+from tests.benchmarks.outcome import percentiles
+from tests.benchmarks.paced import paced
 from tests.benchmarks.sink import CLIENT_FRAME, SERVER_FRAME
 
 _SLOW_STEP = 16 * 1024
@@ -115,12 +116,13 @@ def _exchange_frames(peers: dict[int, socket.socket], seconds: float) -> dict[st
 
 
 def _result(latencies: list[float], seconds: float) -> dict[str, float]:
-    percentiles = statistics.quantiles(latencies, n=100)
+    middle, late, longest = percentiles(latencies)
     return {
         "requests": len(latencies),
         "seconds": seconds,
-        "p50": percentiles[49],
-        "p99": percentiles[98],
+        "p50": middle,
+        "p99": late,
+        "longest": longest,
         "errors": 0,
     }
 
@@ -157,7 +159,7 @@ def _read_answer(peer: socket.socket) -> None:
     head = _read_head(peer).lower()
     length = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
     if not head.startswith(b"http/1.1 200") or len(peer.recv(length, socket.MSG_WAITALL)) != length:
-        raise SystemExit("wrong answer")
+        raise SystemExit(f"wrong answer: {head[:12].decode()}")
 
 
 def _is_open(peer: socket.socket) -> bool:
@@ -168,7 +170,7 @@ def _is_open(peer: socket.socket) -> bool:
         return True
 
 
-KINDS = {"echo": echo, "slow": slow, "idle": idle}
+KINDS = {"echo": echo, "slow": slow, "idle": idle, "paced": paced}
 
 if __name__ == "__main__":
     kind, port, count, seconds = sys.argv[1:]

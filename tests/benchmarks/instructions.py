@@ -215,7 +215,7 @@ def _expect(bench: Bench, start: bytes) -> None:
 
 
 _BODY = "x" * 1024
-_MANY = Shape(many=True)
+_MANY = Shape(many_routes=True, many_origins=True)
 _SPREAD = messages.spread(_MANY, preflights=False)[: MANY_ROUTES // 4]
 
 ROWS: dict[str, tuple[Shape, Work]] = {

@@ -17,7 +17,9 @@ from typing import Any, Protocol
 
 from tests.benchmarks.cpu import resident_bytes
 from tests.benchmarks.messages import write_templates
-from tests.benchmarks.processes import prepare_child, run_pinned, stop
+from tests.benchmarks.outcome import LoadError, Outcome
+from tests.benchmarks.processes import Cores, prepare_child, run_pinned, stop
+from tests.benchmarks.servers.server import Program, Server
 from tests.benchmarks.site import Site
 
 _SCRIPT = Path(__file__).with_name("requests.lua")
@@ -28,31 +30,16 @@ _CLIENT_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A started proxy: what it serves, its root process and the folder with its files, and where load on it may run and
-    keep files."""
+    """A started proxy: what it serves, its root process and the folder with its files; where load on it may run and keep
+    files; and what it takes to configure and start another one like it."""
 
     site: Site
     pid: int
     home: Path
-    cores: frozenset[int]
+    cores: Cores
     folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a load saw. Latencies in seconds; `held` is what the proxy's memory grew by for each idle connection, in
-    bytes."""
-
-    requests: int
-    seconds: float
-    p50: float
-    p99: float
-    errors: int
-    held: float = 0.0
-
-
-class LoadError(Exception):
-    """The load could not be carried through; the message is what it said last."""
+    server: Server
+    program: Program
 
 
 class Load(Protocol):
@@ -87,10 +74,13 @@ class Wrk:
             str(time.time_ns() // 1_000_000 % 10**8 * 10_000),
         ]
         try:
-            output = run_pinned(command, cores=target.cores, timeout=seconds + _GRACE_SECONDS)
+            output = run_pinned(command, cores=target.cores.around, timeout=seconds + _GRACE_SECONDS)
         except subprocess.SubprocessError as error:
             raise LoadError(str(error)) from error
-        return Outcome(**json.loads(output.splitlines()[-1]))
+        outcome = Outcome(**json.loads(output.splitlines()[-1]))
+        if not outcome.requests:
+            raise LoadError("nothing was answered")
+        return outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +93,10 @@ class Mixed:
     fast: Wrk
 
     def __call__(self, target: Target, seconds: int) -> Outcome:
-        with _client("slow", target, self.fast.connections, seconds + 1) as process:
+        with client("slow", target, self.fast.connections, seconds + 1) as process:
             time.sleep(0.5)  # all slow ones are under way
             outcome = self.fast(target, seconds)
-            stalled = _last_word(process)["stalled"]
+            stalled = last_word(process)["stalled"]
         return replace(outcome, errors=outcome.errors + int(stalled))
 
 
@@ -117,28 +107,28 @@ class WebSockets:
     connections: int = 32
 
     def __call__(self, target: Target, seconds: int) -> Outcome:
-        with _client("echo", target, self.connections, seconds) as process:
-            return Outcome(**_last_word(process))
+        with client("echo", target, self.connections, seconds) as process:
+            return Outcome(**last_word(process))
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """`connections` that make one request each and stay open: what does the proxy's memory grow by?"""
+    """`connections` that make one request each and stay open: what does the proxy's memory grow by? So many that a proxy
+    that reckons with two files for each can have them where 20,000 may be open."""
 
-    connections: int = 10_000
+    connections: int = 9_000
 
     def __call__(self, target: Target, seconds: int) -> Outcome:
         before = resident_bytes(target.pid)
-        with _client("idle", target, self.connections, seconds) as process:
-            assert process.stdout is not None
-            if process.stdout.readline():
-                time.sleep(seconds)  # what is freed a little later is not held
+        with client("idle", target, self.connections, seconds) as process:
+            await_connected(process)
+            time.sleep(seconds)  # what is freed a little later is not held
             held = (resident_bytes(target.pid) - before) / self.connections
-            return replace(Outcome(**_last_word(process)), held=held)
+            return replace(Outcome(**last_word(process)), held=held)
 
 
 @contextlib.contextmanager
-def _client(kind: str, target: Target, count: int, seconds: int) -> Iterator[subprocess.Popen[str]]:
+def client(kind: str, target: Target, count: int, seconds: int) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "tests.benchmarks.clients", kind, target.site.port, count, seconds]
     process = subprocess.Popen(
         [str(part) for part in command],
@@ -148,7 +138,7 @@ def _client(kind: str, target: Target, count: int, seconds: int) -> Iterator[sub
         text=True,
         env={**os.environ, "PYTHONPATH": str(_ROOT)},
         start_new_session=True,
-        preexec_fn=lambda: prepare_child(target.cores),
+        preexec_fn=lambda: prepare_child(target.cores.around),
     )
     try:
         with process:
@@ -160,7 +150,15 @@ def _client(kind: str, target: Target, count: int, seconds: int) -> Iterator[sub
         raise LoadError(str(error)) from error
 
 
-def _last_word(process: subprocess.Popen[str]) -> dict[str, Any]:
+def await_connected(process: subprocess.Popen[str]) -> None:
+    """Wait until a client says that it has all its connections. Raises LoadError if it ends instead."""
+    assert process.stdout is not None
+    if not process.stdout.readline():
+        last_word(process)
+        raise LoadError("the client ended too early")
+
+
+def last_word(process: subprocess.Popen[str]) -> dict[str, Any]:
     """The result it prints at its end, which a line on its standard input brings about."""
     output, complaint = process.communicate("\n", timeout=_CLIENT_SECONDS)
     if process.returncode:

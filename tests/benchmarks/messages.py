@@ -20,9 +20,9 @@ _COOKIE = "session=8f14e45fceea167a5a36dedd4bea2543; theme=dark; _ga=GA1.2.12345
 _TRACE = "X-Request-Id: 0b9c2f0e-5a55-4f0c-9d53-" + MARK
 
 
-def get(path: str, *, origin: str = ORIGIN) -> str:
+def get(path: str, *, origin: str = ORIGIN, connection: str = "keep-alive") -> str:
     """A cross-origin fetch() with the fifteen fields that Chrome sends."""
-    return _render("GET", path, _fields(origin))
+    return _render("GET", path, _fields(origin), connection)
 
 
 def get_varying(path: str) -> str:

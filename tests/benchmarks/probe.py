@@ -6,6 +6,9 @@ import ssl
 from dataclasses import dataclass
 from typing import Literal
 
+from h2.exceptions import ProtocolError
+
+from tests.benchmarks.http2 import exchange, translated
 from tests.benchmarks.messages import MARK
 from tests.benchmarks.site import METHODS, ORIGIN, STRANGER, Site
 
@@ -37,7 +40,7 @@ def check(site: Site, expectation: Expectation) -> None:
         if expectation.kind != "upgrade":
             _check_listed(answer, expectation)
             _check_stranger(_answer(site, request.replace(ORIGIN, STRANGER)))
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ProtocolError) as error:
         raise WrongAnswerError(f"{type(error).__name__}: {error}") from error
 
 
@@ -50,16 +53,20 @@ class _Answer:
 
 def _answer(site: Site, request: str) -> _Answer:
     with socket.create_connection(("127.0.0.1", site.port), _SECONDS) as plain:
-        connection = _trusting().wrap_socket(plain) if site.certificate else plain
+        connection = _trusting(site).wrap_socket(plain) if site.certificate else plain
         with connection:
+            if site.shape.http2:
+                return _Answer(*exchange(connection, translated(request)))
             connection.sendall(request.encode("latin-1"))
             response = http.client.HTTPResponse(connection, method=request.partition(" ")[0])
             response.begin()
             return _Answer(response.status, response.msg, len(response.read()))
 
 
-def _trusting() -> ssl.SSLContext:
+def _trusting(site: Site) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if site.shape.http2:
+        context.set_alpn_protocols(["h2"])
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

@@ -14,6 +14,7 @@ from pathlib import Path
 
 START_SECONDS = 20.0
 STOP_SECONDS = 3.0
+_LOOK_EVERY_SECONDS = 0.005
 _SET_PARENT_DEATH_SIGNAL = 1  # prctl(2)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -118,7 +119,7 @@ def _await_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> 
             raise StartError(f"ended with status {process.returncode}: {_last_line(log)}")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
             return
-        time.sleep(0.05)
+        time.sleep(_LOOK_EVERY_SECONDS)
     raise StartError(f"did not listen within {START_SECONDS:.0f} s: {_last_line(log)}")
 
 

@@ -53,7 +53,8 @@ function request() return "" end
 function done(summary, latency)
    local errors = summary.errors
    io.write(string.format(
-      '{"requests": %d, "seconds": %f, "p50": %f, "p99": %f, "errors": %d}\n',
+      '{"requests": %d, "seconds": %f, "p50": %f, "p99": %f, "longest": %f, "errors": %d}\n',
       summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e6, latency:percentile(99) / 1e6,
+      latency.max / 1e6,
       errors.connect + errors.read + errors.write + errors.timeout + errors.status))
 end

@@ -15,6 +15,8 @@ HEADERS = ("Content-Type", "Authorization", "X-CSRF-Token")
 EXPOSED = ("X-Request-Id",)
 MAX_AGE = 600
 HOST = "api.example.com"
+# The prefix that a changed site has more: who answers there has taken the change over.
+CHANGED = "/changed/"
 
 # What a response may say about CORS: the names every proxy removes from the backend's answer.
 CORS_FIELDS = (
@@ -30,6 +32,8 @@ CORS_FIELDS = (
 MANY_ROUTES = 1_000
 MANY_ORIGINS = 10_000
 CONNECTIONS = 12_000
+# Kept open to the backend: more than the clients of any row have requests under way.
+BACKEND_CONNECTIONS = 1_100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,17 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a site differs from the plain one."""
+    """How a site differs from the plain one. `http2` comes with `tls`, offered beside HTTP/1.1. A `reloads` site is
+    started so that its configuration can be changed while it runs, and once it is `changed` it has one route more."""
 
     workers: int = 1
     access_log: bool = False
     tls: bool = False
-    many: bool = False
+    http2: bool = False
+    many_routes: bool = False
+    many_origins: bool = False
+    reloads: bool = False
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +87,14 @@ class Site:
 
 def origins(shape: Shape) -> tuple[str, ...]:
     """The listed origins; the one that clients use most stands last, where a linear search hurts."""
-    many = tuple(f"https://tenant-{n:05}.example.com" for n in range(MANY_ORIGINS - 1)) if shape.many else ()
+    many = (
+        tuple(f"https://tenant-{n:05}.example.com" for n in range(MANY_ORIGINS - 1))
+        if shape.many_origins
+        else ()
+    )
     return (*many, "https://admin.example.com", ORIGIN)[-MANY_ORIGINS:]
 
 
 def prefixes(shape: Shape) -> tuple[str, ...]:
-    many = tuple(f"/service-{n:04}/" for n in range(MANY_ROUTES - 1)) if shape.many else ()
-    return (*many, "/api/")
+    many = tuple(f"/service-{n:04}/" for n in range(MANY_ROUTES - 1)) if shape.many_routes else ()
+    return (*many, "/api/", *((CHANGED,) if shape.changed else ()))

@@ -7,6 +7,8 @@ writes its configuration; starting and stopping is the business of `processes.py
 from tests.benchmarks.servers import aiohttp, caddy, envoy, gateway, haproxy, nginx, node
 from tests.benchmarks.servers.server import Launch, MissingError, Program, Server
 
+gateway_on = gateway.on
+
 ALL: tuple[Server, ...] = (
     gateway.SERVER,
     nginx.SERVER,
@@ -17,4 +19,4 @@ ALL: tuple[Server, ...] = (
     aiohttp.SERVER,
 )
 
-__all__ = ["ALL", "Launch", "MissingError", "Program", "Server"]
+__all__ = ["ALL", "Launch", "MissingError", "Program", "Server", "gateway_on"]

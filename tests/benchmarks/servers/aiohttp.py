@@ -22,4 +22,4 @@ def configure(program: Program, site: Site, folder: Path) -> Launch:
     return Launch(command, [path], {"PYTHONPATH": str(_ROOT)})
 
 
-SERVER = Server("aiohttp", locate, configure)
+SERVER = Server("aiohttp", locate, configure, speaks_http2=False)

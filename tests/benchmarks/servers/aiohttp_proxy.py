@@ -140,7 +140,7 @@ async def _copy_messages(source: Any, destination: Any) -> None:
 
 
 async def _serve(site: dict[str, Any], listener: socket.socket) -> None:
-    connector = TCPConnector(limit=256, keepalive_timeout=300)
+    connector = TCPConnector(limit=site["kept"], keepalive_timeout=300)
     async with ClientSession(
         connector=connector,
         cookie_jar=DummyCookieJar(),

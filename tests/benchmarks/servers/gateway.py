@@ -1,19 +1,38 @@
-"""The gateway itself, run as its users run it."""
+"""The gateway itself, run as its users run it, on this Python or on another one."""
 
+import functools
+import os
+import re
+import signal
 import sys
 from pathlib import Path
 
 import yaml
 
-from tests.benchmarks.servers.server import Launch, MissingError, Program, Server, first_line
-from tests.benchmarks.site import CONNECTIONS, EXPOSED, HEADERS, MAX_AGE, METHODS, Site
+from tests.benchmarks.servers.server import (
+    Launch,
+    MissingError,
+    Program,
+    Server,
+    first_line,
+    take_over,
+    write_watched,
+)
+from tests.benchmarks.site import BACKEND_CONNECTIONS, CONNECTIONS, EXPOSED, HEADERS, MAX_AGE, METHODS, Site
+
+_ROOT = Path(__file__).parents[3]
+# Whatever is installed there, the source beside this benchmark is what is measured.
+# Installed packages are compiled; a checkout is so from the second start on, if nobody forbids it.
+_ENVIRONMENT = {"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": ""}
 
 
-def locate() -> Program:
-    path = Path(sys.executable).parent / "cors-gateway"
-    if not path.exists():
-        raise MissingError("cors-gateway is not installed beside this Python")
-    return Program(path, first_line([str(path), "version"]))
+def on(python: Path) -> Server:
+    """The gateway on an interpreter that its dependencies are installed for. Raises MissingError if it is none."""
+    asked = "import sys; print('{}.{}'.format(*sys.version_info))"
+    release = first_line([str(python), "-c", asked])
+    if not re.fullmatch(r"\d+\.\d+", release):
+        raise MissingError(f"{python} is no Python: {release}")
+    return Server(f"gateway-{release}", functools.partial(_locate, python), configure, reload)
 
 
 def configure(program: Program, site: Site, folder: Path) -> Launch:
@@ -54,12 +73,32 @@ def configure(program: Program, site: Site, folder: Path) -> Launch:
         ],
     }
     path = folder / "gateway.yaml"
-    path.write_text(yaml.safe_dump(document, sort_keys=False, width=110))
-    return Launch([program.path, "run", "-c", path], [path])
+    write_watched(path, yaml.safe_dump(document, sort_keys=False, width=110))
+    return Launch([program.path, "run", "-c", path], [path], _ENVIRONMENT)
+
+
+def reload(launch: Launch, pid: int) -> None:
+    take_over(launch.files[0])
+    os.kill(pid, signal.SIGHUP)  # at once, where the watcher would wait for more
+
+
+def _locate(python: Path) -> Program:
+    path = python.with_name("cors-gateway")
+    if not path.exists():
+        raise MissingError(
+            f"cors-gateway is not installed beside {python} ({python} -m pip install '.[http2]')"
+        )
+    version = first_line([str(path), "version"], _ENVIRONMENT)
+    if not version.startswith("cors-gateway "):
+        raise MissingError(f"{path} does not run: {version}")
+    return Program(path, version)
 
 
 def _upstream(port: int) -> dict[str, object]:
-    return {"servers": [f"http://127.0.0.1:{port}"], "keep_alive": {"connections": 256, "idle": "5m"}}
+    return {
+        "servers": [f"http://127.0.0.1:{port}"],
+        "keep_alive": {"connections": BACKEND_CONNECTIONS, "idle": "5m"},
+    }
 
 
-SERVER = Server("gateway", locate, configure)
+SERVER = Server("gateway", functools.partial(_locate, Path(sys.executable)), configure, reload)

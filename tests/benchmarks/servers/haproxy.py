@@ -1,10 +1,21 @@
 """HAProxy with rules of equal meaning: an origin list, `http-request return` for preflights, field edits on the way
 back."""
 
+import os
+import signal
 from pathlib import Path
 
 from tests.benchmarks.servers.server import Launch, Program, Server, find_program
-from tests.benchmarks.site import CONNECTIONS, CORS_FIELDS, EXPOSED, HEADERS, MAX_AGE, METHODS, Site
+from tests.benchmarks.site import (
+    BACKEND_CONNECTIONS,
+    CONNECTIONS,
+    CORS_FIELDS,
+    EXPOSED,
+    HEADERS,
+    MAX_AGE,
+    METHODS,
+    Site,
+)
 
 _CONFIGURATION = """\
 global
@@ -45,15 +56,15 @@ frontend public
   use_backend %[path,map_beg({routes})]
 
 backend fixed
-  server fixed 127.0.0.1:{backend_port} maxconn 256
+  server fixed 127.0.0.1:{backend_port} maxconn {kept}
 
 backend sink
-  server sink 127.0.0.1:{sink_port} maxconn 256
+  server sink 127.0.0.1:{sink_port} maxconn {kept}
 """
 
 
 def locate() -> Program:
-    return find_program("haproxy", "-v")
+    return find_program("haproxy", "-v", get="apt-get install haproxy: 3.2 in Debian 14")
 
 
 def configure(program: Program, site: Site, folder: Path) -> Launch:
@@ -68,7 +79,9 @@ def configure(program: Program, site: Site, folder: Path) -> Launch:
             log_global="log stdout format raw local0" if site.shape.access_log else "",
             log="log global\n  option httplog" if site.shape.access_log else "",
             port=site.port,
-            tls=f" ssl crt {site.certificate.both}" if site.certificate else "",
+            tls=(f" ssl crt {site.certificate.both}" if site.certificate else "")
+            + (" alpn h2,http/1.1" if site.shape.http2 else ""),
+            kept=BACKEND_CONNECTIONS,
             origins=origins,
             routes=routes,
             scheme=site.scheme,
@@ -81,7 +94,13 @@ def configure(program: Program, site: Site, folder: Path) -> Launch:
             sink_port=site.sink_port,
         )
     )
-    return Launch([program.path, "-db", "-f", path], [path, routes, origins])
+    # A reload needs the master, which stays in the foreground as well.
+    mode = "-W" if site.shape.reloads else "-db"
+    return Launch([program.path, mode, "-f", path], [path, routes, origins])
 
 
-SERVER = Server("haproxy", locate, configure)
+def reload(launch: Launch, pid: int) -> None:
+    os.kill(pid, signal.SIGUSR2)
+
+
+SERVER = Server("haproxy", locate, configure, reload, newest=(3, 2))

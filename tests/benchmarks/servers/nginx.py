@@ -1,10 +1,20 @@
 """nginx with the CORS snippet that people write: a map of origins, `add_header … always`, OPTIONS answered with 204."""
 
 import os
+import signal
 from pathlib import Path
 
-from tests.benchmarks.servers.server import Launch, Program, Server, find_program
-from tests.benchmarks.site import CONNECTIONS, CORS_FIELDS, EXPOSED, HEADERS, MAX_AGE, METHODS, Site
+from tests.benchmarks.servers.server import Launch, Program, Server, find_program, release
+from tests.benchmarks.site import (
+    BACKEND_CONNECTIONS,
+    CONNECTIONS,
+    CORS_FIELDS,
+    EXPOSED,
+    HEADERS,
+    MAX_AGE,
+    METHODS,
+    Site,
+)
 
 _CONFIGURATION = """\
 daemon off;
@@ -35,8 +45,8 @@ http {{
   map $cors_origin $cors_expose      {{ "" ""; default "{exposed}"; }}
   map $http_upgrade $connection_upgrade {{ default upgrade; "" ""; }}
 
-  upstream backend {{ server 127.0.0.1:{backend_port}; keepalive 256; keepalive_requests 1000000000; }}
-  upstream sink    {{ server 127.0.0.1:{sink_port};    keepalive 256; keepalive_requests 1000000000; }}
+  upstream backend {{ server 127.0.0.1:{backend_port}; keepalive {kept}; keepalive_requests 1000000000; }}
+  upstream sink    {{ server 127.0.0.1:{sink_port};    keepalive {kept}; keepalive_requests 1000000000; }}
 
   proxy_http_version 1.1;
   proxy_buffers 8 256k;
@@ -54,7 +64,7 @@ http {{
 
   server {{
     listen 127.0.0.1:{port}{tls} backlog=4096;
-{certificate}
+{certificate}{http2}
 {locations}
   }}
 }}
@@ -79,8 +89,12 @@ _LOCATION = """\
     }}"""
 
 
+# Up to then HTTP/2 was a parameter of `listen`.
+_HTTP2_IS_DIRECTIVE = (1, 25, 1)
+
+
 def locate() -> Program:
-    return find_program("nginx", "-v")
+    return find_program("nginx", "-v", get="apt-get install nginx")
 
 
 def configure(program: Program, site: Site, folder: Path) -> Launch:
@@ -91,13 +105,14 @@ def configure(program: Program, site: Site, folder: Path) -> Launch:
         certificate = (
             f"    ssl_certificate {site.certificate.chain};\n    ssl_certificate_key {site.certificate.key};"
         )
+    has_directive = release(program.version) >= _HTTP2_IS_DIRECTIVE
     text = _CONFIGURATION.format(
         user="user root; " if os.geteuid() == 0 else "",
         workers=site.shape.workers,
         connections=CONNECTIONS + 1000,
         folder=folder,
         access_log=f"{folder}/access.log combined" if site.shape.access_log else "off",
-        hashes="map_hash_max_size 65536; map_hash_bucket_size 128;" if site.shape.many else "",
+        hashes="map_hash_max_size 65536; map_hash_bucket_size 128;" if site.shape.many_origins else "",
         origins="\n".join(f'    "{origin}" $http_origin;' for origin in site.origins),
         methods=", ".join(METHODS),
         headers=", ".join(HEADERS),
@@ -107,7 +122,10 @@ def configure(program: Program, site: Site, folder: Path) -> Launch:
         sink_port=site.sink_port,
         hidden="\n".join(f"  proxy_hide_header {name};" for name in CORS_FIELDS),
         port=site.port,
-        tls=" ssl" if site.certificate else "",
+        tls=(" ssl" if site.certificate else "")
+        + (" http2" if site.shape.http2 and not has_directive else ""),
+        http2="\n    http2 on;" if site.shape.http2 and has_directive else "",
+        kept=BACKEND_CONNECTIONS,
         certificate=certificate,
         locations="\n".join(locations),
     )
@@ -116,4 +134,8 @@ def configure(program: Program, site: Site, folder: Path) -> Launch:
     return Launch([program.path, "-p", folder, "-e", folder / "error.log", "-c", path], [path])
 
 
-SERVER = Server("nginx", locate, configure)
+def reload(launch: Launch, pid: int) -> None:
+    os.kill(pid, signal.SIGHUP)
+
+
+SERVER = Server("nginx", locate, configure, reload, newest=(1, 30))

@@ -12,7 +12,7 @@ _SCRIPT = Path(__file__).with_name("node_proxy.js")
 
 
 def locate() -> Program:
-    node = find_program("node", "--version")
+    node = find_program("node", "--version", get="apt-get install nodejs")
     package = _modules() / "http-proxy" / "package.json"
     if not package.exists():
         raise MissingError("http-proxy is not installed (npm install http-proxy, and set NODE_PATH)")
@@ -33,4 +33,4 @@ def _modules() -> Path:
     return Path(first_line(["npm", "root", "--global"]))
 
 
-SERVER = Server("node", locate, configure)
+SERVER = Server("node", locate, configure, speaks_http2=False)

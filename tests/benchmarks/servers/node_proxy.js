@@ -13,7 +13,7 @@ const log = site.access_log ? fs.createWriteStream(site.access_log, { flags: 'a'
 
 const proxy = httpProxy.createProxyServer({
   xfwd: true,
-  agent: new http.Agent({ keepAlive: true, maxSockets: 256, maxFreeSockets: 256 }),
+  agent: new http.Agent({ keepAlive: true, maxSockets: site.kept, maxFreeSockets: site.kept }),
 });
 
 proxy.on('proxyRes', (answer, request, response) => {

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.benchmarks.site import CORS_FIELDS, EXPOSED, HEADERS, MAX_AGE, METHODS, Site
+from tests.benchmarks.site import BACKEND_CONNECTIONS, CORS_FIELDS, EXPOSED, HEADERS, MAX_AGE, METHODS, Site
 
 
 def write_site(site: Site, folder: Path) -> Path:
@@ -18,6 +18,7 @@ def write_site(site: Site, folder: Path) -> Path:
         "headers": ", ".join(HEADERS),
         "exposed": ", ".join(EXPOSED),
         "max_age": str(MAX_AGE),
+        "kept": BACKEND_CONNECTIONS,
         "cors_fields": [name.lower() for name in CORS_FIELDS],
         "access_log": str(folder / "access.log") if site.shape.access_log else None,
         "tls": {"chain": str(tls.chain), "key": str(tls.key)} if tls else None,
