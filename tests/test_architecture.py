@@ -67,6 +67,7 @@ FLOORS = {
         {"client_transport"},
         {"answering"},
         {"downstream", "http2_stream", "http2_transport"},
+        {"http2_websocket"},
         {"http2_connection"},
         {"negotiation"},
         {"proxied"},

@@ -79,6 +79,7 @@ class Engine:
                 ngh2.Setting.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
                 ngh2.Setting.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
                 ngh2.Setting.MAX_HEADER_LIST_SIZE: bound + _FIELD_OVERHEAD * fields,
+                ngh2.Setting.ENABLE_CONNECT_PROTOCOL: 1,
                 ngh2.Setting.NO_RFC7540_PRIORITIES: 1,
             }
         )

@@ -125,7 +125,10 @@ REMEDIES = {
     "redirected_to_other_origin": "`detail` is where it leads. Scripts cannot follow a redirect to a login page of another"
     " origin: answer 401 instead, or call the target directly. If the target is the backend's own address, it does not"
     " know the address that clients use: pass `Host` on, or correct its base URL.",
+    "switch_not_made": "The backend answered the handshake as it answers any GET: no WebSocket is served at that path, or"
+    " a proxy before it drops `Upgrade`. In HTTP/1.1 the client would have been given that answer.",
     "pseudo_fields_malformed": _CLIENT,
+    "connect_protocol": "HTTP/2 clients can open WebSockets and nothing else (`:protocol`): use HTTP for the rest.",
     "connection_field": "HTTP/2 has no `Connection`, `Transfer-Encoding` or `Upgrade`. Mend the client, or the proxy in front"
     " that turns HTTP/1.1 into HTTP/2 and keeps them.",
     "content_length_mismatch": _SPLIT,

@@ -7,6 +7,8 @@ deadlines and endings the transport's (`http2_transport.py`), what happens to a 
 """
 
 import asyncio
+import base64
+import os
 
 from cors_gateway.http1.beginning import first_of
 from cors_gateway.http1.cause import Cause
@@ -20,6 +22,7 @@ from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.http2_stream import Stream
 from cors_gateway.proxy.http2_transport import TAKE, Http2Transport
+from cors_gateway.proxy.http2_websocket import WebSocketStream
 from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK, LastRequest, read_request
 from cors_gateway.proxy.service import Service
 
@@ -39,7 +42,7 @@ class Http2Connection(Http2Transport):
         super().__init__(service, is_tls=is_tls)
         self._is_admitted = is_admitted
         self._known_peer = peer
-        self._writer = RequestWriter()
+        self._writer = RequestWriter(_new_websocket_key)
         self._streams: dict[int, Stream] = {}
         self._sending: set[Stream] = set()
         """Those that may have something queued, or are to be broken off."""
@@ -111,8 +114,11 @@ class Http2Connection(Http2Transport):
             self._leave()
         written = b""
         try:
-            line, block = self._writer.write(fields, is_ended=is_ended)
+            line, block, is_handshake = self._writer.write(fields, is_ended=is_ended)
             written = line + block
+            if is_handshake:
+                own = WebSocketStream(stream, self, service, is_request_ended=is_ended)
+                self._streams[stream] = own
             if self._is_surplus:
                 self.engine.end(NO_ERROR)
                 raise ProtocolFault(Cause.TOO_MANY_CONNECTIONS)
@@ -230,7 +236,7 @@ class Http2Connection(Http2Transport):
         active = self._service.active
         self._is_at_rest = True
         self._last = None
-        self._writer = RequestWriter()
+        self._writer = RequestWriter(_new_websocket_key)
         self._last_head, self._fields = b"", []
         self._idle_until += active.timeouts.keep_alive - active.rest_after
         self._settle_deadline()
@@ -240,3 +246,7 @@ class Http2Connection(Http2Transport):
         self._sending = set()
         for stream in streams.values():
             stream.closed()
+
+
+def _new_websocket_key() -> bytes:
+    return base64.b64encode(os.urandom(16))

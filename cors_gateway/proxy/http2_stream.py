@@ -247,7 +247,7 @@ class Stream:
     def start_tunnel(
         self, response: ResponseSection, grant: Grant, upstream: asyncio.Transport, early: bytes
     ) -> None:
-        """No request on a stream asks for another protocol, so no backend may switch to one."""
+        """No request on such a stream asks for another protocol, so no backend may switch to one."""
         upstream.abort()
         self.truncate()
 
@@ -319,14 +319,18 @@ class Stream:
 
     def closed(self) -> None:
         """Both sides are done with the stream, or the client broke it off."""
-        self._watch(NEVER)
-        keepers, self._keepers = self._keepers, ()
-        for keeper in keepers:
-            keeper.client_left(self)
+        self._leave()
         exchange = self._exchange
         if exchange is not None:
             exchange.cancel()
             self._finish()
+
+    def _leave(self) -> None:
+        """This is not a stream any more: nobody waits for its client, or keeps something for it."""
+        self._watch(NEVER)
+        keepers, self._keepers = self._keepers, ()
+        for keeper in keepers:
+            keeper.client_left(self)
 
     def stood_still(self, seconds: float) -> None:
         """The process heard nobody for so long: nobody's time ran."""

@@ -44,6 +44,15 @@ def pseudo(method: str = "GET", path: str = "/", authority: str = "gateway.test"
     return [(":method", method), (":scheme", "https"), (":authority", authority), (":path", path)]
 
 
+def websocket(path: str = "/", authority: str = "gateway.test") -> list[tuple[str, str]]:
+    """The fields of a WebSocket handshake (RFC 8441 5.1)."""
+    return [
+        *pseudo("CONNECT", path, authority),
+        (":protocol", "websocket"),
+        ("sec-websocket-version", "13"),
+    ]
+
+
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 

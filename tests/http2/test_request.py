@@ -12,6 +12,7 @@ from cors_gateway.http1.request import RequestReader
 from cors_gateway.http2.request import RequestWriter, check_trailers
 
 Fields = tuple[tuple[bytes, bytes], ...]
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 
 
 def _fields(text: str) -> Fields:
@@ -43,7 +44,7 @@ PLAIN = ":method GET|:scheme https|:authority a.test|:path /x"
 def test_a_request_becomes_what_it_would_be_in_http_1_1(
     text: str, is_ended: bool, line: str, block: str
 ) -> None:
-    written = RequestWriter().write(_fields(text), is_ended=is_ended)
+    written = RequestWriter(lambda: KEY).write(_fields(text), is_ended=is_ended)
 
     assert (written.line.decode(), written.block.decode().replace("\r\n", "|")) == (line, block)
 
@@ -85,7 +86,7 @@ def test_a_request_becomes_what_it_would_be_in_http_1_1(
 )  # fmt: skip
 def test_what_is_no_request_is_refused_with_its_cause(fields: Fields, cause: Cause) -> None:
     with pytest.raises(ProtocolFault) as refused:
-        RequestWriter().write(fields, is_ended=True)
+        RequestWriter(lambda: KEY).write(fields, is_ended=True)
 
     assert refused.value.cause is cause
 
@@ -103,7 +104,7 @@ def test_no_bytes_become_more_lines_than_there_are_fields(
 ) -> None:
     pseudo = ((b":method", method), (b":scheme", b"https"), (b":authority", b"a.test"), (b":path", path))
     try:
-        line, block = RequestWriter().write((*pseudo, *fields), is_ended=True)
+        line, block, _ = RequestWriter(lambda: KEY).write((*pseudo, *fields), is_ended=True)
     except ProtocolFault:
         return
 
@@ -118,11 +119,11 @@ def test_no_bytes_become_more_lines_than_there_are_fields(
 
 
 def test_a_repeated_section_is_written_as_the_first_time() -> None:
-    writer = RequestWriter()
+    writer = RequestWriter(lambda: KEY)
     texts = [PLAIN, f"{PLAIN}|a b", f"{PLAIN}|a c", f"{PLAIN}|connection close"]
     for text, is_ended in product([*texts, *texts[::-1], *texts], [True, False]):
         outcomes = []
-        for one in (writer, RequestWriter()):
+        for one in (writer, RequestWriter(lambda: KEY)):
             try:
                 outcomes.append(str(one.write(_fields(text), is_ended=is_ended)))
             except ProtocolFault as fault:
