@@ -151,12 +151,14 @@ class Stream:
             self._discard(len(data))
             return
         head, size = exchange.head, exchange.bytes_in + len(data)
-        limit = self._active.limits.request_body
+        limit = exchange.forward.max_body
         if 0 < limit < size:
+            self._discard(len(data))
             self._break_off(ProtocolFault(Cause.BODY_TOO_LARGE, limit=limit))
         elif head.framing == SIZED and (
             size > head.content_length or (is_ended and size < head.content_length)
         ):
+            self._discard(len(data))
             self._break_off(ProtocolFault(Cause.LENGTH_MISMATCH), PROTOCOL_ERROR)
         else:
             if data:
@@ -237,12 +239,16 @@ class Stream:
     def resume_body(self) -> None:
         if self._is_held:
             self._is_held = False
-            if self._held:
-                held, self._held = self._held, 0
-                self._connection.engine.acknowledge(self.number, held)
-                self._connection.wrote(self)
+            self._give_back()
             if not self._is_request_ended:
                 self._watch(self._body_deadline())
+
+    def _give_back(self) -> None:
+        """Acknowledge what was not while the backend took nothing."""
+        if self._held:
+            held, self._held = self._held, 0
+            self._connection.engine.acknowledge(self.number, held)
+            self._connection.wrote(self)
 
     def start_tunnel(
         self, response: ResponseSection, grant: Grant, upstream: asyncio.Transport, early: bytes
@@ -328,6 +334,7 @@ class Stream:
     def _leave(self) -> None:
         """This is not a stream any more: nobody waits for its client, or keeps something for it."""
         self._watch(NEVER)
+        self._give_back()  # the window of the connection outlives the stream
         keepers, self._keepers = self._keepers, ()
         for keeper in keepers:
             keeper.client_left(self)

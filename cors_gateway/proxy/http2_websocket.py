@@ -81,6 +81,7 @@ class WebSocketStream(Stream):
         elif self._exchange is None:
             self._discard(len(data))
         elif data:
+            self._held += len(data)
             self._early.append(data)
 
     def refuse_trailers(self, fault: ProtocolFault) -> None:
@@ -121,6 +122,7 @@ class WebSocketStream(Stream):
         service.clock.watched.add(tunnel)
         ahead, self._early = self._early, []
         tunnel.feed(from_upstream=early)
+        self._held = 0  # from now on it is the transport's
         for data in ahead:
             transport.receive(data, is_ended=False)
         if self._is_request_ended:

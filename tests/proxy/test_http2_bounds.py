@@ -26,6 +26,7 @@ from tests.http2.client import (
     frame,
     header_block,
     pseudo,
+    websocket,
 )
 from tests.proxy.stage import Stage, Starter, listening, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend
@@ -122,6 +123,25 @@ async def test_who_leaves_while_a_connection_is_opened_leaves_nothing_behind(
         idle = sum(len(server.idle) for server in stage.pool.servers)
 
         assert len(stage.gateway.clock.watched) <= idle
+
+
+async def test_what_a_stream_held_back_is_the_connections_again(
+    serving: Starter, backend: RawBackend
+) -> None:
+    """The window of the connection outlives the streams that used it up. It is opened again when half of it is gone."""
+    backend.script = lambda _: HOLD
+    async with (
+        listening(backend),
+        serving(upstream(backend), http2=Http2.CLEARTEXT) as stage,
+        await Http2Client.connect(stage.address) as client,
+    ):
+        whole = client.h2.outbound_flow_control_window
+        for _ in range(100):
+            stream = client.open(websocket("/hold"), is_ended=False)
+            for _ in range(4):
+                client.send(stream, bytes(16000))
+            client.reset(stream)
+        await until(lambda: client.h2.outbound_flow_control_window > whole // 2)
 
 
 async def test_a_page_that_changes_its_mind_now_and_then_is_served(
