@@ -65,7 +65,7 @@ FLOORS = {
         {"accounting", "diagnosis", "traced_dispatch"},
         {"service"},
         {"client_transport"},
-        {"answering"},
+        {"answering", "http2_answering"},
         {"downstream", "http2_stream", "http2_transport"},
         {"http2_websocket"},
         {"http2_connection"},

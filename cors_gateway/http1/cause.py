@@ -114,6 +114,11 @@ class Cause(StrEnum):
     PSEUDO_FIELDS = "pseudo_fields_malformed", 400, "missing, repeated or malformed pseudo-header fields"
     CONNECTION_FIELD = "connection_field", 400, "header field of a connection, which HTTP/2 does not have"
     PROTOCOL_UNKNOWN = "connect_protocol", 501, "extended CONNECT for another protocol than websocket"
+    STREAM_MALFORMED = (
+        "http2_malformed",
+        400,
+        "fields or trailers of a kind for which the library resets a stream unread",
+    )
     LENGTH_MISMATCH = "content_length_mismatch", 400, "Content-Length is not the length of the body"
 
     # The PROXY protocol, before the first request

@@ -101,9 +101,8 @@ class RequestWriter:
         if path is None or scheme not in {b"https", b"http"}:
             raise ProtocolFault(Cause.PSEUDO_FIELDS)
         # In HTTP/2 there is no absolute form: the authority has a field of its own.
-        if path[:1] != b"/" and not (path == b"*" and method == b"OPTIONS"):
-            raise ProtocolFault(Cause.TARGET)
-        if b"\n" in path or b"\r" in path:
+        is_in_form = path[:1] == b"/" or (path == b"*" and method == b"OPTIONS")
+        if not is_in_form or b"\n" in path or b"\r" in path:
             raise ProtocolFault(Cause.TARGET)
         return WrittenRequest(b"%b %b HTTP/1.1" % (method, path), self._block)
 

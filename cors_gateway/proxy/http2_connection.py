@@ -14,12 +14,14 @@ from cors_gateway.http1.beginning import first_of
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import HTTP2, Peer
-from cors_gateway.http2.cause import NO_ERROR, ConnectionCause, ConnectionFault
+from cors_gateway.http2.cause import NO_ERROR, ConnectionFault
 from cors_gateway.http2.engine import MAX_WIDE, Fields
 from cors_gateway.http2.request import RequestWriter, check_trailers, sketch
 from cors_gateway.http2.response import Field, response_fields
+from cors_gateway.observe.trouble import Trouble
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import NEVER
+from cors_gateway.proxy.http2_answering import AnsweringStream
 from cors_gateway.proxy.http2_stream import Stream
 from cors_gateway.proxy.http2_transport import TAKE, Http2Transport
 from cors_gateway.proxy.http2_websocket import WebSocketStream
@@ -44,7 +46,7 @@ class Http2Connection(Http2Transport):
         self._known_peer = peer
         self._writer = RequestWriter(_new_websocket_key)
         self._streams: dict[int, Stream] = {}
-        self._sending: set[Stream] = set()
+        self._sending: set[AnsweringStream] = set()
         """Those that may have something queued, or are to be broken off."""
         self._last: LastRequest | None = None
         self._last_head = b""
@@ -83,7 +85,7 @@ class Http2Connection(Http2Transport):
                 self._seen += 1
                 watch.spoilt(self.clock.now)
         except ConnectionFault as fault:
-            self._fail(fault.cause)
+            self._fail(fault)
             return
         if watch.is_in_block:
             if self._block_until == NEVER:
@@ -153,6 +155,16 @@ class Http2Connection(Http2Transport):
             return
         own.take_body(b"", is_ended=True)
 
+    def stream_broken(self, stream: int) -> None:
+        own = self._streams.get(stream)
+        if own is not None:
+            own.broken()
+        elif not self._is_closing:
+            service = self._service
+            service.count_http2_request()
+            refusal = service.refuse(ProtocolFault(Cause.STREAM_MALFORMED), b"")
+            service.accounting.refused(refusal, 0, self.peer, service.active)
+
     def stream_closed(self, stream: int) -> None:
         own = self._streams.pop(stream, None)
         if own is None:
@@ -181,7 +193,7 @@ class Http2Connection(Http2Transport):
         """Whether one more upload may have a wide window."""
         return sum(stream.is_wide for stream in self._streams.values()) < MAX_WIDE
 
-    def wrote(self, stream: Stream) -> None:
+    def wrote(self, stream: AnsweringStream) -> None:
         """Something was queued: it is sent at the end of this turn, with what others queue until then."""
         self._sending.add(stream)
         if not self._is_flush_due:
@@ -206,15 +218,15 @@ class Http2Connection(Http2Transport):
         try:
             engine.tell(self)
         except ConnectionFault as fault:
-            self._fail(fault.cause)
+            self._fail(fault)
             return
         if self._sending:
             sending, self._sending = self._sending, set()
             for stream in sending:
                 if stream.sent(engine.queued(stream.number)):
                     self._sending.add(stream)
-        if engine.is_broken:
-            self._fail(ConnectionCause.PROTOCOL)
+        if engine.failure is not None:
+            self._fail(engine.failure)
         elif (self._is_leaving and not self._streams) or engine.is_over:
             self._say_goodbye()
 
@@ -240,6 +252,10 @@ class Http2Connection(Http2Transport):
         self._last_head, self._fields = b"", []
         self._idle_until += active.timeouts.keep_alive - active.rest_after
         self._settle_deadline()
+
+    def _blame(self, trouble: Trouble) -> None:
+        for stream in self._streams.values():
+            stream.blame(trouble)
 
     def _drop_streams(self) -> None:
         streams, self._streams = self._streams, {}

@@ -18,7 +18,8 @@ from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.dispatch import Answer, Repeat
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.forward import Forward
-from cors_gateway.proxy.http2_stream import Carrier, Stream
+from cors_gateway.proxy.http2_answering import Carrier
+from cors_gateway.proxy.http2_stream import Stream
 from cors_gateway.proxy.response_head import interim_head
 from cors_gateway.proxy.service import Service
 from cors_gateway.proxy.tunnel import Tunnel, TunnelEnd

@@ -34,7 +34,9 @@ def script(request: Request) -> Answer:
         lie = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         return Answer([lie + b"Sec-WebSocket-Accept: AAAA\r\n\r\n"], then="tunnel")
     if target[1:].isdigit():
-        return reply(int(target[1:]), [("Set-Cookie", "a=1"), ("Date", "now")], b"" if target == "/204" else b"said")
+        return reply(
+            int(target[1:]), [("Set-Cookie", "a=1"), ("Date", "now")], b"" if target == "/204" else b"said"
+        )
     return accept_websocket(request)
 
 
@@ -229,7 +231,8 @@ async def test_an_answer_that_is_no_101_is_an_ordinary_answer(stage: Stage, path
 
 
 @pytest.mark.parametrize(
-    ("path", "cause"), [("/200", "switch_not_made"), ("/204", "switch_not_made"), ("/lies", "switch_not_asked")]
+    ("path", "cause"),
+    [("/200", "switch_not_made"), ("/204", "switch_not_made"), ("/lies", "switch_not_asked")],
 )
 async def test_what_must_not_open_a_websocket_does_not(stage: Stage, path: str, cause: str) -> None:
     """On a stream a 200 is what a 101 is otherwise."""
@@ -274,7 +277,8 @@ async def test_a_handshake_that_is_none_is_refused(
 
 @pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example", None])
 @pytest.mark.parametrize(
-    "policy", [{}, {"websocket_origin_check": True}, {"on_disallowed_request": "reject"}, {"report_only": True}]
+    "policy",
+    [{}, {"websocket_origin_check": True}, {"on_disallowed_request": "reject"}, {"report_only": True}],
 )
 async def test_policies_decide_as_over_http_1_1(
     serving: Starter, backend: RawBackend, policy: dict[str, Any], origin: str | None
@@ -289,7 +293,9 @@ async def test_policies_decide_as_over_http_1_1(
         records: list[Any] = []
         stage.gateway.log_to(_Log(records))
         async with await connect(stage.address) as old:
-            await old.send(request("GET /", handshake + "".join(f"{name}: {value}\r\n" for name, value in fields)))
+            await old.send(
+                request("GET /", handshake + "".join(f"{name}: {value}\r\n" for name, value in fields))
+            )
             plain = await old.read_response("GET")
         async with await Http2Client.connect(stage.address) as client:
             _, over = await opened(client, "/", *fields)
@@ -353,7 +359,9 @@ async def test_a_websocket_outlives_a_reload_and_has_its_time_in_a_drain(
     assert bytes(answer.body) == b"still here"
 
 
-async def test_a_client_that_takes_nothing_for_long_is_given_up(serving: Starter, backend: RawBackend) -> None:
+async def test_a_client_that_takes_nothing_for_long_is_given_up(
+    serving: Starter, backend: RawBackend
+) -> None:
     backend.script = script
     server = {"timeouts": {"send": "100ms"}}
     async with (
