@@ -114,6 +114,7 @@ class Cause(StrEnum):
     PSEUDO_FIELDS = "pseudo_fields_malformed", 400, "missing, repeated or malformed pseudo-header fields"
     CONNECTION_FIELD = "connection_field", 400, "header field of a connection, which HTTP/2 does not have"
     PROTOCOL_UNKNOWN = "connect_protocol", 501, "extended CONNECT for another protocol than websocket"
+    TOO_MANY_STREAMS = "http2_too_many_streams", 503, "more streams at once than announced"
     STREAM_MALFORMED = (
         "http2_malformed",
         400,

@@ -131,6 +131,8 @@ REMEDIES = {
     "connect_protocol": "HTTP/2 clients can open WebSockets and nothing else (`:protocol`): use HTTP for the rest.",
     "connection_field": "HTTP/2 has no `Connection`, `Transfer-Encoding` or `Upgrade`. Mend the client, or the proxy in front"
     " that turns HTTP/1.1 into HTTP/2 and keeps them.",
+    "http2_too_many_streams": "A client opened more streams than it may before it had heard how many: it may ask again, and"
+    " usually does by itself. One that goes on doing so is disconnected.",
     "http2_malformed": "The library that speaks HTTP/2 checks requests before the gateway does (RFC 9113 8.2, 8.3), and"
     " does not pass on what it resets, so that there is neither a path nor an answer: a name in upper case, a control"
     " character, a missing or repeated pseudo-header field, `Connection`. " + _CLIENT,

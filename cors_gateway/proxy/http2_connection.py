@@ -15,7 +15,7 @@ from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import HTTP2, Peer
 from cors_gateway.http2.cause import NO_ERROR, ConnectionFault
-from cors_gateway.http2.engine import MAX_WIDE, Fields
+from cors_gateway.http2.engine import MAX_STREAMS, MAX_WIDE, Fields
 from cors_gateway.http2.request import RequestWriter, check_trailers, sketch
 from cors_gateway.http2.response import Field, response_fields
 from cors_gateway.observe.trouble import Trouble
@@ -83,6 +83,8 @@ class Http2Connection(Http2Transport):
             self.engine.receive(data, self)
             while self._seen < watch.blocks:
                 self._seen += 1
+                if len(self._streams) >= MAX_STREAMS:  # the engine says REFUSED_STREAM, and tells nobody
+                    self._count_refused(Cause.TOO_MANY_STREAMS)
                 watch.spoilt(self.clock.now)
         except ConnectionFault as fault:
             self._fail(fault)
@@ -160,10 +162,14 @@ class Http2Connection(Http2Transport):
         if own is not None:
             own.broken()
         elif not self._is_closing:
-            service = self._service
-            service.count_http2_request()
-            refusal = service.refuse(ProtocolFault(Cause.STREAM_MALFORMED), b"")
-            service.accounting.refused(refusal, 0, self.peer, service.active)
+            self._count_refused(Cause.STREAM_MALFORMED)
+
+    def _count_refused(self, cause: Cause) -> None:
+        """A request was refused unread, and its stream is reset: all that can be told of it is that there was one."""
+        service = self._service
+        service.count_http2_request()
+        refusal = service.refuse(ProtocolFault(cause), b"")
+        service.accounting.refused(refusal, 0, self.peer, service.active)
 
     def stream_closed(self, stream: int) -> None:
         own = self._streams.pop(stream, None)

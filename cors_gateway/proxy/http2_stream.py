@@ -222,7 +222,8 @@ class Stream(AnsweringStream):
     def _leave(self) -> None:
         """This is not a stream any more: nobody waits for its client, or keeps something for it."""
         self._watch(NEVER)
-        self._give_back()  # the window of the connection outlives the stream
+        if self._held:  # the window of the connection outlives the stream
+            self._give_back()
         keepers, self._keepers = self._keepers, ()
         for keeper in keepers:
             keeper.client_left(self)

@@ -21,6 +21,7 @@ def _fields(text: str) -> Fields:
     return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, _, value in lines)
 
 
+SOCKET = ":method CONNECT|:scheme https|:authority a.test|:path /x|:protocol websocket"
 PLAIN = ":method GET|:scheme https|:authority a.test|:path /x"
 
 
@@ -49,6 +50,20 @@ def test_a_request_becomes_what_it_would_be_in_http_1_1(
     assert (written.line.decode(), written.block.decode().replace("\r\n", "|")) == (line, block)
 
 
+def test_a_websocket_becomes_the_handshake_that_it_would_be_in_http_1_1() -> None:
+    writer = RequestWriter(lambda: KEY)
+    plain = writer.write(_fields(PLAIN), is_ended=False)
+    fields = _fields(f"{SOCKET}|origin https://a.test|sec-websocket-key mine|sec-websocket-version 13")
+    handshakes = [writer.write(fields, is_ended=is_ended) for is_ended in (False, True)]
+
+    assert {(one.line, one.is_handshake) for one in handshakes} == {(b"GET /x HTTP/1.1", True)}
+    own = f"Connection: Upgrade|Upgrade: websocket|Sec-WebSocket-Key: {KEY.decode()}||"
+    assert {one.block.decode().replace("\r\n", "|") for one in handshakes} == {
+        f"|Host: a.test|origin: https://a.test|sec-websocket-version: 13|{own}"
+    }
+    assert writer.write(_fields(PLAIN), is_ended=False) == plain
+
+
 @pytest.mark.parametrize(
     ("fields", "cause"),
     [
@@ -59,6 +74,16 @@ def test_a_request_becomes_what_it_would_be_in_http_1_1(
         (_fields(f"{PLAIN}|:path /y"), Cause.PSEUDO_FIELDS),
         (_fields(f"{PLAIN}|x y|:path /y"), Cause.PSEUDO_FIELDS),
         (_fields(f"{PLAIN}|:protocol websocket"), Cause.PSEUDO_FIELDS),
+        (_fields(f"{SOCKET}|:protocol websocket"), Cause.PSEUDO_FIELDS),
+        (_fields(f"{SOCKET}|:method GET"), Cause.PSEUDO_FIELDS),
+        (_fields(f"{SOCKET}|x y|:protocol websocket"), Cause.PSEUDO_FIELDS),
+        (_fields(SOCKET.replace(":authority a.test|", "")), Cause.PSEUDO_FIELDS),
+        (_fields(SOCKET.replace(":scheme https|", "")), Cause.PSEUDO_FIELDS),
+        (_fields(SOCKET.replace(":path /x|", "")), Cause.PSEUDO_FIELDS),
+        (_fields(SOCKET.replace("/x", "*")), Cause.TARGET),
+        (_fields(SOCKET.replace("websocket", "connect-ip")), Cause.PROTOCOL_UNKNOWN),
+        (_fields(f"{SOCKET}|content-length 3"), Cause.LENGTH_MISMATCH),
+        (_fields(f"{SOCKET}|upgrade websocket"), Cause.CONNECTION_FIELD),
         (_fields(":method GET|:scheme https|:authority a|:path x"), Cause.TARGET),
         (_fields(":method GET|:scheme https|:authority a|:path *"), Cause.TARGET),
         (_fields(":method GET|:scheme https|:authority a|:path http://b/"), Cause.TARGET),

@@ -1,11 +1,14 @@
 """What the library that speaks HTTP/2 refuses by itself is told, too: in the log, in the metrics, with its cause."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from cors_gateway.http2 import PREFACE
+from cors_gateway.http2.engine import MAX_STREAMS
 from cors_gateway.observe.prometheus import Gauges, render
 from cors_gateway.snapshot import Http2
 from tests.http2.client import (
@@ -15,6 +18,7 @@ from tests.http2.client import (
     GOAWAY,
     HEADERS,
     PING,
+    SETTINGS,
     WINDOW_UPDATE,
     Http2Client,
     frame,
@@ -82,7 +86,11 @@ async def test_a_request_that_is_reset_unread_has_its_line(
 
     assert (answer.status, answer.reset) == (0, PROTOCOL_ERROR)
     assert (record.method, record.target, record.status, record.bytes_out) == (b"-", b"-", 400, 0)
-    assert (record.protocol, record.client, record.trouble.cause) == ("HTTP/2.0", "127.0.0.1", "http2_malformed")
+    assert (record.protocol, record.client, record.trouble.cause) == (
+        "HTTP/2.0",
+        "127.0.0.1",
+        "http2_malformed",
+    )
     assert backend.requests == []
     assert stage.gateway.metrics.unrouted.causes == {"http2_malformed": 1}
     text = render(stage.gateway.metrics, Gauges()).decode()
@@ -94,7 +102,11 @@ async def test_a_request_that_is_reset_unread_has_its_line(
     [
         ([("content-length", "3")], frame(0, 0, 1, b"four"), "content_length_mismatch"),
         ([("content-length", "3")], frame(0, END_STREAM, 1, b"x"), "content_length_mismatch"),
-        ([], frame(HEADERS, END_HEADERS | END_STREAM, 1, header_block([("Upper", "case")])), "http2_malformed"),
+        (
+            [],
+            frame(HEADERS, END_HEADERS | END_STREAM, 1, header_block([("Upper", "case")])),
+            "http2_malformed",
+        ),
         ([], frame(HEADERS, END_HEADERS, 1, header_block([("x", "y")])), "http2_malformed"),
     ],
 )
@@ -110,6 +122,22 @@ async def test_a_request_that_breaks_a_rule_half_way_did_not_just_leave(
 
     assert (record.target, record.status, record.trouble.cause) == (b"/here", 400, cause)
     assert answer.reset == PROTOCOL_ERROR
+
+
+async def test_streams_beyond_the_bound_have_their_lines_too(
+    stage: Stage, backend: RawBackend, log: _Log
+) -> None:
+    """A client that has not acknowledged the settings may not know it: those are refused, and the rest are served."""
+    _, writer = await asyncio.open_connection(*stage.address)
+    block = header_block(pseudo("POST"))
+    opened = [frame(HEADERS, END_HEADERS, 2 * number + 1, block) for number in range(MAX_STREAMS + 2)]
+    writer.write(PREFACE + frame(SETTINGS, 0, 0) + b"".join(opened))
+    await until(lambda: len(log.records) == 2)
+    await backend.until(lambda: stage.gateway.figures().active_requests == MAX_STREAMS)
+    writer.close()
+
+    assert {(one.status, one.trouble.cause) for one in log.records[:2]} == {(503, "http2_too_many_streams")}
+    await until(lambda: len(log.records) == MAX_STREAMS + 2)
 
 
 async def test_a_client_that_leaves_is_still_one(stage: Stage, backend: RawBackend, log: _Log) -> None:
@@ -141,7 +169,9 @@ async def test_a_connection_that_is_ended_says_why_in_each_of_its_lines(
     sent: bytes,
     detail: str,
 ) -> None:
-    monkeypatch.setattr("cors_gateway.proxy.http2_transport._quiet_until", {})
+    monkeypatch.setattr(
+        "cors_gateway.proxy.http2_transport._quiet_until", {}
+    )  # others may have told it already
     with caplog.at_level(logging.WARNING):
         async with await Http2Client.connect(stage.address) as client:
             client.open(pseudo(path="/here"))
@@ -150,11 +180,14 @@ async def test_a_connection_that_is_ended_says_why_in_each_of_its_lines(
             await client.until(lambda: client.is_lost)
     (record,) = log.records
 
-    assert (record.status, record.trouble.cause, record.trouble.detail) == (499, "http2_protocol_error", detail)
+    assert (record.status, record.trouble.cause, record.trouble.detail) == (
+        499,
+        "http2_protocol_error",
+        detail,
+    )
     assert stage.gateway.metrics.http2_ends == {"http2_protocol_error": 1}
-    assert [one.fields["detail"] for one in caplog.records if one.getMessage() == "http2_connection_ended"] == [  # type: ignore[attr-defined]
-        detail
-    ]
+    ended = [vars(one)["fields"] for one in caplog.records if one.getMessage() == "http2_connection_ended"]
+    assert [fields["detail"] for fields in ended] == [detail]
 
 
 async def test_a_client_that_ends_the_connection_with_an_error_breaks_no_rule(stage: Stage) -> None:
