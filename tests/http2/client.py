@@ -123,13 +123,16 @@ class Http2Client(asyncio.Protocol):
 
     async def send_all(self, stream: int, data: bytes) -> None:
         """As fast as the windows let it."""
-        while data and not self.answers[stream].is_complete:
-            size = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size, len(data))
+        at = 0
+        while at < len(data) and not self.answers[stream].is_complete:
+            size = min(
+                self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size, len(data) - at
+            )
             if not size:
                 await self.news()
                 continue
-            self.send(stream, data[:size], is_ended=size == len(data))
-            data = data[size:]
+            self.send(stream, data[at : at + size], is_ended=at + size == len(data))
+            at += size
 
     def reset(self, stream: int) -> None:
         self.h2.reset_stream(stream, 8)

@@ -125,11 +125,12 @@ async def test_bytes_go_both_ways_unread(stage: Stage) -> None:
 
 async def _send(client: Http2Client, stream: int, data: bytes) -> None:
     """As fast as the windows let it; the stream stays open."""
-    while data:
-        size = min(client.h2.local_flow_control_window(stream), client.h2.max_outbound_frame_size, len(data))
+    at = 0
+    while at < len(data):
+        size = min(client.h2.local_flow_control_window(stream), client.h2.max_outbound_frame_size)
         if size:
-            client.send(stream, data[:size])
-            data = data[size:]
+            client.send(stream, data[at : at + size])
+            at += size
         else:
             await client.news()
 
