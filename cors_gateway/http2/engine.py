@@ -60,7 +60,7 @@ class Receiver(Protocol):
 class Engine:
     """The server side of HTTP/2 on one connection."""
 
-    __slots__ = ("_connection", "_goaway", "_last", "_resets", "failure", "is_dead")
+    __slots__ = ("_connection", "_goaway", "_last", "failure", "is_dead")
 
     def __init__(self, *, max_list: int, max_fields: int) -> None:
         """`max_list` bytes of a header list are what clients are told; 0 for no limit, of `max_fields` too.
@@ -72,8 +72,6 @@ class Engine:
         self.failure: ConnectionFault | None = None
         """Why it ended the connection, if it did."""
         self._last = 0
-        self._resets: set[int] = set()
-        """Streams that the client reset and that are not closed yet."""
         self._goaway = (NO_ERROR, b"")
         """With which the client ended the connection: not what the engine says."""
         bound = max_list or MAX_LIST
@@ -114,23 +112,21 @@ class Engine:
 
     def tell(self, receiver: Receiver) -> None:
         """Tell what has happened since this was last asked; also after `take`."""
+        reset = 0  # by the client: that the stream is closed comes next
         for event in self._connection.events():
             if isinstance(event, ngh2.RequestReceived):
                 self._last = event.stream_id
                 receiver.request_received(event.stream_id, event.headers, is_ended=event.end_stream)
             elif isinstance(event, ngh2.StreamClosed):
-                if event.error_code:
-                    if event.stream_id not in self._resets:
-                        receiver.stream_broken(event.stream_id)
-                    self._resets.discard(event.stream_id)
+                if event.error_code and event.stream_id != reset:
+                    receiver.stream_broken(event.stream_id)
                 receiver.stream_closed(event.stream_id)
             elif isinstance(event, ngh2.DataReceived):
                 receiver.data_received_on(event.stream_id, event.data, is_ended=event.end_stream)
             elif isinstance(event, ngh2.TrailersReceived):
                 receiver.trailers_received(event.stream_id, event.headers)
             elif isinstance(event, ngh2.StreamReset):
-                if event.error_code:
-                    self._resets.add(event.stream_id)
+                reset = event.stream_id
             elif isinstance(event, ngh2.GoAwayReceived):
                 self._goaway = (event.error_code, event.debug_data)
             elif isinstance(event, ngh2.ConnectionClosed):
@@ -226,10 +222,8 @@ class Engine:
             self._check_open()
 
     def _check_open(self) -> None:
-        try:
-            self._connection.queued_body_size()
-        except ngh2.NGH2Error as error:
-            self._die(error)
+        """It did not take something: usually because the stream is closed, but it may be the library that is."""
+        self.take(0)
 
     def _die(self, error: ngh2.NGH2Error) -> None:
         self.is_dead = True

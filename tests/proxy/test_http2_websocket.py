@@ -1,10 +1,13 @@
 """WebSockets on streams (RFC 8441): to the backend they are handshakes of HTTP/1.1, and then bytes go both ways."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from cors_gateway.observe.prometheus import Gauges, render
 from cors_gateway.snapshot import Http2
@@ -193,6 +196,33 @@ async def test_half_closes_go_both_ways(stage: Stage, backend: RawBackend) -> No
         assert bytes(connection.received).endswith(b"still here")
     assert (bytes(answer.body), answer.reset) == (b"bye", None)
     await until(lambda: not stage.pool.servers[0].active)
+
+
+async def test_a_backend_behind_tls_which_knows_no_half_close(
+    serving: Starter, backend: RawBackend, tmp_path: Path
+) -> None:
+    """It still gets to say its last words; its own end is the end."""
+    authority, backend.tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(backend.tls)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    backend.script = script
+    options = {"tls": {"ca": str(tmp_path / "ca.pem")}}
+    async with (
+        listening(backend),
+        serving(upstream(backend, **options), http2=Http2.CLEARTEXT) as stage,
+        await Http2Client.connect(stage.address) as client,
+    ):
+        stream, answer = await opened(client)
+        client.send(stream, b"last words", is_ended=True)
+        await client.until(lambda: bytes(answer.body) == b"last words")
+        backend.connections[-1].close()
+        await client.answer(stream)
+        _, left = await opened(client)
+        backend.connections[-1].close()
+        await client.until(lambda: left.reset is not None)
+        await until(lambda: not stage.pool.servers[0].active)
+
+    assert (answer.reset, left.reset) == (None, 0)
 
 
 async def test_resets_go_both_ways(stage: Stage, backend: RawBackend) -> None:
