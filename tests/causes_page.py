@@ -51,9 +51,10 @@ def causes() -> str:
 def _note(title: str) -> str:
     if title.startswith("HTTP/2"):
         return (
-            "No request has them: they are in the event `http2_connection_ended` and in the metric\n"
-            "`cors_gateway_http2_connections_ended_total{cause}`. The client is told by GOAWAY, with `ENHANCE_YOUR_CALM`\n"
-            "or, for the first, `PROTOCOL_ERROR`.\n\n"
+            "They are in the event `http2_connection_ended`, with `client` and, where the library ended it, its error code\n"
+            "and words in `detail`; in the metric `cors_gateway_http2_connections_ended_total{cause}`; and in the log lines\n"
+            "of the requests that were cut off. The client is told by GOAWAY, with `ENHANCE_YOUR_CALM` or, where it broke a\n"
+            "rule of HTTP/2, the error code of that.\n\n"
         )
     if not title.startswith("Messages"):
         return ""

@@ -79,6 +79,10 @@ class Cause(StrEnum):
     WEBSOCKET_VERSION = "websocket_version", 426, "WebSocket version is not 13"
     WEBSOCKET_KEY = "websocket_key", 400, "malformed Sec-WebSocket-Key"
     SWITCH_NOT_ASKED = "switch_not_asked", 502, "101 that does not answer a WebSocket handshake"
+    SWITCH_NOT_MADE = (
+        *("switch_not_made", 502),
+        "2xx instead of 101 to a WebSocket handshake, which on a stream of HTTP/2 would open the WebSocket",
+    )
     TOO_MANY_INTERIM = "too_many_interim_responses", 502, "too many interim responses"
 
     # Framing
@@ -109,6 +113,13 @@ class Cause(StrEnum):
     # HTTP/2 alone
     PSEUDO_FIELDS = "pseudo_fields_malformed", 400, "missing, repeated or malformed pseudo-header fields"
     CONNECTION_FIELD = "connection_field", 400, "header field of a connection, which HTTP/2 does not have"
+    PROTOCOL_UNKNOWN = "connect_protocol", 501, "extended CONNECT for another protocol than websocket"
+    TOO_MANY_STREAMS = "http2_too_many_streams", 503, "more streams at once than announced"
+    STREAM_MALFORMED = (
+        "http2_malformed",
+        400,
+        "fields or trailers of a kind for which the library resets a stream unread",
+    )
     LENGTH_MISMATCH = "content_length_mismatch", 400, "Content-Length is not the length of the body"
 
     # The PROXY protocol, before the first request

@@ -37,12 +37,15 @@ class ConnectionCause(StrEnum):
     SETTINGS = "http2_settings_flood", ENHANCE_YOUR_CALM, "too many SETTINGS frames"
     PINGS = "http2_ping_flood", ENHANCE_YOUR_CALM, "too many PING frames"
     PRIORITIES = "http2_priority_flood", ENHANCE_YOUR_CALM, "too many PRIORITY or unknown frames"
+    ENGINE = "http2_engine_failed", INTERNAL_ERROR, "the library that speaks HTTP/2 cannot go on"
     WINDOWS = "http2_window_flood", ENHANCE_YOUR_CALM, "far more WINDOW_UPDATE frames than data was sent"
 
 
 class ConnectionFault(Exception):
     """A client broke a rule of the connection, which ends for it."""
 
-    def __init__(self, cause: ConnectionCause) -> None:
+    def __init__(self, cause: ConnectionCause, detail: str = "") -> None:
+        """`detail` is which rule, in the words of the engine. For logs only."""
         super().__init__(cause.sentence)
         self.cause = cause
+        self.detail = detail

@@ -25,6 +25,9 @@ CONNECTION_WINDOW = MAX_STREAMS * STREAM_WINDOW + MAX_WIDE * WIDE_WINDOW
 MAX_LIST = 16 * 1024 * 1024
 """Bytes of a header list where the configuration sets no limit."""
 
+MAX_SENT_HEAD = 32 * 1024 * 1024
+"""Bytes of a response head, as the library estimates them: far above the largest `limits.response_head`."""
+
 Fields = tuple[tuple[bytes, bytes], ...]
 
 _FIELD_OVERHEAD = 32
@@ -44,6 +47,12 @@ class Receiver(Protocol):
     def trailers_received(self, stream: int, fields: Fields) -> None:
         """The body is over, and these fields came after it."""
 
+    def stream_broken(self, stream: int) -> None:
+        """The client did not reset the stream: the engine did, for what came on it, or was asked to.
+
+        If it is a new one, all that is known of its request is that the engine did not take it. `stream_closed` follows.
+        """
+
     def stream_closed(self, stream: int) -> None:
         """Both sides are done with the stream, or one of them reset it."""
 
@@ -51,23 +60,27 @@ class Receiver(Protocol):
 class Engine:
     """The server side of HTTP/2 on one connection."""
 
-    __slots__ = ("_connection", "_is_dead", "_last", "is_broken")
+    __slots__ = ("_connection", "_goaway", "_last", "failure", "is_dead")
 
     def __init__(self, *, max_list: int, max_fields: int) -> None:
         """`max_list` bytes of a header list are what clients are told; 0 for no limit, of `max_fields` too.
 
         More than twice as much ends the connection, so that whoever judges requests can answer first.
         """
-        self._is_dead = False
-        self.is_broken = False
-        """It ended the connection for what the client did, and told it."""
+        self.is_dead = False
+        """The library cannot go on; only `last_words` are left."""
+        self.failure: ConnectionFault | None = None
+        """Why it ended the connection, if it did."""
         self._last = 0
+        self._goaway = (NO_ERROR, b"")
+        """With which the client ended the connection: not what the engine says."""
         bound = max_list or MAX_LIST
         fields = max_fields or bound // _FIELD_OVERHEAD
         self._connection = ngh2.Connection(
             ngh2.Role.SERVER,
             ngh2.Configuration(
                 auto_window_update=False,
+                max_send_header_block_length=MAX_SENT_HEAD,
                 max_continuations=1024,  # flood.py ends it long before
                 max_inbound_header_list_size=2 * (bound + _FIELD_OVERHEAD * (fields + 16)),
                 max_inbound_header_count=2 * fields + 64,
@@ -79,6 +92,7 @@ class Engine:
                 ngh2.Setting.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
                 ngh2.Setting.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
                 ngh2.Setting.MAX_HEADER_LIST_SIZE: bound + _FIELD_OVERHEAD * fields,
+                ngh2.Setting.ENABLE_CONNECT_PROTOCOL: 1,
                 ngh2.Setting.NO_RFC7540_PRIORITIES: 1,
             }
         )
@@ -89,36 +103,46 @@ class Engine:
         try:
             self._connection.receive_data(data)
         except ngh2.DenialOfServiceError as error:
-            self._is_dead = True
-            raise ConnectionFault(ConnectionCause.LIMIT) from error
+            self.is_dead = True
+            raise ConnectionFault(ConnectionCause.LIMIT, str(error)) from error
         except ngh2.NGH2Error as error:
-            self._is_dead = True
-            raise ConnectionFault(ConnectionCause.PROTOCOL) from error
+            self.is_dead = True
+            raise ConnectionFault(ConnectionCause.PROTOCOL, str(error)) from error
         self.tell(receiver)
 
     def tell(self, receiver: Receiver) -> None:
         """Tell what has happened since this was last asked; also after `take`."""
+        reset = 0  # by the client: that the stream is closed comes next
         for event in self._connection.events():
             if isinstance(event, ngh2.RequestReceived):
                 self._last = event.stream_id
                 receiver.request_received(event.stream_id, event.headers, is_ended=event.end_stream)
             elif isinstance(event, ngh2.StreamClosed):
+                if event.error_code and event.stream_id != reset:
+                    receiver.stream_broken(event.stream_id)
                 receiver.stream_closed(event.stream_id)
             elif isinstance(event, ngh2.DataReceived):
                 receiver.data_received_on(event.stream_id, event.data, is_ended=event.end_stream)
             elif isinstance(event, ngh2.TrailersReceived):
                 receiver.trailers_received(event.stream_id, event.headers)
+            elif isinstance(event, ngh2.StreamReset):
+                reset = event.stream_id
+            elif isinstance(event, ngh2.GoAwayReceived):
+                self._goaway = (event.error_code, event.debug_data)
             elif isinstance(event, ngh2.ConnectionClosed):
-                self.is_broken = self.is_broken or event.error_code != NO_ERROR
+                said = (event.error_code, event.debug_data)
+                if event.error_code and said != self._goaway:
+                    detail = event.debug_data.decode("ascii", "replace")
+                    self._fail(ConnectionCause.PROTOCOL, f"error code {event.error_code}: {detail}")
 
     def take(self, size: int) -> bytes:
         """At most `size` bytes for the client; nothing if there is nothing to say, or its windows are full."""
-        if self._is_dead:
+        if self.is_dead:
             return b""
         try:
             return self._connection.data_to_send(size)
-        except ngh2.NGH2Error:
-            self._is_dead = True
+        except ngh2.NGH2Error as error:
+            self._die(error)
             return b""
 
     def last_words(self, cause: ConnectionCause) -> bytes:
@@ -126,14 +150,9 @@ class Engine:
         return _GOAWAY + struct.pack(">II", self._last, cause.code)
 
     @property
-    def is_dead(self) -> bool:
-        """Whether the library cannot go on; only `last_words` are left."""
-        return self._is_dead
-
-    @property
     def is_over(self) -> bool:
         """Whether nothing is to be read or written any more."""
-        return self._is_dead or not (self._connection.want_read or self._connection.want_write)
+        return self.is_dead or not (self._connection.want_read or self._connection.want_write)
 
     # What follows is ignored on a stream that is closed: `stream_closed` tells it, or has told it.
 
@@ -160,7 +179,7 @@ class Engine:
 
     def queued(self, stream: int) -> int:
         """Bytes of the body that wait for the client's windows, or for `take`."""
-        if self._is_dead:
+        if self.is_dead:
             return 0
         return self._connection.queued_body_size(stream)
 
@@ -203,7 +222,13 @@ class Engine:
             self._check_open()
 
     def _check_open(self) -> None:
-        try:
-            self._connection.queued_body_size()
-        except ngh2.NGH2Error:
-            self._is_dead = True
+        """It did not take something: usually because the stream is closed, but it may be the library that is."""
+        self.take(0)
+
+    def _die(self, error: ngh2.NGH2Error) -> None:
+        self.is_dead = True
+        self._fail(ConnectionCause.ENGINE, str(error))
+
+    def _fail(self, cause: ConnectionCause, detail: str) -> None:
+        if self.failure is None:
+            self.failure = ConnectionFault(cause, detail)

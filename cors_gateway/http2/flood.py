@@ -57,8 +57,9 @@ class FrameWatch:
     """Counts the frames of one connection as its bytes arrive."""
 
     __slots__ = (
-        *("_block", "_continuations", "_empty", "_is_ending", "_is_open", "_max_block", "_others"),
-        *("_partial", "_pings", "_resets", "_settings", "_skip", "_window_updates", "blocks", "frames"),
+        *("_all_resets", "_block", "_continuations", "_empty", "_is_ending", "_is_open", "_max_block"),
+        *("_others", "_partial", "_pings", "_resets", "_settings", "_skip", "_window_updates"),
+        *("blocks", "frames"),
     )
 
     def __init__(self, max_block: int) -> None:
@@ -81,6 +82,8 @@ class FrameWatch:
         self._settings = Allowance(32, 1, ConnectionCause.SETTINGS)
         self._pings = Allowance(128, 16, ConnectionCause.PINGS)
         self._others = Allowance(512, 32, ConnectionCause.PRIORITIES)
+        self._all_resets = Allowance(512, 32, ConnectionCause.RESETS)
+        """Also of streams that are closed long since, which nobody else counts."""
         self._resets = Allowance(256, 16, ConnectionCause.RESETS)
 
     @property
@@ -135,6 +138,7 @@ class FrameWatch:
     def served(self) -> None:
         """A stream ended as it should."""
         self._resets.earn()
+        self._all_resets.earn()
         self._others.earn()
 
     def _count_block(self, kind: int, length: int, flags: int) -> None:
@@ -159,5 +163,7 @@ class FrameWatch:
         elif kind == _PING:
             if not flags & _ACK:
                 self._pings.spend(now)
-        elif kind != _RST_STREAM:  # what resets come to is told by whoever has the streams
+        elif kind == _RST_STREAM:  # what they come to is told by whoever has the streams, if there are any
+            self._all_resets.spend(now)
+        else:
             self._others.spend(now)

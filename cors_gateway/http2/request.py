@@ -2,10 +2,12 @@
 
 So every rule of `http1/` is applied to it, and everything that is remembered of requests is shared. What only streams
 have is judged here (RFC 9113 8.1 to 8.3): pseudo-header fields, lower-case names, fields of a connection that do not
-exist. Raises ProtocolFault; nothing is rendered that could be read as more than one line.
+exist. Raises ProtocolFault; nothing is rendered that could be read as more than one line. A WebSocket (RFC 8441) is
+written as the handshake that opens one in HTTP/1.1.
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cors_gateway.http1.cause import Cause
@@ -19,7 +21,7 @@ MAX_TRAILER_FIELDS = 32
 
 Fields = tuple[tuple[bytes, bytes], ...]
 
-_PSEUDO = frozenset({b":method", b":path", b":scheme", b":authority"})
+_PSEUDO = frozenset({b":method", b":path", b":scheme", b":authority", b":protocol"})
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+\Z")
 # RFC 9113 8.2.1: neither white space at the ends nor what ends a line or a string.
 _VALUE = re.compile(rb"(?![ \t])[^\0\r\n]*\Z")
@@ -28,6 +30,7 @@ _OF_CONNECTION = frozenset(
     {b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"http2-settings"}
 )
 _CHUNKED = b"Transfer-Encoding: chunked"
+_UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: %b\r\n\r\n"
 
 # What lines were made of, for all connections: grammar alone.
 _LINES: Memo[tuple[bytes, bytes], bytes] = Memo(
@@ -42,14 +45,18 @@ class WrittenRequest(NamedTuple):
     """Without its CRLF."""
     block: bytes
     """From the CRLF of the request line to that of the empty line."""
+    is_handshake: bool = False
+    """It opens a WebSocket: what follows on its stream is no body."""
 
 
 class RequestWriter:
     """Writes the requests of one connection; one that repeats the fields of the last costs little more than its line."""
 
-    __slots__ = ("_authority", "_block", "_fields", "_is_ended")
+    __slots__ = ("_authority", "_block", "_fields", "_is_ended", "_new_key")
 
-    def __init__(self) -> None:
+    def __init__(self, new_key: Callable[[], bytes]) -> None:
+        """`new_key` gives the value of a Sec-WebSocket-Key, another one each time (RFC 6455 4.1)."""
+        self._new_key = new_key
         self._fields: Fields = ()
         self._authority: bytes | None = None
         self._is_ended = False
@@ -57,7 +64,7 @@ class RequestWriter:
 
     def write(self, fields: Fields, *, is_ended: bool) -> WrittenRequest:
         """Write a request that came with these fields. `is_ended`: it has no body. Raises ProtocolFault."""
-        method = path = scheme = authority = None
+        method = path = scheme = authority = protocol = None
         count = 0
         for name, value in fields:
             if name == b":method" and method is None:
@@ -68,12 +75,18 @@ class RequestWriter:
                 scheme = value
             elif name == b":authority" and authority is None:
                 authority = value
+            elif name == b":protocol" and protocol is None:
+                protocol = value
             else:
                 break
             count += 1
         if method is None or b"\n" in method or b"\r" in method:
             raise ProtocolFault(Cause.PSEUDO_FIELDS)
         rest = fields[count:]
+        if protocol is not None:
+            if method != b"CONNECT" or authority is None:
+                raise ProtocolFault(Cause.PSEUDO_FIELDS)
+            return self._write_handshake(protocol, fields[:count], rest)
         if (
             not self._block
             or rest != self._fields
@@ -88,11 +101,19 @@ class RequestWriter:
         if path is None or scheme not in {b"https", b"http"}:
             raise ProtocolFault(Cause.PSEUDO_FIELDS)
         # In HTTP/2 there is no absolute form: the authority has a field of its own.
-        if path[:1] != b"/" and not (path == b"*" and method == b"OPTIONS"):
-            raise ProtocolFault(Cause.TARGET)
-        if b"\n" in path or b"\r" in path:
+        is_in_form = path[:1] == b"/" or (path == b"*" and method == b"OPTIONS")
+        if not is_in_form or b"\n" in path or b"\r" in path:
             raise ProtocolFault(Cause.TARGET)
         return WrittenRequest(b"%b %b HTTP/1.1" % (method, path), self._block)
+
+    def _write_handshake(self, protocol: bytes, pseudo: Fields, fields: Fields) -> WrittenRequest:
+        """An extended CONNECT as the GET that it would be. It has no key: what that is good for, a stream does."""
+        if protocol.lower() != b"websocket":
+            raise ProtocolFault(Cause.PROTOCOL_UNKNOWN)
+        asked = [field for field in pseudo if field[0] not in {b":method", b":protocol"}]
+        kept = [field for field in fields if field[0] != b"sec-websocket-key"]
+        line, block, _ = self.write(((b":method", b"GET"), *asked, *kept), is_ended=True)
+        return WrittenRequest(line, block[:-2] + _UPGRADE % self._new_key(), True)
 
 
 def check_trailers(fields: Fields) -> None:
@@ -109,6 +130,8 @@ def sketch(fields: Fields) -> bytes:
     """What can be told of the head of a request that is refused, for whoever looks for its route and its origin."""
     known = dict(reversed(fields))
     method, path = known.get(b":method", b""), known.get(b":path", b"")
+    if b":protocol" in known and method == b"CONNECT":
+        method = b"GET"  # as which it would have been routed
     host = known.get(b":authority")
     lines = [b"%b %b HTTP/1.1" % (method, path), *([] if host is None else [b"Host: " + host])]
     lines += [b"%b: %b" % field for field in fields if not (field[0] == b"host" and host is not None)]

@@ -125,9 +125,17 @@ REMEDIES = {
     "redirected_to_other_origin": "`detail` is where it leads. Scripts cannot follow a redirect to a login page of another"
     " origin: answer 401 instead, or call the target directly. If the target is the backend's own address, it does not"
     " know the address that clients use: pass `Host` on, or correct its base URL.",
+    "switch_not_made": "The backend answered the handshake as it answers any GET: no WebSocket is served at that path, or"
+    " a proxy before it drops `Upgrade`. In HTTP/1.1 the client would have been given that answer.",
     "pseudo_fields_malformed": _CLIENT,
+    "connect_protocol": "HTTP/2 clients can open WebSockets and nothing else (`:protocol`): use HTTP for the rest.",
     "connection_field": "HTTP/2 has no `Connection`, `Transfer-Encoding` or `Upgrade`. Mend the client, or the proxy in front"
     " that turns HTTP/1.1 into HTTP/2 and keeps them.",
+    "http2_too_many_streams": "A client opened more streams than it may before it had heard how many: it may ask again, and"
+    " usually does by itself. One that goes on doing so is disconnected.",
+    "http2_malformed": "The library that speaks HTTP/2 checks requests before the gateway does (RFC 9113 8.2, 8.3), and"
+    " does not pass on what it resets, so that there is neither a path nor an answer: a name in upper case, a control"
+    " character, a missing or repeated pseudo-header field, `Connection`. " + _CLIENT,
     "content_length_mismatch": _SPLIT,
     "http2_protocol_error": "What came is not HTTP/2, or breaks its framing. " + _CLIENT,
     "http2_limit_exceeded": "More header fields than twice `limits.request_head` or `limits.header_fields`. "
@@ -141,6 +149,7 @@ REMEDIES = {
     "http2_ping_flood": _FLOOD,
     "http2_priority_flood": _FLOOD,
     "http2_window_flood": _FLOOD,
+    "http2_engine_failed": "`detail` is what the library said. It should not happen: please report it.",
     "origin_removed": "A proxy or content network in front of the gateway takes `Origin` away, so that no answer can be"
     " granted: have it pass `Origin`, and `Access-Control-Request-*`, on.",
     "forwarding_ignored": "The proxy in front says that the client came by another scheme, and is not believed, so the"

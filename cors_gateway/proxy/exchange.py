@@ -205,10 +205,15 @@ class Exchange:
     def break_off(self, fault: ProtocolFault) -> None:
         """The request cannot be completed: the backend sees it cut, the client an answer if that is still possible."""
         has_begun = self.status != 0
-        self.cancel()
-        self.trouble = refused(fault)
+        self.cut(fault)
         if not has_begun:
             self._answer(fault.status, fault.reason, fault.detail, fault.cause)
+
+    def cut(self, fault: ProtocolFault) -> None:
+        """As `break_off`, but nothing can be said to the client any more."""
+        self.status = self.status or fault.status
+        self.cancel()
+        self.trouble = refused(fault)
 
     def _answer(self, status: int, reason: str, detail: str, cause: str = "") -> None:
         """Send a problem document with the fields that the policy grants (so that script may read it)."""

@@ -7,19 +7,24 @@ deadlines and endings the transport's (`http2_transport.py`), what happens to a 
 """
 
 import asyncio
+import base64
+import os
 
 from cors_gateway.http1.beginning import first_of
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import HTTP2, Peer
-from cors_gateway.http2.cause import NO_ERROR, ConnectionCause, ConnectionFault
-from cors_gateway.http2.engine import MAX_WIDE, Fields
+from cors_gateway.http2.cause import NO_ERROR, ConnectionFault
+from cors_gateway.http2.engine import MAX_STREAMS, MAX_WIDE, Fields
 from cors_gateway.http2.request import RequestWriter, check_trailers, sketch
 from cors_gateway.http2.response import Field, response_fields
+from cors_gateway.observe.trouble import Trouble
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import NEVER
+from cors_gateway.proxy.http2_answering import AnsweringStream
 from cors_gateway.proxy.http2_stream import Stream
 from cors_gateway.proxy.http2_transport import TAKE, Http2Transport
+from cors_gateway.proxy.http2_websocket import WebSocketStream
 from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK, LastRequest, read_request
 from cors_gateway.proxy.service import Service
 
@@ -39,9 +44,9 @@ class Http2Connection(Http2Transport):
         super().__init__(service, is_tls=is_tls)
         self._is_admitted = is_admitted
         self._known_peer = peer
-        self._writer = RequestWriter()
+        self._writer = RequestWriter(_new_websocket_key)
         self._streams: dict[int, Stream] = {}
-        self._sending: set[Stream] = set()
+        self._sending: set[AnsweringStream] = set()
         """Those that may have something queued, or are to be broken off."""
         self._last: LastRequest | None = None
         self._last_head = b""
@@ -78,9 +83,11 @@ class Http2Connection(Http2Transport):
             self.engine.receive(data, self)
             while self._seen < watch.blocks:
                 self._seen += 1
+                if len(self._streams) >= MAX_STREAMS:  # the engine says REFUSED_STREAM, and tells nobody
+                    self._count_refused(Cause.TOO_MANY_STREAMS)
                 watch.spoilt(self.clock.now)
         except ConnectionFault as fault:
-            self._fail(fault.cause)
+            self._fail(fault)
             return
         if watch.is_in_block:
             if self._block_until == NEVER:
@@ -111,8 +118,11 @@ class Http2Connection(Http2Transport):
             self._leave()
         written = b""
         try:
-            line, block = self._writer.write(fields, is_ended=is_ended)
+            line, block, is_handshake = self._writer.write(fields, is_ended=is_ended)
             written = line + block
+            if is_handshake:
+                own = WebSocketStream(stream, self, service, is_request_ended=is_ended)
+                self._streams[stream] = own
             if self._is_surplus:
                 self.engine.end(NO_ERROR)
                 raise ProtocolFault(Cause.TOO_MANY_CONNECTIONS)
@@ -147,6 +157,20 @@ class Http2Connection(Http2Transport):
             return
         own.take_body(b"", is_ended=True)
 
+    def stream_broken(self, stream: int) -> None:
+        own = self._streams.get(stream)
+        if own is not None:
+            own.broken()
+        elif not self._is_closing:
+            self._count_refused(Cause.STREAM_MALFORMED)
+
+    def _count_refused(self, cause: Cause) -> None:
+        """A request was refused unread, and its stream is reset: all that can be told of it is that there was one."""
+        service = self._service
+        service.count_http2_request()
+        refusal = service.refuse(ProtocolFault(cause), b"")
+        service.accounting.refused(refusal, 0, self.peer, service.active)
+
     def stream_closed(self, stream: int) -> None:
         own = self._streams.pop(stream, None)
         if own is None:
@@ -175,7 +199,7 @@ class Http2Connection(Http2Transport):
         """Whether one more upload may have a wide window."""
         return sum(stream.is_wide for stream in self._streams.values()) < MAX_WIDE
 
-    def wrote(self, stream: Stream) -> None:
+    def wrote(self, stream: AnsweringStream) -> None:
         """Something was queued: it is sent at the end of this turn, with what others queue until then."""
         self._sending.add(stream)
         if not self._is_flush_due:
@@ -200,15 +224,15 @@ class Http2Connection(Http2Transport):
         try:
             engine.tell(self)
         except ConnectionFault as fault:
-            self._fail(fault.cause)
+            self._fail(fault)
             return
         if self._sending:
             sending, self._sending = self._sending, set()
             for stream in sending:
                 if stream.sent(engine.queued(stream.number)):
                     self._sending.add(stream)
-        if engine.is_broken:
-            self._fail(ConnectionCause.PROTOCOL)
+        if engine.failure is not None:
+            self._fail(engine.failure)
         elif (self._is_leaving and not self._streams) or engine.is_over:
             self._say_goodbye()
 
@@ -230,13 +254,21 @@ class Http2Connection(Http2Transport):
         active = self._service.active
         self._is_at_rest = True
         self._last = None
-        self._writer = RequestWriter()
+        self._writer = RequestWriter(_new_websocket_key)
         self._last_head, self._fields = b"", []
         self._idle_until += active.timeouts.keep_alive - active.rest_after
         self._settle_deadline()
+
+    def _blame(self, trouble: Trouble) -> None:
+        for stream in self._streams.values():
+            stream.blame(trouble)
 
     def _drop_streams(self) -> None:
         streams, self._streams = self._streams, {}
         self._sending = set()
         for stream in streams.values():
             stream.closed()
+
+
+def _new_websocket_key() -> bytes:
+    return base64.b64encode(os.urandom(16))

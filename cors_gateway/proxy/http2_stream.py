@@ -1,108 +1,46 @@
-"""One stream of HTTP/2: a request and its response. A `roles.Downstream` of one exchange, and its `roles.ResponseSink`.
+"""One stream of HTTP/2: a request and what becomes of it. A `roles.Downstream` of one exchange.
 
 What a stream shares with others (frames, the transport, what is remembered) is its connection's (`http2_connection.py`).
-Here: who waits for whom on this stream, its deadlines, and how it ends when not all of it could be had.
+Its response is sent in `http2_answering.py`. Here: what the client sends, who waits for whom, and how a stream ends when
+not all of it could be had.
 """
 
 import asyncio
 import time
-from typing import Protocol
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.forwarded import Peer, client_address
+from cors_gateway.http1.forwarded import client_address
 from cors_gateway.http1.request import SIZED, RequestHead
 from cors_gateway.http1.response import ResponseSection
 from cors_gateway.http2.cause import CANCEL, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR
-from cors_gateway.http2.engine import STREAM_WINDOW, Engine
-from cors_gateway.http2.response import Field
+from cors_gateway.http2.engine import STREAM_WINDOW
+from cors_gateway.observe.trouble import Trouble
 from cors_gateway.policy.grant import Grant
-from cors_gateway.proxy.answers import OwnAnswer, render
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.dispatch import Answer, Repeat
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.forward import Forward
-from cors_gateway.proxy.response_head import IS_HEAD_REQUEST, IS_STREAM, interim_head
+from cors_gateway.proxy.http2_answering import AnsweringStream, Carrier
+from cors_gateway.proxy.response_head import IS_HEAD_REQUEST
 from cors_gateway.proxy.roles import Keeper
 from cors_gateway.proxy.service import Service
 
-SEND_HIGH_WATER = 64 * 1024
-"""Bytes of a response that wait for the client, beyond which the backend has to wait."""
-SEND_LOW_WATER = 16 * 1024
 MAX_DISCARDED = 256 * 1024
 """Bytes read and dropped of a body that nobody wants, before the stream is broken off."""
 
 
-class Carrier(Protocol):
-    """The connection of a stream."""
-
-    engine: Engine
-    peer: Peer
-
-    def fields_of(self, head: bytes) -> list[Field]:
-        """A response head as fields."""
-
-    def may_widen(self) -> bool:
-        """Whether one more stream may have a wide window; it counts until the stream is closed."""
-
-    def wrote(self, stream: "Stream") -> None:
-        """Something was queued on the stream: see that it is sent, and how much of it."""
-
-
-class Stream:
+class Stream(AnsweringStream):
     """One stream, from its request until both sides are done with it."""
 
-    __slots__ = (
-        *(
-            "_active",
-            "_connection",
-            "_discarded",
-            "_exchange",
-            "_held",
-            "_is_held",
-            "_is_request_ended",
-            "_keepers",
-        ),
-        "_service",
-        *(
-            "bytes_out",
-            "deadline",
-            "ending",
-            "form",
-            "is_answered",
-            "is_paused",
-            "is_wide",
-            "number",
-            "queued",
-        ),
-    )
+    __slots__ = ("_discarded", "_held", "_keepers", "is_wide")
 
     def __init__(self, number: int, connection: Carrier, service: Service, *, is_request_ended: bool) -> None:
-        self.number = number
-        self.form = IS_STREAM
-        """Of its response: bits of `response_head`."""
-        self.bytes_out = 0
-        self.deadline = NEVER
-        self.queued = 0
-        """At most so many bytes of the response wait to be sent."""
-        self.is_paused = False
-        """The backend was told to wait with its response."""
+        super().__init__(number, connection, service, is_request_ended=is_request_ended)
         self.is_wide = False
         """More than usual of its body may be on the way."""
-        self.is_answered = False
-        """The response is complete, as far as it came."""
-        self.ending: int | None = None
-        """The error code with which the stream is broken off as soon as all that is queued is sent."""
-        self._connection = connection
-        self._service = service
-        self._active = service.active
-        """What was in service when the request came: its limits hold, and its generation is logged."""
-        self._exchange: Exchange | None = None
-        self._is_request_ended = is_request_ended
-        self._is_held = False
-        """The backend does not take more of the request."""
         self._held = 0
-        """Bytes of the request that were not acknowledged for that."""
+        """Bytes of the request that were not acknowledged, because the backend does not take more."""
         self._discarded = 0
         self._keepers: tuple[Keeper, ...] = ()
 
@@ -151,12 +89,14 @@ class Stream:
             self._discard(len(data))
             return
         head, size = exchange.head, exchange.bytes_in + len(data)
-        limit = self._active.limits.request_body
+        limit = exchange.forward.max_body
         if 0 < limit < size:
+            self._discard(len(data))
             self._break_off(ProtocolFault(Cause.BODY_TOO_LARGE, limit=limit))
         elif head.framing == SIZED and (
             size > head.content_length or (is_ended and size < head.content_length)
         ):
+            self._discard(len(data))
             self._break_off(ProtocolFault(Cause.LENGTH_MISMATCH), PROTOCOL_ERROR)
         else:
             if data:
@@ -237,96 +177,56 @@ class Stream:
     def resume_body(self) -> None:
         if self._is_held:
             self._is_held = False
-            if self._held:
-                held, self._held = self._held, 0
-                self._connection.engine.acknowledge(self.number, held)
-                self._connection.wrote(self)
+            self._give_back()
             if not self._is_request_ended:
                 self._watch(self._body_deadline())
+
+    def _give_back(self) -> None:
+        """Acknowledge what was not while the backend took nothing."""
+        if self._held:
+            held, self._held = self._held, 0
+            self._connection.engine.acknowledge(self.number, held)
+            self._connection.wrote(self)
 
     def start_tunnel(
         self, response: ResponseSection, grant: Grant, upstream: asyncio.Transport, early: bytes
     ) -> None:
-        """No request on a stream asks for another protocol, so no backend may switch to one."""
+        """No request on such a stream asks for another protocol, so no backend may switch to one."""
         upstream.abort()
         self.truncate()
-
-    # -- roles.ResponseSink ----------------------------------------------------------------------------------------
-
-    def begin(self, head: bytes, body: bytes, *, is_sized: bool, is_last: bool) -> None:
-        connection = self._connection
-        engine, size = connection.engine, len(body)
-        engine.respond(self.number, connection.fields_of(head), is_ended=is_last and not size)
-        if size:
-            engine.send(self.number, body, is_ended=is_last)
-            self.queued += size
-        self.bytes_out = len(head) + size
-        connection.wrote(self)
-        self._hold_back()
-
-    def go_on(self, body: bytes, *, is_last: bool) -> None:
-        if not body and not is_last:
-            return
-        self._connection.engine.send(self.number, body, is_ended=is_last)
-        self.queued += len(body)
-        self.bytes_out += len(body)
-        self._connection.wrote(self)
-        self._hold_back()
-
-    def interim(self, section: ResponseSection, grant: Grant) -> None:
-        self._connection.engine.inform(self.number, self._connection.fields_of(interim_head(section, grant)))
-        self._connection.wrote(self)
-
-    def answer(self, answer: OwnAnswer) -> None:
-        is_head_request = bool(self.form & IS_HEAD_REQUEST)
-        written = render(
-            answer,
-            date_line=self._service.clock.date_line,
-            closes=False,
-            is_head_request=is_head_request,
-        )
-        head, end, content = written.partition(b"\r\n\r\n")
-        self.begin(head + end, content, is_sized=True, is_last=True)
-
-    # -- what waits to be sent -------------------------------------------------------------------------------------
-
-    def _hold_back(self) -> None:
-        if self.queued > SEND_HIGH_WATER and not self.is_paused and self._exchange is not None:
-            self.is_paused = True
-            self._exchange.pause_upstream()
-
-    def sent(self, queued: int) -> bool:
-        """So much is still queued; False if nothing is left to be looked after."""
-        before, self.queued = self.queued, queued
-        if self.is_paused and queued <= SEND_LOW_WATER:
-            self.is_paused = False
-            if self._exchange is not None:
-                self._exchange.resume_upstream()
-        if queued:
-            if queued < before or self.deadline == NEVER:
-                self._watch(self._service.clock.now + self._active.timeouts.send)
-            return True
-        if before:
-            is_reading = not (self.is_answered or self._is_request_ended or self._is_held)
-            self._watch(self._body_deadline() if is_reading else NEVER)
-        if self.ending is not None:
-            self._connection.engine.reset(self.number, self.ending)
-            self._connection.wrote(self)
-            self.ending = None
-        return False
 
     # -- endings ---------------------------------------------------------------------------------------------------
 
     def closed(self) -> None:
         """Both sides are done with the stream, or the client broke it off."""
-        self._watch(NEVER)
-        keepers, self._keepers = self._keepers, ()
-        for keeper in keepers:
-            keeper.client_left(self)
+        self._leave()
         exchange = self._exchange
         if exchange is not None:
             exchange.cancel()
             self._finish()
+
+    def broken(self) -> None:
+        """The engine broke off the stream for what came after the request's head; nobody can be answered."""
+        exchange = self._exchange
+        if exchange is not None and not exchange.is_over:
+            is_sized = exchange.head.framing == SIZED
+            exchange.cut(ProtocolFault(Cause.LENGTH_MISMATCH if is_sized else Cause.STREAM_MALFORMED))
+            self._finish()
+
+    def blame(self, trouble: Trouble) -> None:
+        """It ends for this, unless something befell it before."""
+        exchange = self._exchange
+        if exchange is not None and exchange.trouble is None:
+            exchange.trouble = trouble
+
+    def _leave(self) -> None:
+        """This is not a stream any more: nobody waits for its client, or keeps something for it."""
+        self._watch(NEVER)
+        if self._held:  # the window of the connection outlives the stream
+            self._give_back()
+        keepers, self._keepers = self._keepers, ()
+        for keeper in keepers:
+            keeper.client_left(self)
 
     def stood_still(self, seconds: float) -> None:
         """The process heard nobody for so long: nobody's time ran."""
@@ -363,28 +263,9 @@ class Stream:
         if not self._is_request_ended:
             self._end(NO_ERROR)
 
-    def _end(self, code: int) -> None:
-        """Break off the stream once all that is queued is sent (RFC 9113 8.1)."""
-        self.is_answered = True
-        self.ending = code
-        self._connection.wrote(self)
-
     def _finish(self) -> None:
         """The exchange is over: have it counted."""
         exchange, self._exchange = self._exchange, None
         service = self._service
         if exchange is not None:
             service.accounting.finished(exchange, self.bytes_out, self._connection.peer, self._active)
-
-    def _body_deadline(self) -> float:
-        return self._service.clock.now + self._active.timeouts.request_body
-
-    def _watch(self, deadline: float) -> None:
-        """Only streams that wait for their client are looked at by the clock."""
-        if deadline != self.deadline:
-            self.deadline = deadline
-            watched = self._service.clock.watched
-            if deadline == NEVER:
-                watched.discard(self)
-            else:
-                watched.add(self)

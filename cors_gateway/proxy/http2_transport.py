@@ -9,10 +9,11 @@ from abc import abstractmethod
 from typing import cast
 
 from cors_gateway.http1.forwarded import Peer
-from cors_gateway.http2.cause import NO_ERROR, ConnectionCause
+from cors_gateway.http2.cause import NO_ERROR, ConnectionCause, ConnectionFault
 from cors_gateway.http2.engine import Engine
 from cors_gateway.http2.flood import FrameWatch
 from cors_gateway.observe.event import emit
+from cors_gateway.observe.trouble import Trouble
 from cors_gateway.proxy.client_transport import LINGER
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.flow import Flow
@@ -82,6 +83,10 @@ class Http2Transport(asyncio.Protocol):
     @abstractmethod
     def _rest(self) -> None:
         """Nothing was asked for a while: forget what only helps a client that goes on."""
+
+    @abstractmethod
+    def _blame(self, trouble: Trouble) -> None:
+        """All streams are over for this, which is no client that leaves."""
 
     @abstractmethod
     def _drop_streams(self) -> None:
@@ -156,7 +161,7 @@ class Http2Transport(asyncio.Protocol):
             flow.watch(self._service.active.timeouts.send)
             self._settle_deadline()
         elif self._block_until <= now:
-            self._fail(ConnectionCause.HEAD_TIMEOUT)
+            self._fail(ConnectionFault(ConnectionCause.HEAD_TIMEOUT))
         elif self.requests:
             self._idle_until = NEVER
             self.engine.end(NO_ERROR)
@@ -186,8 +191,9 @@ class Http2Transport(asyncio.Protocol):
         self.engine.end(NO_ERROR)
         self._close(self.engine.take(TAKE))
 
-    def _fail(self, cause: ConnectionCause) -> None:
+    def _fail(self, fault: ConnectionFault) -> None:
         """End a connection whose client does not keep to the rules."""
+        cause = fault.cause
         self._service.count_http2_end(cause)
         now = self.clock.now
         if now >= _quiet_until.get(cause, 0.0):
@@ -197,10 +203,12 @@ class Http2Transport(asyncio.Protocol):
                 level=logging.WARNING,
                 cause=cause.value,
                 client=self.peer.address or None,
+                detail=fault.detail or None,
                 message=cause.sentence,
             )
         self.engine.end(cause.code)
         data = self.engine.take(TAKE)
+        self._blame(Trouble("", cause, fault.detail))
         self._close(self.engine.last_words(cause) if self.engine.is_dead else data)
 
     def _close(self, last: bytes) -> None:

@@ -124,8 +124,8 @@ class Tunnel:
                 end.transport.close()
                 self.watch(end)
 
-    def lost(self) -> None:
-        """An end is gone."""
+    def lost(self, end: "TunnelEnd", error: Exception | None) -> None:
+        """An end is gone; not as it should if there is an `error`."""
         self.close()
         if self._client_end.is_lost and self._upstream_end.is_lost and not self._is_over:
             self._is_over = True
@@ -160,7 +160,7 @@ class TunnelEnd(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
-        self._tunnel.lost()
+        self._tunnel.lost(self, exc)
 
     def is_stuck(self) -> bool:
         """Whether the peer takes nothing of what is written, or vanished while nobody reads from it."""

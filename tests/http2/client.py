@@ -44,6 +44,15 @@ def pseudo(method: str = "GET", path: str = "/", authority: str = "gateway.test"
     return [(":method", method), (":scheme", "https"), (":authority", authority), (":path", path)]
 
 
+def websocket(path: str = "/", authority: str = "gateway.test") -> list[tuple[str, str]]:
+    """The fields of a WebSocket handshake (RFC 8441 5.1)."""
+    return [
+        *pseudo("CONNECT", path, authority),
+        (":protocol", "websocket"),
+        ("sec-websocket-version", "13"),
+    ]
+
+
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
@@ -114,13 +123,16 @@ class Http2Client(asyncio.Protocol):
 
     async def send_all(self, stream: int, data: bytes) -> None:
         """As fast as the windows let it."""
-        while data and not self.answers[stream].is_complete:
-            size = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size, len(data))
+        at = 0
+        while at < len(data) and not self.answers[stream].is_complete:
+            size = min(
+                self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size, len(data) - at
+            )
             if not size:
                 await self.news()
                 continue
-            self.send(stream, data[:size], is_ended=size == len(data))
-            data = data[size:]
+            self.send(stream, data[at : at + size], is_ended=at + size == len(data))
+            at += size
 
     def reset(self, stream: int) -> None:
         self.h2.reset_stream(stream, 8)

@@ -53,6 +53,7 @@ def _allowed(sent: bytes, most: int, *, seconds: float = 0.0) -> tuple[int, Conn
         (frame(PRIORITY, 0, 1, b"12345"), 512, ConnectionCause.PRIORITIES),
         (frame(UNKNOWN, 0, 1, b"x"), 512, ConnectionCause.PRIORITIES),
         (frame(WINDOW_UPDATE, 0, 1, b"\0\0\0\1"), 1024, ConnectionCause.WINDOWS),
+        (frame(RST_STREAM, 0, 1, b"1234"), 512, ConnectionCause.RESETS),
         (frame(CONTINUATION, 0, 1, b"x"), 32, ConnectionCause.HEADER_BLOCK),
         (frame(CONTINUATION, 0, 1, b"x" * 16000), 4, ConnectionCause.HEADER_BLOCK),
     ],
@@ -68,7 +69,7 @@ def test_a_flood_ends_with_its_cause(sent: bytes, allowed: int, cause: Connectio
         (frame(PING, 1, 0, b"12345678"), 5000, 0.0),
         (frame(DATA, 0, 1, b"x"), 5000, 0.0),
         (frame(DATA, END_STREAM, 1), 5000, 0.0),
-        (frame(RST_STREAM, 0, 1, b"1234"), 5000, 0.0),
+        (frame(RST_STREAM, 0, 1, b"1234"), 5000, 500.0),
         (frame(HEADERS, END_HEADERS | END_STREAM, 1, b"x"), 5000, 0.0),
         (frame(PING, 0, 0, b"12345678"), 5000, 500.0),
         (frame(SETTINGS, 0, 0), 500, 600.0),
@@ -83,6 +84,13 @@ def test_windows_may_be_opened_for_what_was_sent() -> None:
     for _ in range(5000):
         watch.feed(frame(WINDOW_UPDATE, 0, 1, b"\0\0\4\0") * 4, 0.0)
         watch.sent(1024)
+
+
+def test_resets_of_what_was_served_are_free() -> None:
+    watch = _watch()
+    for _ in range(5000):
+        watch.feed(frame(RST_STREAM, 0, 1, b"1234"), 0.0)
+        watch.served()
 
 
 def test_resets_are_counted_against_what_was_served() -> None:

@@ -12,6 +12,7 @@ from cors_gateway.http1.request import RequestReader
 from cors_gateway.http2.request import RequestWriter, check_trailers
 
 Fields = tuple[tuple[bytes, bytes], ...]
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 
 
 def _fields(text: str) -> Fields:
@@ -20,6 +21,7 @@ def _fields(text: str) -> Fields:
     return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, _, value in lines)
 
 
+SOCKET = ":method CONNECT|:scheme https|:authority a.test|:path /x|:protocol websocket"
 PLAIN = ":method GET|:scheme https|:authority a.test|:path /x"
 
 
@@ -43,9 +45,23 @@ PLAIN = ":method GET|:scheme https|:authority a.test|:path /x"
 def test_a_request_becomes_what_it_would_be_in_http_1_1(
     text: str, is_ended: bool, line: str, block: str
 ) -> None:
-    written = RequestWriter().write(_fields(text), is_ended=is_ended)
+    written = RequestWriter(lambda: KEY).write(_fields(text), is_ended=is_ended)
 
     assert (written.line.decode(), written.block.decode().replace("\r\n", "|")) == (line, block)
+
+
+def test_a_websocket_becomes_the_handshake_that_it_would_be_in_http_1_1() -> None:
+    writer = RequestWriter(lambda: KEY)
+    plain = writer.write(_fields(PLAIN), is_ended=False)
+    fields = _fields(f"{SOCKET}|origin https://a.test|sec-websocket-key mine|sec-websocket-version 13")
+    handshakes = [writer.write(fields, is_ended=is_ended) for is_ended in (False, True)]
+
+    assert {(one.line, one.is_handshake) for one in handshakes} == {(b"GET /x HTTP/1.1", True)}
+    own = f"Connection: Upgrade|Upgrade: websocket|Sec-WebSocket-Key: {KEY.decode()}||"
+    assert {one.block.decode().replace("\r\n", "|") for one in handshakes} == {
+        f"|Host: a.test|origin: https://a.test|sec-websocket-version: 13|{own}"
+    }
+    assert writer.write(_fields(PLAIN), is_ended=False) == plain
 
 
 @pytest.mark.parametrize(
@@ -58,6 +74,16 @@ def test_a_request_becomes_what_it_would_be_in_http_1_1(
         (_fields(f"{PLAIN}|:path /y"), Cause.PSEUDO_FIELDS),
         (_fields(f"{PLAIN}|x y|:path /y"), Cause.PSEUDO_FIELDS),
         (_fields(f"{PLAIN}|:protocol websocket"), Cause.PSEUDO_FIELDS),
+        (_fields(f"{SOCKET}|:protocol websocket"), Cause.PSEUDO_FIELDS),
+        (_fields(f"{SOCKET}|:method GET"), Cause.PSEUDO_FIELDS),
+        (_fields(f"{SOCKET}|x y|:protocol websocket"), Cause.PSEUDO_FIELDS),
+        (_fields(SOCKET.replace(":authority a.test|", "")), Cause.PSEUDO_FIELDS),
+        (_fields(SOCKET.replace(":scheme https|", "")), Cause.PSEUDO_FIELDS),
+        (_fields(SOCKET.replace(":path /x|", "")), Cause.PSEUDO_FIELDS),
+        (_fields(SOCKET.replace("/x", "*")), Cause.TARGET),
+        (_fields(SOCKET.replace("websocket", "connect-ip")), Cause.PROTOCOL_UNKNOWN),
+        (_fields(f"{SOCKET}|content-length 3"), Cause.LENGTH_MISMATCH),
+        (_fields(f"{SOCKET}|upgrade websocket"), Cause.CONNECTION_FIELD),
         (_fields(":method GET|:scheme https|:authority a|:path x"), Cause.TARGET),
         (_fields(":method GET|:scheme https|:authority a|:path *"), Cause.TARGET),
         (_fields(":method GET|:scheme https|:authority a|:path http://b/"), Cause.TARGET),
@@ -85,7 +111,7 @@ def test_a_request_becomes_what_it_would_be_in_http_1_1(
 )  # fmt: skip
 def test_what_is_no_request_is_refused_with_its_cause(fields: Fields, cause: Cause) -> None:
     with pytest.raises(ProtocolFault) as refused:
-        RequestWriter().write(fields, is_ended=True)
+        RequestWriter(lambda: KEY).write(fields, is_ended=True)
 
     assert refused.value.cause is cause
 
@@ -103,7 +129,7 @@ def test_no_bytes_become_more_lines_than_there_are_fields(
 ) -> None:
     pseudo = ((b":method", method), (b":scheme", b"https"), (b":authority", b"a.test"), (b":path", path))
     try:
-        line, block = RequestWriter().write((*pseudo, *fields), is_ended=True)
+        line, block, _ = RequestWriter(lambda: KEY).write((*pseudo, *fields), is_ended=True)
     except ProtocolFault:
         return
 
@@ -118,11 +144,11 @@ def test_no_bytes_become_more_lines_than_there_are_fields(
 
 
 def test_a_repeated_section_is_written_as_the_first_time() -> None:
-    writer = RequestWriter()
+    writer = RequestWriter(lambda: KEY)
     texts = [PLAIN, f"{PLAIN}|a b", f"{PLAIN}|a c", f"{PLAIN}|connection close"]
     for text, is_ended in product([*texts, *texts[::-1], *texts], [True, False]):
         outcomes = []
-        for one in (writer, RequestWriter()):
+        for one in (writer, RequestWriter(lambda: KEY)):
             try:
                 outcomes.append(str(one.write(_fields(text), is_ended=is_ended)))
             except ProtocolFault as fault:

@@ -318,11 +318,12 @@ async def test_trailers_are_dropped_unless_they_must_not_be_there(stage: Stage, 
     assert "x-checksum" not in {name.lower() for name, _ in backend.requests[0][1].fields}
 
 
-async def test_a_body_beyond_the_limit_is_refused(serving: Starter, backend: RawBackend) -> None:
-    limits = {"limits": {"request_body": "1KiB"}}
+@pytest.mark.parametrize("of", ["server", "route"])
+async def test_a_body_beyond_the_limit_is_refused(serving: Starter, backend: RawBackend, of: str) -> None:
+    limits = {of: {"limits": {"request_body": "1KiB"}}}
     async with (
         listening(backend),
-        serving(upstream(backend), server=limits, http2=Http2.CLEARTEXT) as stage,
+        serving(upstream(backend), **limits, http2=Http2.CLEARTEXT) as stage,
         await Http2Client.connect(stage.address) as client,
     ):
         announced = await client.ask("POST", "/", [("content-length", "2000")], bytes(2000))

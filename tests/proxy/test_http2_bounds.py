@@ -20,12 +20,14 @@ from tests.http2.client import (
     HEADERS,
     PING,
     PRIORITY,
+    RST_STREAM,
     SETTINGS,
     WINDOW_UPDATE,
     Http2Client,
     frame,
     header_block,
     pseudo,
+    websocket,
 )
 from tests.proxy.stage import Stage, Starter, listening, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend
@@ -45,6 +47,7 @@ def _ends(stage: Stage) -> dict[str, int]:
         (frame(SETTINGS, 0, 0) * 40, CALM, ConnectionCause.SETTINGS),
         (frame(PING, 0, 0, b"12345678") * 200, CALM, ConnectionCause.PINGS),
         (frame(PRIORITY, 0, 1, b"\0\0\0\0\1") * 600, CALM, ConnectionCause.PRIORITIES),
+        (frame(RST_STREAM, 0, 1, b"\0\0\0\x08") * 600, CALM, ConnectionCause.RESETS),
         (frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\1") * 1100, CALM, ConnectionCause.WINDOWS),
         (frame(HEADERS, 0, 3, header_block(pseudo())) + frame(CONTINUATION, 0, 3) * 40, CALM, ConnectionCause.HEADER_BLOCK),
         (frame(HEADERS, 0, 3, b"") + frame(CONTINUATION, 0, 3, header_block([("x", "y" * 16000)])) * 9, CALM, ConnectionCause.HEADER_BLOCK),
@@ -122,6 +125,25 @@ async def test_who_leaves_while_a_connection_is_opened_leaves_nothing_behind(
         idle = sum(len(server.idle) for server in stage.pool.servers)
 
         assert len(stage.gateway.clock.watched) <= idle
+
+
+async def test_what_a_stream_held_back_is_the_connections_again(
+    serving: Starter, backend: RawBackend
+) -> None:
+    """The window of the connection outlives the streams that used it up. It is opened again when half of it is gone."""
+    backend.script = lambda _: HOLD
+    async with (
+        listening(backend),
+        serving(upstream(backend), http2=Http2.CLEARTEXT) as stage,
+        await Http2Client.connect(stage.address) as client,
+    ):
+        whole = client.h2.outbound_flow_control_window
+        for _ in range(100):
+            stream = client.open(websocket("/hold"), is_ended=False)
+            for _ in range(4):
+                client.send(stream, bytes(16000))
+            client.reset(stream)
+        await until(lambda: client.h2.outbound_flow_control_window > whole // 2)
 
 
 async def test_a_page_that_changes_its_mind_now_and_then_is_served(
