@@ -21,7 +21,7 @@ LIMIT = 10.0
 HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 1, 2, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS = 1, 4
 
-Fields = Sequence[tuple[str, str]] | Sequence[tuple[bytes, bytes]]
+Fields = Sequence[tuple[str, str]]
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ class Http2Client(asyncio.Protocol):
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
-    def open(self, fields: Fields, *, is_ended: bool = True) -> int:
+    def open(self, fields: Fields | Sequence[tuple[bytes, bytes]], *, is_ended: bool = True) -> int:
         stream = self.h2.get_next_available_stream_id()
         self.h2.send_headers(stream, list(fields), end_stream=is_ended)
         self.answers[stream] = Answer()
@@ -112,14 +112,14 @@ class Http2Client(asyncio.Protocol):
         self.h2.send_data(stream, data, end_stream=is_ended)
         self.flush()
 
-    async def send_all(self, stream: int, data: bytes, *, is_ended: bool = True) -> None:
+    async def send_all(self, stream: int, data: bytes) -> None:
         """As fast as the windows let it."""
         while data and not self.answers[stream].is_complete:
             size = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size, len(data))
             if not size:
                 await self.news()
                 continue
-            self.send(stream, data[:size], is_ended=is_ended and size == len(data))
+            self.send(stream, data[:size], is_ended=size == len(data))
             data = data[size:]
 
     def reset(self, stream: int) -> None:

@@ -14,8 +14,10 @@ import h2.exceptions
 
 from tests.http2.client import Answer, Http2Client
 from tests.wire.raw_client import Conversation
-from tests.wire.strict_http import IncompleteError, MalformedError, Response, read_chunks
+from tests.wire.strict_http import Fields, IncompleteError, MalformedError, Request, Response, read_chunks
 
+PIECE = 8192
+"""Bytes of a body that does not end, or not with DATA."""
 PROTOCOL_ERROR = 1
 REFUSED = 400
 """The status that a stream stands for that is reset as malformed, without an answer (RFC 9113 8.1.1)."""
@@ -90,6 +92,23 @@ async def converse_on_streams(
         if answer.status and not conversation.responses[-1].complete:
             conversation.ended = "rst"
     return conversation
+
+
+def comparable(fields: Fields) -> list[tuple[str, str]]:
+    """What the same fields have in common in both protocols, and in two runs: by name, in order.
+
+    On streams names have no case, the host comes first, and cookies are one field (RFC 9113 8.2.3).
+    """
+    lines = [(name.lower(), value) for name, value in fields]
+    cookies = "; ".join(value for name, value in lines if name == "cookie").strip()
+    left_out = {"connection", "transfer-encoding", "content-length", "date", "via", "x-request-id", "cookie"}
+    kept = [line for line in lines if line[0] not in left_out]
+    return sorted([*kept, ("cookie", cookies)], key=lambda line: line[0])
+
+
+def forwarded(request: Request) -> tuple[object, ...]:
+    """What the backend got, for the same."""
+    return request.identity, comparable(request.fields)
 
 
 def _first_of(data: bytes, *, is_ended: bool) -> tuple[StreamRequest, bytes]:
@@ -176,9 +195,13 @@ async def _send_body(client: Http2Client, stream: int, request: StreamRequest) -
         return
     # The gateway may end the stream at any time.
     with contextlib.suppress(h2.exceptions.ProtocolError):
-        if request.body:
-            await client.send_all(stream, request.body, is_ended=request.is_ended and not request.trailers)
-        if request.trailers and not client.answers[stream].is_complete:
+        if request.is_ended and not request.trailers:
+            await client.send_all(stream, request.body)
+            return
+        for start in range(0, len(request.body), PIECE):
+            await client.until(lambda: client.h2.local_flow_control_window(stream) >= PIECE)
+            client.send(stream, request.body[start : start + PIECE])
+        if request.trailers:
             client.h2.send_headers(stream, list(request.trailers), end_stream=True)
             client.flush()
 
