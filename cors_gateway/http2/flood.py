@@ -17,12 +17,14 @@ BYTES_FOR_WINDOW_UPDATE = 256
 _HEADER = 9
 _DATA = 0
 _HEADERS = 1
+_PRIORITY = 2
 _RST_STREAM = 3
 _SETTINGS = 4
 _PING = 6
 _WINDOW_UPDATE = 8
 _CONTINUATION = 9
 _OF_BLOCK = frozenset({_HEADERS, _CONTINUATION})
+_STREAM = 0x7FFF_FFFF
 _END_STREAM = 1
 _ACK = 1
 _END_HEADERS = 4
@@ -105,6 +107,7 @@ class FrameWatch:
             length = data[position] << 16 | data[position + 1] << 8 | data[position + 2]
             kind = data[position + 3]
             flags = data[position + 4]
+            start = position
             position += _HEADER + length
             self.frames += 1
             if kind in _OF_BLOCK:
@@ -118,6 +121,10 @@ class FrameWatch:
                 if not length and not flags & _END_STREAM:
                     self._empty.spend(now)
             else:
+                if kind == _PRIORITY and not int.from_bytes(data[start + 5 : start + 9], "big") & _STREAM:
+                    raise ConnectionFault(
+                        ConnectionCause.PROTOCOL
+                    )  # RFC 9113 6.3; no engine has to look at it
                 self._count_control(kind, flags, now)
         if position >= size:
             self._skip = position - size

@@ -128,16 +128,18 @@ def check_trailers(fields: Fields) -> None:
 
 def sketch(fields: Fields) -> bytes:
     """What can be told of the head of a request that is refused, for whoever looks for its route and its origin."""
-    known = dict(reversed(fields))
-    method, path = known.get(b":method", b""), known.get(b":path", b"")
-    if b":protocol" in known and method == b"CONNECT":
+    method, path = _only(b":method", fields), _only(b":path", fields)
+    if method == b"CONNECT" and any(name == b":protocol" for name, _ in fields):
         method = b"GET"  # as which it would have been routed
-    host = known.get(b":authority")
-    lines = [b"%b %b HTTP/1.1" % (method, path), *([] if host is None else [b"Host: " + host])]
-    lines += [b"%b: %b" % field for field in fields if not (field[0] == b"host" and host is not None)]
-    is_one_line = not any(b"\r" in line or b"\n" in line for line in lines[:2])
-    kept = [line for line in lines[1:] if b"\r" not in line and b"\n" not in line and line[:1] != b":"]
-    return b"\r\n".join((lines[0], *kept, b"", b"")) if is_one_line else b""
+    hosts = [field for field in fields if field[0] in {b":authority", b"host"}]
+    if len(hosts) == 2 and hosts[0][0] != hosts[1][0] and _is_same_host(hosts[0][1], hosts[1][1]):
+        del hosts[1]  # it says the same
+    lines = [b"%b %b HTTP/1.1" % (method, path), *[b"Host: " + host for _, host in hosts]]
+    if any(b"\r" in line or b"\n" in line for line in lines):
+        return b""
+    others = [b"%b: %b" % field for field in fields if field[0] != b"host" and field[0][:1] != b":"]
+    lines += [line for line in others if b"\r" not in line and b"\n" not in line]
+    return b"\r\n".join((*lines, b"", b""))
 
 
 def _block(fields: Fields, authority: bytes | None, *, is_ended: bool) -> bytes:
@@ -148,7 +150,7 @@ def _block(fields: Fields, authority: bytes | None, *, is_ended: bool) -> bytes:
         host = [b"Host: " + authority]
     lines: list[bytes] = []
     cookie = -1
-    has_length = False
+    has_host = has_length = False
     for field in fields:
         name, value = field
         line = _LINES.get(field) or _line(name, value)
@@ -158,8 +160,11 @@ def _block(fields: Fields, authority: bytes | None, *, is_ended: bool) -> bytes:
                 continue
             cookie = len(lines)
         elif name == b"host" and authority is not None:
-            if without_default_port(value.lower()) != without_default_port(authority.lower()):
+            if has_host:
+                raise ProtocolFault(Cause.HOST_REPEATED)
+            if not _is_same_host(value, authority):
                 raise ProtocolFault(Cause.AUTHORITY)
+            has_host = True
             continue
         elif name == b"content-length":
             has_length = True
@@ -170,6 +175,16 @@ def _block(fields: Fields, authority: bytes | None, *, is_ended: bool) -> bytes:
         lines.append(line)
     framing = [] if is_ended or has_length else [_CHUNKED]
     return b"\r\n".join((b"", *host, *lines, *framing, b"", b""))
+
+
+def _only(name: bytes, fields: Fields) -> bytes:
+    """The value of the one field of that name, or nothing."""
+    values = [value for found, value in fields if found == name]
+    return values[0] if len(values) == 1 else b""
+
+
+def _is_same_host(one: bytes, other: bytes) -> bool:
+    return without_default_port(one.lower()) == without_default_port(other.lower())
 
 
 def _line(name: bytes, value: bytes) -> bytes:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,9 @@ import pytest
 START_DEADLINE = 30.0  # seconds; the machine may be busy
 STOP_DEADLINE = 20.0
 
-_ADDRESS = re.compile(r"^ +(page|stranger|gateway|backend|admin) +(http://\S+)", re.MULTILINE)
+PROGRAM = ("-m", "cors_gateway")
+
+_ADDRESS = re.compile(r"^ +(page|stranger|gateway|backend|admin) +(https?://\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,10 @@ class Demo:
 
 
 @contextlib.contextmanager
-def running_demo(directory: Path, *options: str) -> Iterator[Demo]:
+def running_demo(directory: Path, *options: str, program: Sequence[str] = PROGRAM) -> Iterator[Demo]:
     """Start a demo on free ports, and end it. Whatever it complains about fails the test."""
     log = directory / "demo.log"
-    command = [sys.executable, "-W", "default", "-m", "cors_gateway", "demo", "--port", "0", *options]
+    command = [sys.executable, "-W", "default", *program, "demo", "--port", "0", *options]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:

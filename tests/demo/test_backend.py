@@ -31,6 +31,7 @@ async def backend() -> AsyncIterator[Client]:
         ("GET", "/api/picture", 200, [("Access-Control-Allow-Origin", ORIGIN)]),
         ("GET", "/api/account", 200, [("Access-Control-Allow-Origin", ORIGIN), ("Access-Control-Allow-Credentials", "true")]),
         ("GET", "/api/broken", 500, []),
+        ("GET", "/api/updates", 200, []),
     ],
 )  # fmt: skip
 async def test_each_endpoint_makes_its_mistake(

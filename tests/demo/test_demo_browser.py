@@ -88,6 +88,13 @@ def _note(stage: Stage, message: ConsoleMessage) -> None:
         stage.complaints.append(message.text)
 
 
+def run_crowd(page: Page) -> str:
+    """What the page says of streams and calls that it makes all at once."""
+    page.click("#crowd")
+    page.wait_for_selector("#crowd:not([disabled])")
+    return page.inner_text("#crowd-result")
+
+
 READABLE = {
     "get": (200, "Espresso cup"),
     "put": (200, '"saved": {"price": 15}'),
@@ -261,6 +268,10 @@ def test_a_scenario_has_an_address_and_is_seen_on_a_telephone(stage: Stage) -> N
     assert 0 <= by_link[1] < 844
     assert 0 <= by_button[1] < 844
     assert (hash_now, overflow) == ("#get", 0), "the scores of all runs are no wider than the screen"
+
+
+def test_six_connections_are_not_enough_for_eight_streams_and_any_call(stage: Stage) -> None:
+    assert run_crowd(stage.page).startswith("6 of 8 streams began, 0 of 20 calls were answered.")
 
 
 def test_the_yaml_in_force_is_shown(stage: Stage) -> None:

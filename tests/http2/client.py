@@ -110,7 +110,7 @@ class Http2Client(asyncio.Protocol):
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
-    def open(self, fields: Fields, *, is_ended: bool = True) -> int:
+    def open(self, fields: Fields | Sequence[tuple[bytes, bytes]], *, is_ended: bool = True) -> int:
         stream = self.h2.get_next_available_stream_id()
         self.h2.send_headers(stream, list(fields), end_stream=is_ended)
         self.answers[stream] = Answer()

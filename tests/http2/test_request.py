@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.refused import read_refused
 from cors_gateway.http1.request import RequestReader
-from cors_gateway.http2.request import RequestWriter, check_trailers
+from cors_gateway.http2.request import RequestWriter, check_trailers, sketch
 
 Fields = tuple[tuple[bytes, bytes], ...]
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
@@ -97,6 +98,7 @@ def test_a_websocket_becomes_the_handshake_that_it_would_be_in_http_1_1() -> Non
         (_fields(f"{PLAIN}|proxy-connection x"), Cause.CONNECTION_FIELD),
         (_fields(f"{PLAIN}|te gzip"), Cause.CONNECTION_FIELD),
         (_fields(f"{PLAIN}|host b.test"), Cause.AUTHORITY),
+        (_fields(f"{PLAIN}|host a.test|host a.test"), Cause.HOST_REPEATED),
         (_fields(f"{PLAIN}|content-length 5"), Cause.LENGTH_MISMATCH),
         ((*_fields(PLAIN), (b"", b"x")), Cause.NAME),
         ((*_fields(PLAIN), (b"x", b"a\r\ny: z")), Cause.CONTROL_BYTE),
@@ -114,6 +116,29 @@ def test_what_is_no_request_is_refused_with_its_cause(fields: Fields, cause: Cau
         RequestWriter(lambda: KEY).write(fields, is_ended=True)
 
     assert refused.value.cause is cause
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        (f"{PLAIN}|connection close", b"a.test"),
+        (f"{PLAIN}|host A.test:443|connection close", b"a.test"),
+        (":method GET|:scheme https|:path /x|host b.test|connection close", b"b.test"),
+        (f"{PLAIN}|host b.test", None),
+        (f"{PLAIN}|host a.test|host a.test", None),
+        (f"{PLAIN}|:authority b.test|host b.test", None),
+        (":method GET|:scheme https|:authority a.test|:authority a.test|:path /x", None),
+        (":method GET|:scheme https|:path /x|host a.test|host A.test", None),
+        (":method GET|:scheme https|:path /x", None),
+    ],
+)
+def test_a_refused_request_belongs_to_a_host_only_if_it_names_one(text: str, host: bytes | None) -> None:
+    assert read_refused(sketch(_fields(text))).host == host
+
+
+def test_a_refused_request_has_a_path_only_if_it_names_one() -> None:
+    assert read_refused(sketch(_fields(f"{PLAIN}|connection close"))).path == b"/x"
+    assert read_refused(sketch(_fields(f"{PLAIN}|:path /y"))).path == b""
 
 
 _BYTES = st.binary(max_size=12)

@@ -53,11 +53,12 @@ def response_cases() -> tuple[Case, ...]:
 
 def selected(request: pytest.FixtureRequest, cases: tuple[Case, ...]) -> list[Case]:
     """Those of `cases` that this run of the module asks for, so that one case can be run alone."""
-    asked = {
-        cast("Case", item.callspec.params["case"]).id
+    parameters = [
+        item.callspec.params
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.path == request.path and hasattr(item, "callspec")
-    }
+    ]
+    asked = {cast("Case", found["case"]).id for found in parameters if "case" in found}
     return [case for case in cases if case.id in asked]
 
 

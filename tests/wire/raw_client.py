@@ -31,6 +31,10 @@ class Conversation:
         return [response.status for response in self.responses]
 
     @property
+    def interim_statuses(self) -> list[int]:
+        return [response.status for response in self.interim]
+
+    @property
     def is_closed(self) -> bool:
         return bool(self.ended)
 

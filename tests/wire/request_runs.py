@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.wire.corpus import Case
 from tests.wire.lanes import Lane, ask
@@ -32,7 +33,7 @@ class Run:
     pieces: dict[str, Observation] = field(default_factory=dict)
 
 
-def configuration(backend: tuple[str, int], timeouts: dict[str, str]) -> dict[str, object]:
+def configuration(backend: tuple[str, int], timeouts: dict[str, str]) -> dict[str, Any]:
     """`/admin` allows nobody; everything else allows https://app.example with credentials."""
     return {
         "server": {"limits": {"request_body": "64MiB"}, "timeouts": timeouts},
@@ -70,14 +71,14 @@ def early_script(head: Request) -> Answer | None:
 async def run_case(lane: Lane, case: Case) -> Run:
     """The case whole and, unless it has segments of its own or waits for a deadline, in pieces."""
     lane.backend.script, lane.backend.early_script = backend_script, early_script
-    data = await _adapted(lane, case)
+    data = await adapted(lane, case)
     started = time.monotonic()
-    whole = await _observe(lane, case, case.segments if case.gap else [data], case.gap)
+    whole = await observe(lane, case, case.segments if case.gap else [data], case.gap)
     run = Run(whole)
     if case.gap or time.monotonic() - started > SLOW:
         return run
     for name, segments in cuts(data):
-        run.pieces[name] = await _observe(lane, case, segments, GAP)
+        run.pieces[name] = await observe(lane, case, segments, GAP)
     return run
 
 
@@ -94,7 +95,8 @@ def cuts(data: bytes) -> list[tuple[str, Sequence[bytes]]]:
     return ways
 
 
-async def _observe(lane: Lane, case: Case, segments: Sequence[bytes], gap: float) -> Observation:
+async def observe(lane: Lane, case: Case, segments: Sequence[bytes], gap: float) -> Observation:
+    """What one conversation with these segments came to."""
     seen = lane.backend.mark()
     conversation = await converse(
         lane.address,
@@ -115,7 +117,8 @@ def _ends_in_the_middle(case: Case) -> bool:
     return case.expect["class"] == "forward_then_reject" and parse_requests(case.data)[1] == "incomplete"
 
 
-async def _adapted(lane: Lane, case: Case) -> bytes:
+async def adapted(lane: Lane, case: Case) -> bytes:
+    """The bytes of the case, with what only a running gateway can tell."""
     if b"SELFID" in case.data:
         return case.data.replace(b"cors-gateway-SELFID", (await own_name(lane)).encode())
     if case.expect["class"] == "route_strict_or_400":

@@ -1,16 +1,21 @@
 """Running the response corpus: a backend that answers with raw bytes, and a second client afterwards."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tests.wire.corpus import Case
+from tests.wire.gateway_process import free_port
 from tests.wire.lanes import Lane
 from tests.wire.raw_backend import Answer, Seen, echo
 from tests.wire.raw_client import Conversation, NoResponseError, RawClient, converse
+from tests.wire.streams import converse_on_streams, on_streams
 from tests.wire.strict_http import MalformedError, Request, Response
 
 ORIGIN = "https://app.example"
 REQUEST = f"GET /ok HTTP/1.1\r\nHost: gw.test\r\nOrigin: {ORIGIN}\r\n\r\n".encode()
+Asking = Callable[[Lane, Case], Awaitable[Conversation]]
+
 FOLLOW_UP = b"GET /follow HTTP/1.1\r\nHost: gw.test\r\n\r\n"
 
 
@@ -38,10 +43,32 @@ class Observation:
         return any(connection in before for connection in after)
 
 
-def configuration(backend: tuple[str, int]) -> dict[str, object]:
-    """One policy, and deadlines short enough to wait for."""
+def method_of(case: Case) -> str:
+    """The method of the request the case answers."""
+    return (case.request or REQUEST).split(b" ")[0].decode()
+
+
+async def ask_plainly(lane: Lane, case: Case) -> Conversation:
+    """Send the request that the case answers."""
+    return await converse(
+        lane.address,
+        [case.request or REQUEST],
+        methods=[method_of(case)],
+        is_close_expected=case.expect.get("client_close", False),
+    )
+
+
+async def ask_on_stream(lane: Lane, case: Case) -> Conversation:
+    """The same in HTTP/2."""
+    return await converse_on_streams(lane.address, on_streams(case.request or REQUEST))
+
+
+def configuration(backend: tuple[str, int], asking: Asking = ask_plainly) -> dict[str, object]:
+    """One policy, a listener that `asking` understands, and deadlines short enough to wait for."""
+    address = f"127.0.0.1:{free_port()}"
+    listen = {"address": address, "http2": "cleartext"} if asking is ask_on_stream else address
     return {
-        "server": {"limits": {"request_body": "64MiB"}},
+        "server": {"listen": [listen], "limits": {"request_body": "64MiB"}},
         "upstreams": {
             "backend": {
                 "servers": [f"http://{backend[0]}:{backend[1]}"],
@@ -54,12 +81,12 @@ def configuration(backend: tuple[str, int]) -> dict[str, object]:
     }
 
 
-def method_of(case: Case) -> str:
-    """The method of the request the case answers."""
-    return (case.request or REQUEST).split(b" ")[0].decode()
+def has_streams(case: Case) -> bool:
+    """Whether the request that the case answers has a meaning in HTTP/2."""
+    return b" HTTP/1.0\r\n" not in case.request
 
 
-async def run_case(lane: Lane, case: Case) -> Observation:
+async def run_case(lane: Lane, case: Case, asking: Asking = ask_plainly) -> Observation:
     """Ask, let the backend answer with the bytes of the case, then ask again from a new connection."""
     backend = lane.backend
     answer = Answer(case.segments, case.gap, case.then)
@@ -74,12 +101,7 @@ async def run_case(lane: Lane, case: Case) -> Observation:
     backend.script, backend.early_script = script, early_script
     backend.played.clear()
     seen = backend.mark()
-    conversation = await converse(
-        lane.address,
-        [case.request or REQUEST],
-        methods=[method_of(case)],
-        is_close_expected=case.expect.get("client_close", False),
-    )
+    conversation = await asking(lane, case)
     await asyncio.wait_for(backend.played.wait(), 10.0)
     return Observation(conversation, await _follow_up(lane), seen())
 

@@ -4,6 +4,7 @@ Each handler makes one mistake that is common in the wild; its docstring names i
 """
 
 import asyncio
+import contextlib
 from dataclasses import asdict
 
 from aiohttp import web
@@ -13,6 +14,9 @@ from cors_gateway.cli.demo_site.journal import Journal, Record
 
 SLOW_SECONDS = 2.5
 """How long `/api/slow` takes; longer than the gateway waits for it (see `gateway.yaml`)."""
+
+UPDATE_SECONDS = 1.0
+"""Between two events of `/api/updates`."""
 
 JOURNAL = web.AppKey("journal", Journal)
 RECORD = web.RequestKey("record", Record)
@@ -37,6 +41,7 @@ def backend_app() -> web.Application:
             web.get("/api/account", _account),
             web.get("/api/broken", _broken),
             web.get("/api/slow", _slow),
+            web.get("/api/updates", _updates),
             web.options("/{path:.*}", _refuse_options),
             web.get("/_journal/{call}", _journal),
             web.get("/healthz", _healthy),
@@ -111,6 +116,17 @@ async def _slow(_: web.Request) -> web.Response:
     """Mistake: takes its time, and then forgets the headers."""
     await asyncio.sleep(SLOW_SECONDS)
     return web.json_response({"late": True})
+
+
+async def _updates(request: web.Request) -> web.StreamResponse:
+    """Mistake: a stream is begun by hand, past what adds the headers."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    await response.prepare(request)
+    with contextlib.suppress(ConnectionError):  # the reader has left
+        while True:
+            await response.write(b'data: {"id": 7, "left": 12}\n\n')
+            await asyncio.sleep(UPDATE_SECONDS)
+    return response
 
 
 async def _refuse_options(_: web.Request) -> web.Response:

@@ -9,9 +9,9 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from cors_gateway.admin.listener import open_site
-from cors_gateway.cli.demo_site.site import CONFIGURATION
 from cors_gateway.config.load import load
 from cors_gateway.observe.event import LOGGER
 from cors_gateway.server.inherited import Inherited, Passed
@@ -27,18 +27,23 @@ POLL_SECONDS = 0.01
 
 @asynccontextmanager
 async def running_gateway(
-    environ: Mapping[str, str], signals: Signals, *, traffic: socket.socket, admin: socket.socket
+    configuration: Path,
+    environ: Mapping[str, str],
+    signals: Signals,
+    *,
+    traffic: socket.socket,
+    admin: socket.socket,
 ) -> AsyncIterator[None]:
     """Serve until `signals` say stop, and wait for the end. Raises StartupError."""
     LOGGER.setLevel(logging.CRITICAL)
-    source = partial(load, CONFIGURATION, environ)
+    source = partial(load, configuration, environ)
     loaded = source()
     snapshot = loaded.snapshot
     if snapshot is None or snapshot.admin is None:
         raise StartupError("the demo's configuration does not fit these addresses")
     engine = Worker(snapshot, instance_id="demo")
     process = Process(
-        CONFIGURATION,
+        configuration,
         source,
         snapshot,
         engine,
@@ -47,7 +52,7 @@ async def running_gateway(
         inherited=Inherited([Passed("traffic", traffic), Passed("admin", admin)]),
         tell=_say_nothing,
     )
-    serving = asyncio.ensure_future(process.run(Watcher(CONFIGURATION, process.reloader, loaded)))
+    serving = asyncio.ensure_future(process.run(Watcher(configuration, process.reloader, loaded)))
     while process.phase is Phase.STARTING and not serving.done():  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(POLL_SECONDS)
     if serving.done():

@@ -23,7 +23,16 @@ from cors_gateway.policy.browser import Call
 from cors_gateway.snapshot import Snapshot
 
 STATIC = Path(__file__).parent / "static"
-PAGE_FILES = ("demo.css", "call.js", "diagram.js", "icon.svg", "main.js", "scenarios.js", "view.js")
+PAGE_FILES = (
+    "demo.css",
+    "call.js",
+    "crowd.js",
+    "diagram.js",
+    "icon.svg",
+    "main.js",
+    "scenarios.js",
+    "view.js",
+)
 STRANGER_FILES = ("stranger.css", "stranger.js", "call.js")
 MAX_DESCRIPTION = 16 * 1024
 

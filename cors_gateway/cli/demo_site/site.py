@@ -32,9 +32,9 @@ class Site:
         return asdict(self)
 
 
-def configuration_in_force(environ: Mapping[str, str]) -> str:
+def configuration_in_force(path: Path, environ: Mapping[str, str]) -> str:
     """The gateway's configuration as it is written, with the addresses in place of the variables."""
-    return _VARIABLE.sub(lambda found: environ.get(found[1]) or found[2], CONFIGURATION.read_text())
+    return _VARIABLE.sub(lambda found: environ.get(found[1]) or found[2], path.read_text())
 
 
 def site_from_environment(environ: Mapping[str, str]) -> Site:

@@ -2,6 +2,7 @@
 // calls in call.js; the state is here.
 
 import { perform } from "./call.js";
+import { crowd } from "./crowd.js";
 import { groups, scenarios } from "./scenarios.js";
 import { lane, scenarioList, score, setMark, stage, ways, welcome } from "./view.js";
 
@@ -23,6 +24,7 @@ document.getElementById("yaml").textContent = await (await fetch("/gateway.yaml"
 document.getElementById("scenarios").append(...scenarioList(groups, show));
 document.getElementById("run-all").addEventListener("click", runAll);
 document.getElementById("theme").addEventListener("click", switchTheme);
+document.getElementById("crowd").addEventListener("click", runCrowd);
 document.addEventListener("keydown", pressKey);
 labelThemeButton();
 addEventListener("hashchange", showLinked);
@@ -58,6 +60,14 @@ async function runAll() {
   scrollToStage();
   document.body.dataset.state = "ready";
   announce([stageArea.querySelector(".scores").textContent]);
+}
+
+async function runCrowd({ currentTarget: button }) {
+  const result = document.getElementById("crowd-result");
+  button.disabled = true;
+  result.textContent = "…";
+  result.textContent = await crowd(site.gateway);
+  button.disabled = false;
 }
 
 async function run(scenario) {
