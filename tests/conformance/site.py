@@ -5,10 +5,10 @@ Shared by the test that asks the gateway and by `python -m tests.conformance`, w
 
 from typing import Any
 
-from tests.http2.client import Http2Client, pseudo
 from tests.wire.corpus import Document, load
 from tests.wire.raw_backend import Answer, accept_websocket, reply
-from tests.wire.raw_client import NoResponseError, RawClient
+from tests.wire.raw_client import RawClient
+from tests.wire.streams import converse_on_streams, on_streams
 from tests.wire.strict_http import Request, Response
 
 CORPUS = load("conformance/http.yaml")
@@ -66,33 +66,31 @@ def backend_answer(case: Document, request: Request) -> Answer:
 
 async def ask(case: Document, address: Address) -> Response:
     """Send the case's request. Raises NoResponseError, MalformedError or OSError."""
-    wanted = case["request"]
-    fields = [("Host", host_of(case)), *wanted["headers"]]
-    if wanted["method"] == "POST":
-        fields.append(("Content-Length", "0"))
-    head = f"{wanted['method']} {wanted['path']} HTTP/1.1\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in fields)
     async with await RawClient.connect(address) as client:
-        await client.send(f"{head}\r\n".encode("latin-1"))
-        return await client.read_response(wanted["method"])
+        await client.send(_request(case))
+        return await client.read_response(case["request"]["method"])
 
 
 async def ask_on_stream(case: Document, address: Address) -> Response:
     """As `ask`, in HTTP/2. What stands in no field there (reason, version) is left empty."""
-    wanted = case["request"]
-    fields = [(name.lower(), value) for name, value in wanted["headers"]]
-    async with await Http2Client.connect(address) as client:
-        stream = client.open([*pseudo(wanted["method"], wanted["path"], host_of(case)), *fields])
-        answer = await client.answer(stream)
-    if answer.reset is not None:
-        raise NoResponseError(f"reset with code {answer.reset}")
-    return Response(answer.status, "", "", tuple(answer.fields), bytes(answer.body))
+    conversation = await converse_on_streams(address, on_streams(_request(case)))
+    return conversation.responses[0]
 
 
 def has_streams(case: Document) -> bool:
-    """Whether the case has a meaning in HTTP/2, which has no fields of a connection."""
+    """Whether the case has a meaning in HTTP/2, which has no fields of a connection, but WebSockets."""
     names = {name.lower() for name, _ in case["request"]["headers"]}
-    return not names & {"connection", "upgrade", "transfer-encoding", "keep-alive"}
+    [request] = on_streams(_request(case))
+    return request.is_tunnel or not names & {"connection", "upgrade", "transfer-encoding", "keep-alive"}
+
+
+def _request(case: Document) -> bytes:
+    wanted = case["request"]
+    fields = [("Host", host_of(case)), *wanted["headers"]]
+    if wanted["method"] == "POST":
+        fields.append(("Content-Length", "0"))
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    return f"{wanted['method']} {wanted['path']} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
 
 
 def _routes(case: Document) -> list[dict[str, Any]]:

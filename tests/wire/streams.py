@@ -19,6 +19,8 @@ from tests.wire.strict_http import Fields, IncompleteError, MalformedError, Requ
 PIECE = 8192
 """Bytes of a body that does not end, or not with DATA."""
 PROTOCOL_ERROR = 1
+ACCEPTED, SWITCHED = 200, 101
+"""A WebSocket is open, on a stream (RFC 8441 4) and in HTTP/1.1."""
 REFUSED = 400
 """The status that a stream stands for that is reset as malformed, without an answer (RFC 9113 8.1.1)."""
 
@@ -43,6 +45,8 @@ class StreamRequest:
     trailers: Pairs = ()
     is_ended: bool = True
     """Whether the client says that the body is complete."""
+    is_tunnel: bool = False
+    """Whether it asks for a WebSocket, so that nothing ends it."""
     is_chunked: bool = False
     """Whether its body came in chunks."""
 
@@ -80,7 +84,10 @@ async def converse_on_streams(
             asyncio.ensure_future(_send_body(client, stream, request))
             for stream, request in zip(streams, requests, strict=True)
         ]
-        answers = [await client.answer(stream) for stream in streams]
+        answers = [
+            await _answer_on(client, stream, request)
+            for stream, request in zip(streams, requests, strict=True)
+        ]
         for one in sending:
             one.cancel()
         await asyncio.gather(*sending, return_exceptions=True)
@@ -121,6 +128,8 @@ def _first_of(data: bytes, *, is_ended: bool) -> tuple[StreamRequest, bytes]:
     if found is None:
         raise MeaninglessError("a request line that names no method, target and HTTP/1.1")
     pseudo, fields = _pseudo_fields(found[1], found[2], _fields_of(lines))
+    if found[1] == b"GET" and _asks_for_websocket(fields):
+        return StreamRequest(_extended_connect(pseudo, fields), rest, is_ended=False, is_tunnel=True), b""
     codings = [value.lower() for name, value in fields if name == b"transfer-encoding"]
     lengths = [value for name, value in fields if name == b"content-length"]
     if codings == [b"chunked"] and not lengths:
@@ -132,6 +141,18 @@ def _first_of(data: bytes, *, is_ended: bool) -> tuple[StreamRequest, bytes]:
     length = int(lengths[0]) if lengths else 0
     is_whole = is_ended or len(rest) >= length
     return StreamRequest(pseudo + fields, rest[:length], is_ended=is_whole), rest[length:]
+
+
+def _asks_for_websocket(fields: Pairs) -> bool:
+    known = {name: value.lower() for name, value in fields}
+    return known.get(b"upgrade") == b"websocket" and b"upgrade" in known.get(b"connection", b"")
+
+
+def _extended_connect(pseudo: Pairs, fields: Pairs) -> Pairs:
+    """The same handshake on a stream, which has no key (RFC 8441 5)."""
+    left_out = {b"connection", b"upgrade", b"sec-websocket-key"}
+    kept = tuple(field for field in fields if field[0] not in left_out)
+    return ((b":method", b"CONNECT"), (b":protocol", b"websocket"), *pseudo[1:], *kept)
 
 
 def _are_names(fields: Pairs) -> bool:
@@ -206,9 +227,18 @@ async def _send_body(client: Http2Client, stream: int, request: StreamRequest) -
             client.flush()
 
 
+async def _answer_on(client: Http2Client, stream: int, request: StreamRequest) -> Answer:
+    answer = client.answers[stream]
+    if request.is_tunnel:
+        await client.until(lambda: answer.status or answer.is_complete or client.is_lost)
+    return answer if request.is_tunnel and answer.status == ACCEPTED else await client.answer(stream)
+
+
 def _response(answer: Answer, request: StreamRequest) -> Response:
     """The answer as HTTP/1.1 would tell it."""
     is_malformed = not answer.status and answer.reset == PROTOCOL_ERROR
+    if request.is_tunnel and answer.status == ACCEPTED:
+        return Response(SWITCHED, "", "", tuple(answer.fields))
     is_whole = bool(answer.status) and answer.is_complete and answer.reset in {None, 0}
     return Response(
         REFUSED if is_malformed else answer.status,
