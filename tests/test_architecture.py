@@ -244,6 +244,11 @@ def test_a_verb_imports_nothing_heavy_at_the_top() -> None:
         ("cors_gateway.cli.healthcheck", {"aiohttp", "pydantic", "yaml", "uvloop", "asyncio"}),
         # Certificates are looked at where some are named.
         ("cors_gateway.config.load", {"aiohttp", "asyncio", "ssl"}),
+        # What is imported here is in the memory of every worker.
+        (
+            "cors_gateway.server.worker_process",
+            {"aiohttp", "pydantic", "yaml", "click", "watchfiles", "prometheus_client"},
+        ),
         # Traffic is served before the admin listener is; and not everybody has health checks.
         ("cors_gateway.server.serve", {"aiohttp", "prometheus_client", "opentelemetry"}),
     ],

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any
 
@@ -17,12 +18,17 @@ from cors_gateway.observe.figures import WorkerFigures
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.refusals import RefusedOrigin, merge_refusals
 from cors_gateway.server.channel import ChannelClosedError
+from cors_gateway.server.forking import ForkServer
 from cors_gateway.server.listeners import Bound
 from cors_gateway.server.metrics_transfer import add_metrics, export_metrics
 from cors_gateway.server.signals import on_child_end, reap
 from cors_gateway.server.startup_error import StartupError
-from cors_gateway.server.worker_handle import PROGRAM, WorkerHandle, exit_text
+from cors_gateway.server.worker_handle import WorkerHandle, exit_text
 from cors_gateway.snapshot import Snapshot
+
+# -P: the current directory is searched only if this process does so, too (PYTHONPATH says that).
+PROGRAM = (sys.executable, "-P", "-m", "cors_gateway.server.worker_process")
+"""What workers are forked from."""
 
 STEADY_SECONDS = 1.0
 """A worker that lived so long is replaced without delay."""
@@ -40,7 +46,7 @@ class Supervisor:
     def __init__(
         self, snapshot: Snapshot, *, workers: int, instance_id: str, program: Sequence[str] = PROGRAM
     ) -> None:
-        self._program = program
+        self._fork_server = ForkServer(program)
         self._snapshot = snapshot
         self._instance_id = instance_id
         self._generation = 1
@@ -97,6 +103,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await _of_all(list(self._workers.values()), lambda worker: worker.quit())
+        await self._fork_server.close()
 
     @property
     def is_serving(self) -> bool:
@@ -168,8 +175,8 @@ class Supervisor:
     async def _start_worker(self, number: int) -> None:
         """Raises StartupError, whatever the reason."""
         try:
-            worker = self._workers[number] = WorkerHandle(number, self._program)
-        except OSError as error:  # no descriptor, process or memory left just now
+            worker = self._workers[number] = await WorkerHandle.fork(number, self._fork_server)
+        except (OSError, StartupError) as error:  # no descriptor, process or memory left just now
             raise StartupError(f"worker {number} cannot be started: {error}") from error
         try:
             await worker.start(self._snapshot, self._bound, self._instance_id, self._generation)
@@ -250,9 +257,14 @@ class Supervisor:
 
     def _on_child(self) -> None:
         for pid, code in reap():
-            for worker in self._workers.values():
-                if worker.pid == pid:
-                    worker.ended(code)
+            if self._fork_server.ended(pid, code) and not self._is_stopping:
+                emit(
+                    "fork_server_died",
+                    level=logging.ERROR,
+                    pid=pid,
+                    cause=exit_text(code),
+                    message="the workers go on; it is started again when one of them has to be replaced",
+                )
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -6,67 +6,61 @@ import os
 import pickle
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Self
 
 from cors_gateway.observe.feed import Interest, Seen
 from cors_gateway.observe.figures import GatewayFigures, gateway_from_dict
 from cors_gateway.server.channel import Channel, ChannelClosedError
+from cors_gateway.server.forking import Child, ForkServer
 from cors_gateway.server.listeners import Bound
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.snapshot import Snapshot
 
-# -P: the current directory is searched only if this process does so, too (PYTHONPATH says that).
-PROGRAM = (sys.executable, "-P", "-m", "cors_gateway.server.worker_process")
-
 START_SECONDS = 60.0
-"""To import everything and compile the configuration, on a machine that is busy."""
+"""To compile the configuration, on a machine that is busy."""
 PREPARE_SECONDS = 30.0
 ANSWER_SECONDS = 20.0
 """A worker that does not answer a simple question for so long is stuck."""
+REPORT_SECONDS = 1.0
+"""From the end of a process to the news of it; whoever brings it may have ended itself."""
 SILENT_SECONDS = 1.5
 """A worker that owes an answer for so long cannot be counted on now, though it may come back."""
 QUIT_SECONDS = 2.0
 
 
 class WorkerHandle:
-    """Starts the process; ask it with the methods below, all of which raise ChannelClosedError once it has died."""
+    """One process; ask it with the methods below, all of which raise ChannelClosedError once it has died."""
 
-    def __init__(self, number: int, program: Sequence[str]) -> None:
-        """`program` is called with the number of an open socket and with `number`. Raises OSError."""
+    def __init__(self, number: int, child: Child, line: socket.socket) -> None:
+        """`line` is our end of the channel."""
         self.number = number
+        self.pid = child.pid
         self.began = time.monotonic()
         self.is_serving = False
         self.counted: dict[str, Any] | None = None
         """Its counters as last heard."""
-        self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        """Set by who reaps children."""
+        self._exit_code = child.exit_code
+        self._exit_code.add_done_callback(self._ended)
         self._pulse_asked: float | None = None
+        self._channel = Channel(line)
+
+    @classmethod
+    async def fork(cls, number: int, fork_server: ForkServer) -> Self:
+        """Raises OSError, StartupError."""
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                self._process = subprocess.Popen(  # noqa: S603 - this program itself
-                    [*program, str(theirs.fileno()), str(number)],
-                    stdin=subprocess.DEVNULL,
-                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                    pass_fds=[theirs.fileno()],
-                )
+                return cls(number, await fork_server.fork(number, theirs.fileno()), ours)
         except BaseException:
             ours.close()
             raise
-        self._channel = Channel(ours)
 
     def __repr__(self) -> str:
         state = "serving" if self.is_serving else "starting"
         return f"<WorkerHandle {self.number} pid {self.pid} {state}>"
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     @property
     def is_responsive(self) -> bool:
@@ -76,20 +70,22 @@ class WorkerHandle:
 
     @property
     def age(self) -> float:
-        """Seconds since the process was started."""
+        """Seconds since the process was made."""
         return time.monotonic() - self.began
 
-    def ended(self, exit_code: int) -> None:
-        """To be called when the process was reaped."""
-        self._process.returncode = exit_code
-        self.is_serving = False
-        self._channel.close()
-        if not self.exit_code.done():
-            self.exit_code.set_result(exit_code)
-
-    async def wait(self) -> int:
-        """Returns when the process has ended, with its exit code (negative: the signal)."""
-        return await asyncio.shield(self.exit_code)
+    async def wait(self) -> int | None:
+        """Returns when the process has ended, with its exit code (negative: the signal; None: nobody saw it)."""
+        closed = asyncio.ensure_future(self._channel.closed.wait())
+        signs: set[asyncio.Future[Any]] = {closed, self._exit_code}
+        try:
+            await asyncio.wait(signs, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            closed.cancel()
+        await asyncio.wait({self._exit_code}, timeout=REPORT_SECONDS)
+        if not self._exit_code.done():
+            self.kill()
+            self._exit_code.set_result(None)
+        return self._exit_code.result()
 
     async def start(
         self, snapshot: Snapshot, bound: Sequence[Bound], instance_id: str, generation: int
@@ -162,7 +158,7 @@ class WorkerHandle:
 
     def kill(self) -> None:
         """End it at once."""
-        if not self.exit_code.done():
+        if not self._exit_code.done():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
@@ -172,13 +168,19 @@ class WorkerHandle:
             self.kill()
         with contextlib.suppress(ChannelClosedError, TimeoutError):
             await self._channel.ask("quit", timeout=QUIT_SECONDS)
-        await asyncio.wait({self.exit_code}, timeout=QUIT_SECONDS)
+        await asyncio.wait({self._exit_code}, timeout=QUIT_SECONDS)
         self.kill()
         await self.wait()
 
+    def _ended(self, _: object) -> None:
+        self.is_serving = False
+        self._channel.close()
 
-def exit_text(code: int) -> str:
+
+def exit_text(code: int | None) -> str:
     """`exit code 1`, `SIGKILL`."""
+    if code is None:
+        return "an unknown exit code"
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 

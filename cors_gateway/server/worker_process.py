@@ -1,5 +1,7 @@
 """A worker as a process of its own: does what its parent says, and winds up when the parent is gone.
 
+As a program it is what workers are forked from (`fork_server.py`); "parent" is the supervisor all the same.
+
 Signals are the parent's business: a terminal or systemd sends them to every process of the group at once, and only the
 parent knows when it is time to stop accepting.
 """
@@ -23,6 +25,7 @@ from cors_gateway.observe.refusals import export_refusals
 from cors_gateway.observe.tracing import open_tracing
 from cors_gateway.server.channel import Channel, Question
 from cors_gateway.server.events import configure
+from cors_gateway.server.fork_server import await_order
 from cors_gateway.server.listeners import Bound
 from cors_gateway.server.metrics_transfer import export_metrics
 from cors_gateway.server.signals import IGNORED, STOPS
@@ -171,4 +174,6 @@ def _leave_to_parent() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    order = await_order(socket.socket(fileno=int(sys.argv[1])), ignored=PARENT_SIGNALS)
+    if order is not None:
+        main(order.descriptor, order.number)

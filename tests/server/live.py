@@ -141,10 +141,10 @@ def reading(process: subprocess.Popen[bytes], directory: Path) -> Iterator[Live]
     try:
         yield live
     finally:
-        children = worker_pids(process.pid) if process.poll() is None else []
+        workers = worker_pids(process.pid) if process.poll() is None else []
         process.kill()
         process.wait()
-        for pid in children:
+        for pid in workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         reader.join(DEADLINE)
@@ -163,6 +163,11 @@ def gateway(directory: Path, text: str) -> Iterator[Live]:
 
 
 def worker_pids(pid: int) -> list[int]:
+    """The processes that its fork servers have forked."""
+    return [worker for fork_server in children(pid) for worker in children(fork_server)]
+
+
+def children(pid: int) -> list[int]:
     """The child processes."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 

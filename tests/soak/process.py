@@ -118,9 +118,11 @@ class Gateway:
         ]
 
     def _pids(self) -> list[int]:
-        parent = self.process.process.pid
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        return [parent, *map(int, children)]
+        """Those of the tree: the process, what its workers are forked from, the workers."""
+        pids = [self.process.process.pid]
+        for pid in pids:
+            pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return pids
 
     def _write(self) -> None:
         text = configuration(self._listen, self._upstream, 60 + self._reloads, **self._settings)

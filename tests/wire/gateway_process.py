@@ -43,7 +43,9 @@ class GatewayProcess:
 
     def open_sockets(self) -> int:
         """Different sockets that the process and its workers hold."""
-        pids = (self.process.pid, *_children(self.process.pid))
+        pids = [self.process.pid]
+        for pid in pids:
+            pids += _children(pid)
         return len({name for pid in pids for name in _descriptors(pid) if name.startswith("socket:")})
 
     def stop(self) -> int:
