@@ -5,18 +5,21 @@ The programs are stand-ins for it; `work` is what a worker does.
 
 import asyncio
 import os
+import pickle
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cors_gateway.policy.policy import DISABLED
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.supervisor import Supervisor
-from cors_gateway.server.worker_handle import WorkerHandle
-from cors_gateway.snapshot import Server, Snapshot
+from cors_gateway.server.worker_handle import WorkerHandle, carried
+from cors_gateway.snapshot import Location, PolicyTest, Route, RoutePolicy, Server, Snapshot
 from tests.server.live import children
 
 DEADLINE = 30.0
@@ -151,6 +154,19 @@ async def test_a_program_that_ends_before_it_forks_fails_the_start() -> None:
     async with _supervisor(2, (sys.executable, "-c", "raise SystemExit(5)")) as supervisor:
         with pytest.raises(StartupError, match=r"worker [12] cannot be started: the process that forks"):
             await supervisor.start([])
+
+
+def test_a_worker_is_sent_what_traffic_needs() -> None:
+    place = Location("gateway.yaml", 7, 3)
+    further = RoutePolicy(DISABLED, origin_locations=(place,))
+    route = Route("api", "/", "b", DISABLED, further_policies=(further,), origin_locations=(place,))
+    whole = replace(SNAPSHOT, routes=(route,), tests=(PolicyTest(None, "GET", "/"),))
+
+    sent = pickle.loads(carried(whole))
+
+    assert sent == replace(whole, tests=())
+    assert b"gateway.yaml" in pickle.dumps(whole)
+    assert b"gateway.yaml" not in carried(whole)
 
 
 async def test_nothing_is_left_of_a_supervisor_that_was_closed() -> None:
