@@ -63,7 +63,7 @@ def _repair_host(host: str) -> str:
     if ends_in_number(host) and not is_ipv4(host):
         try:
             return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a zero byte
             return host
     return host
 
