@@ -213,7 +213,8 @@ class ClientConnection(AnsweringConnection):
         self.response.answer(answer.answer)
         self._service.accounting.answered(answer, self.response.bytes_out, self._peer, self._service.active)
         if self.response.form & CLOSES:
-            self._linger()
+            is_last = head.closes or not answer.line.is_http11
+            self._end_or_linger(is_read=is_last and head.framing == NO_BODY and not rest)
             return b""
         self._is_at_rest = False
         if not self._flow.is_writing_paused:
