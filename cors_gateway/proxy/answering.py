@@ -89,8 +89,11 @@ class AnsweringConnection(ClientTransport):
 
     def trust(self, active: Active) -> None:
         """Another snapshot is in service, which may say otherwise who is a trusted proxy."""
-        trusts_unix = active.trusts_unix
-        self._peer = Peer(self._peer.address, active.trusted, is_tls=self._is_tls, trusts_unix=trusts_unix)
+        self._peer = self._peer_at(self._peer.address, active)
+
+    def _peer_at(self, address: str, active: Active) -> Peer:
+        """Who is at the other end, as far as this snapshot believes it."""
+        return active.peer(address, is_tls=self._is_tls)
 
     # -- who waits for whom ----------------------------------------------------------------------------------------
 
