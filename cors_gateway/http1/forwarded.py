@@ -12,6 +12,8 @@ from cors_gateway.http1.grammar import list_elements
 from cors_gateway.http1.request_fields import ReadField
 
 MAX_HOPS = 32
+MAX_REMEMBERED_HOST = 255
+"""Bytes of a Host with which the lines about a peer are remembered."""
 HTTP10, HTTP11, HTTP2 = "HTTP/1.0", "HTTP/1.1", "HTTP/2.0"
 """Protocols, as logs and Via (without the name) write them."""
 
@@ -22,17 +24,30 @@ _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?\Z")
 
 
 class Peer:
-    """The other end of a client connection: its address as text, and whether it is a trusted proxy."""
+    """The other end of a client connection: its address as text, and whether it is a trusted proxy.
+
+    Connections from the same address may share one.
+    """
 
     __slots__ = ("_host", "_lines", "_prefix", "address", "is_tls", "is_trusted", "protocol", "trusted")
 
-    def __init__(self, address: str, trusted: Networks, *, is_tls: bool, trusts_unix: bool = False) -> None:
-        """`address` is empty for the peer of a Unix socket, which is trusted if `trusts_unix`."""
+    def __init__(
+        self,
+        address: str,
+        trusted: Networks,
+        *,
+        is_tls: bool,
+        trusts_unix: bool = False,
+        protocol: str = HTTP11,
+    ) -> None:
+        """`address` is empty for the peer of a Unix socket, which is trusted if `trusts_unix`.
+
+        `protocol` is what the connection speaks. A single request may be of HTTP/1.0.
+        """
         self.address = address
         self.trusted = trusted
         self.is_tls = is_tls
-        self.protocol = HTTP11
-        """What the connection speaks. A single request may be of HTTP/1.0."""
+        self.protocol = protocol
         self.is_trusted = is_within(address, trusted) if address else trusts_unix
         self._host = b""
         self._prefix = b""
@@ -43,9 +58,12 @@ class Peer:
         if self.is_trusted:
             return forwarding_lines(self, fields, host, prefix)
         if not self._lines or host != self._host or prefix != self._prefix:
+            lines = forwarding_lines(self, (), host, prefix)
+            if len(host) > MAX_REMEMBERED_HOST:
+                return lines
             self._host = host
             self._prefix = prefix
-            self._lines = forwarding_lines(self, (), host, prefix)
+            self._lines = lines
         return self._lines
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING
 
 from cors_gateway.http1.field_edits import compile_edits
+from cors_gateway.http1.forwarded import HTTP11, MAX_REMEMBERED_HOST, Peer
 from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
 from cors_gateway.http1.prefix import PrefixMap
 from cors_gateway.http1.request import RequestHead, RequestReader
@@ -32,6 +33,8 @@ MAX_REMEMBERED_LINES = 4096
 """Request lines of all hosts together."""
 MAX_REMEMBERED_PREFLIGHTS = 2048
 """Preflights, besides one for each listed origin."""
+MAX_REMEMBERED_PEERS = 1024
+"""Addresses that connections came from; of a balancer there are few."""
 MAX_REMEMBERED_ORIGINS = 16384
 """As many listed origins make the memories larger."""
 
@@ -187,6 +190,22 @@ class Active:
             Room(entries=MAX_REMEMBERED_HOSTS, size=512 * KIB), longest=MAX_HOST
         )
         self._lines = Room(entries=MAX_REMEMBERED_LINES, size=8 * MIB)
+        self._peers: Memo[tuple[str, bool, str, bool], Peer] = Memo(
+            Room(entries=MAX_REMEMBERED_PEERS, size=2 * MIB), longest=4, cost=_cost_of_peer
+        )
+
+    def peer(self, address: str, *, is_tls: bool, protocol: str = HTTP11, is_named: bool = False) -> Peer:
+        """The other end of a connection, by its address; empty for that of a Unix socket.
+
+        `is_named`: somebody else gave the address, so that an empty one says nothing about who is connected.
+        """
+        key = address, is_tls, protocol, is_named
+        peer = self._peers.get(key)
+        if peer is None:
+            trusts_unix = self.trusts_unix and not is_named
+            peer = Peer(address, self.trusted, is_tls=is_tls, trusts_unix=trusts_unix, protocol=protocol)
+            self._peers.offer(key, peer)
+        return peer
 
     def host(self, host: bytes) -> ActiveHost:
         """The routes for a value of Host (empty if there was none)."""
@@ -203,6 +222,11 @@ def path_map_of(route: Route) -> PrefixMap | None:
         return None
     prefix, replacement = route.path.encode("ascii"), route.replace_prefix.encode("ascii")
     return PrefixMap(prefix, replacement, is_exact=route.is_exact)
+
+
+def _cost_of_peer(key: tuple[str, bool, str, bool], peer: Peer) -> int:
+    """With the lines about it, which name a Host."""
+    return 2 * OVERHEAD + MAX_REMEMBERED_HOST
 
 
 def _cost_of_preflight(key: tuple[RequestHead, Decider], preflight: "PreflightAnswer") -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import Peer, client_address
-from cors_gateway.http1.request import RequestHead
+from cors_gateway.http1.request import NO_BODY, RequestHead
 from cors_gateway.http1.response import ResponseSection
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.active import Active
@@ -89,8 +89,11 @@ class AnsweringConnection(ClientTransport):
 
     def trust(self, active: Active) -> None:
         """Another snapshot is in service, which may say otherwise who is a trusted proxy."""
-        trusts_unix = active.trusts_unix
-        self._peer = Peer(self._peer.address, active.trusted, is_tls=self._is_tls, trusts_unix=trusts_unix)
+        self._peer = self._peer_at(self._peer.address, active)
+
+    def _peer_at(self, address: str, active: Active) -> Peer:
+        """Who is at the other end, as far as this snapshot believes it."""
+        return active.peer(address, is_tls=self._is_tls)
 
     # -- who waits for whom ----------------------------------------------------------------------------------------
 
@@ -133,9 +136,11 @@ class AnsweringConnection(ClientTransport):
 
     def response_done(self) -> None:
         """The response is complete: the next request, or the end."""
+        exchange = self._exchange
         self._finish()
         if self.response.form & CLOSES or self._phase == BODY or (self._is_at_eof and self._kept is None):
-            self._linger()
+            is_read = exchange is not None and exchange.is_last and exchange.head.framing == NO_BODY
+            self._end_or_linger(is_read=is_read)
             return
         self._phase = HEAD
         self._is_at_rest = self._is_body_held = False

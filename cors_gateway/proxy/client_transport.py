@@ -203,6 +203,16 @@ class ClientTransport(asyncio.Protocol):
         with contextlib.suppress(NotImplementedError, RuntimeError):
             self._transport.write_eof()
 
+    def _end_or_linger(self, *, is_read: bool) -> None:
+        """Send no more after this answer. `is_read`: the client said that it asks no more, and did not go on.
+
+        Then a close resets nothing, and nobody needs to be waited for (RFC 9112 9.6).
+        """
+        if is_read and self._kept is None:
+            self._end()
+        else:
+            self._linger()
+
     def _linger_on(self, data: bytes) -> None:
         """Drop what is still sent, for as long as that is little."""
         self._discarded += len(data)

@@ -13,7 +13,6 @@ from cors_gateway.http1.beginning import after_empty_lines, check_beginning, fir
 from cors_gateway.http1.body import SizedBody
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.forwarded import Peer
 from cors_gateway.http1.request import NO_BODY, SIZED
 from cors_gateway.proxy.answering import AnsweringConnection
 from cors_gateway.proxy.answers import render
@@ -54,10 +53,10 @@ class ClientConnection(AnsweringConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         active = self._service.active
-        address = self._flow.peer_address()
-        self._peer = Peer(address, active.trusted, is_tls=self._is_tls, trusts_unix=active.trusts_unix)
+        self._peer = self._peer_at(self._flow.peer_address(), active)
         self.deadline = self.clock.now + active.timeouts.request_head
         self._is_at_rest = True
+        self._last = self._service.first_request(self._peer)
         if not self._service.admit(self):
             self._last_answer(ProtocolFault(Cause.TOO_MANY_CONNECTIONS))
 
@@ -140,6 +139,8 @@ class ClientConnection(AnsweringConnection):
                     rest = data[end + 4 :]
                     last = read_request(service.active, last, data[line_end : end + 4])
                     self._last = last if len(last.block) <= MAX_REMEMBERED_BLOCK else None
+                    if self._is_at_rest:
+                        service.began(self._last, self._peer)
                 began = time.monotonic()
                 outcome = service.dispatch(last, data[:line_end], self._peer)
             except ProtocolFault as fault:
@@ -213,7 +214,8 @@ class ClientConnection(AnsweringConnection):
         self.response.answer(answer.answer)
         self._service.accounting.answered(answer, self.response.bytes_out, self._peer, self._service.active)
         if self.response.form & CLOSES:
-            self._linger()
+            is_last = head.closes or not answer.line.is_http11
+            self._end_or_linger(is_read=is_last and head.framing == NO_BODY and not rest)
             return b""
         self._is_at_rest = False
         if not self._flow.is_writing_paused:

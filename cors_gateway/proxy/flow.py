@@ -45,11 +45,9 @@ class Flow:
 
     def peer_address(self) -> str:
         """The address of the other end without its port; empty for a Unix socket."""
-        sock = self._transport.get_extra_info("socket")
-        if sock is None or sock.family == socket.AF_UNIX:
-            return ""
+        # That of a Unix socket is a path, if it has a name at all.
         name = self._transport.get_extra_info("peername")
-        return str(name[0]) if name else ""
+        return str(name[0]) if type(name) is tuple else ""
 
     def reset_on_close(self) -> None:
         """Let the close be a reset (RST), so that the peer cannot take it for an end."""

@@ -11,6 +11,7 @@ import ssl
 import sys
 from collections.abc import Callable, Collection, Iterator
 from copy import copy
+from functools import partial
 
 from cors_gateway.observe.figures import GatewayFigures, ServerFigures
 from cors_gateway.observe.metrics import Metrics
@@ -98,11 +99,11 @@ class Gateway:
         """Makes the protocol of an accepted connection; goes on being right after a swap."""
         service, kind = self.service, CONNECTIONS[http2]
         if not tls:
-            return lambda: kind(service, is_tls=False)
+            return partial(kind, service, is_tls=False)
 
         def accept() -> asyncio.Protocol:
             connection = kind(service, is_tls=True)
-            service.handshakes.add(connection)
+            service.begin_handshake(connection)
             return connection
 
         return accept

@@ -33,17 +33,17 @@ class Http2Connection(Http2Transport):
     """Server side of HTTP/2 on one transport."""
 
     __slots__ = (
-        *("_fields", "_is_admitted", "_is_flush_due", "_is_surplus", "_known_peer", "_last", "_last_head"),
+        *("_client", "_fields", "_is_admitted", "_is_flush_due", "_is_surplus", "_last", "_last_head"),
         *("_seen", "_sending", "_streams", "_writer"),
     )
 
     def __init__(
-        self, service: Service, *, is_tls: bool, is_admitted: bool = False, peer: Peer | None = None
+        self, service: Service, *, is_tls: bool, is_admitted: bool = False, client: str | None = None
     ) -> None:
-        """`is_admitted`: the connection was counted already. `peer` is the client if it is known already."""
+        """`is_admitted`: the connection was counted already. `client` is who a balancer says that it is."""
         super().__init__(service, is_tls=is_tls)
         self._is_admitted = is_admitted
-        self._known_peer = peer
+        self._client = client
         self._writer = RequestWriter(_new_websocket_key)
         self._streams: dict[int, Stream] = {}
         self._sending: set[AnsweringStream] = set()
@@ -61,9 +61,7 @@ class Http2Connection(Http2Transport):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         active = self._service.active
-        address = self._flow.peer_address()
-        self.peer = self._known_peer or self._peer_at(address, active)
-        self.peer.protocol = HTTP2
+        self.peer = self._peer_at(self._flow.peer_address(), active)
         self._idle_until = self.deadline = self.clock.now + active.timeouts.request_head
         if self._is_admitted:
             self._service.enter(self)
@@ -72,7 +70,10 @@ class Http2Connection(Http2Transport):
         self._flush()
 
     def _peer_at(self, address: str, active: Active) -> Peer:
-        return Peer(address, active.trusted, is_tls=self._is_tls, trusts_unix=active.trusts_unix)
+        named = self._client
+        if named is None:
+            return active.peer(address, is_tls=self._is_tls, protocol=HTTP2)
+        return active.peer(named, is_tls=self._is_tls, protocol=HTTP2, is_named=True)
 
     def _receive(self, data: bytes) -> None:
         if self._is_closing:
@@ -246,7 +247,6 @@ class Http2Connection(Http2Transport):
     def trust(self, active: Active) -> None:
         """Another snapshot is in service, which may say otherwise who is a trusted proxy."""
         self.peer = self._peer_at(self.peer.address, active)
-        self.peer.protocol = HTTP2
         self._last = None
 
     def _rest(self) -> None:

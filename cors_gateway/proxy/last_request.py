@@ -110,6 +110,18 @@ class LastRequest:
         self.fields = b""
         return bound
 
+    def copy(self, *, keeps_bound: bool) -> "LastRequest":
+        """For another connection. What is bound names the peer: it is kept if that is the same."""
+        copy = LastRequest.__new__(LastRequest)
+        copy.active = self.active
+        copy.block = self.block
+        copy.section = self.section
+        copy.head = self.head
+        copy.host = self.host
+        copy.bound = self.bound if keeps_bound else None
+        copy.fields = self.fields if keeps_bound else b""
+        return copy
+
 
 def read_request(active: Active, last: LastRequest | None, block: bytes) -> LastRequest:
     """Read a header section that is not, byte for byte, that of the last request, or not under the same snapshot.

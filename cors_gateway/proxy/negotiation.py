@@ -10,6 +10,7 @@ from typing import cast
 
 from cors_gateway.http1.forwarded import Peer
 from cors_gateway.http2 import PREFACE
+from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.client_transport import CLOSED, HEAD
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.downstream import ClientConnection
@@ -27,16 +28,10 @@ class NamedConnection(ClientConnection):
         super().__init__(service, is_tls=is_tls)
         self._client = client
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        peer = self._named_peer()
-        if peer is not None:
-            self._peer = peer
-
-    def _named_peer(self) -> Peer | None:
+    def _peer_at(self, address: str, active: Active) -> Peer:
         if self._client is None:
-            return None
-        return Peer(self._client, self._service.active.trusted, is_tls=self._is_tls)
+            return super()._peer_at(address, active)
+        return active.peer(self._client, is_tls=self._is_tls, is_named=True)
 
 
 class NegotiatedConnection(NamedConnection):
@@ -47,8 +42,8 @@ class NegotiatedConnection(NamedConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() == "h2":
-            self._service.handshakes.discard(self)
-            _serve_http2(self._service, transport, is_tls=True, peer=self._named_peer())
+            self._service.end_handshake(self)
+            _serve_http2(self._service, transport, is_tls=True, client=self._client)
         else:
             super().connection_made(transport)
 
@@ -82,7 +77,7 @@ class PriorKnowledgeConnection(NamedConnection):
             self.deadline = NEVER
             self._service.leave(self)
             connection = _serve_http2(
-                self._service, self._transport, is_tls=False, peer=self._peer, is_admitted=True
+                self._service, self._transport, is_tls=False, client=self._client, is_admitted=True
             )
             connection.data_received(data)
         else:
@@ -103,13 +98,16 @@ def _serve_http2(
     transport: asyncio.BaseTransport,
     *,
     is_tls: bool,
-    peer: Peer | None,
+    client: str | None,
     is_admitted: bool = False,
 ) -> asyncio.Protocol:
-    """Go on in HTTP/2. `is_admitted`: it was counted as a connection already."""
+    """Go on in HTTP/2 with a client that a balancer may have named.
+
+    `is_admitted`: it was counted as a connection already.
+    """
     from cors_gateway.proxy.http2_connection import Http2Connection
 
-    connection = Http2Connection(service, is_tls=is_tls, peer=peer, is_admitted=is_admitted)
+    connection = Http2Connection(service, is_tls=is_tls, client=client, is_admitted=is_admitted)
     cast("asyncio.Transport", transport).set_protocol(connection)
     connection.connection_made(transport)
     return connection

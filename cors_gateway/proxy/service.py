@@ -4,14 +4,16 @@ The one place with mutable state that outlives a request, besides pools and coun
 """
 
 from typing import Protocol
-from weakref import WeakSet
+from weakref import ref
 
 from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.forwarded import Peer
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.proxy.accounting import AccessLogSink, Accounting, LoggedAccounting
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import CoarseClock, HasDeadline
 from cors_gateway.proxy.dispatch import Dispatch
+from cors_gateway.proxy.last_request import LastRequest
 from cors_gateway.proxy.refusal import RefusedRequest, refuse
 
 
@@ -41,7 +43,7 @@ class Service:
 
     __slots__ = (
         *("_capacity", "_metrics", "accounting", "active", "clock", "connections", "dispatch", "handshakes"),
-        "is_draining",
+        *("_newcomer", "_newcomer_peer", "is_draining"),
     )
 
     def __init__(
@@ -55,10 +57,13 @@ class Service:
         self.is_draining = False
         """From now on every response ends its connection."""
         self.connections: set[Connected] = set()
-        self.handshakes: WeakSet[Connected] = WeakSet()
+        self.handshakes: set[ref[Connected]] = set()
         """Accepted, and not connected yet: nobody tells when a TLS handshake fails, but nobody holds it then."""
         self._metrics = metrics
         self._capacity = capacity
+        self._newcomer: LastRequest | None = None
+        """What a connection asked first that had nothing to compare it with."""
+        self._newcomer_peer: Peer | None = None
 
     def log_to(self, log: AccessLogSink | None) -> None:
         """Have requests logged there from now on, or nowhere."""
@@ -69,9 +74,37 @@ class Service:
         """The answer to a request that is refused, of which `received` is the beginning."""
         return refuse(fault, received, self.active, self._metrics)
 
+    def first_request(self, peer: Peer) -> LastRequest | None:
+        """What a connection that asked nothing yet may take for its last request: the first one of another.
+
+        Who makes a new connection for each request repeats it; many come from one address, through a balancer.
+        """
+        newcomer = self._newcomer
+        if newcomer is None or newcomer.active is not self.active:
+            self._newcomer = None
+            return None
+        copy = newcomer.copy(keeps_bound=peer is self._newcomer_peer)
+        if copy.bound is None:
+            self.began(copy, peer)  # who comes from there next finds it bound
+        return copy
+
+    def began(self, last: LastRequest | None, peer: Peer) -> None:
+        """A connection asked for the first time, and not what was expected of it."""
+        self._newcomer = last
+        self._newcomer_peer = peer
+
+    def begin_handshake(self, connection: Connected) -> None:
+        """A connection was accepted, and counts as one from now on, until it is forgotten."""
+        self.handshakes.add(ref(connection, self.handshakes.discard))
+
+    def end_handshake(self, connection: Connected) -> None:
+        """It is connected."""
+        self.handshakes.discard(ref(connection))
+
     def admit(self, connection: Connected) -> bool:
         """Take in a new connection; False if there are as many as may be, and it has to be told so."""
-        self.handshakes.discard(connection)
+        if self.handshakes:
+            self.end_handshake(connection)
         is_admitted = self.has_room
         self.enter(connection)
         self._metrics.connections_total += 1

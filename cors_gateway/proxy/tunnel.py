@@ -21,8 +21,8 @@ class Tunnel:
     """One tunnel, from the 101 until both ends are gone. Takes the client connection's place in the books."""
 
     __slots__ = (
-        *("_client_end", "_clock", "_idle_at", "_is_closing", "_is_over", "_on_end", "_send_timeout"),
-        *("_upstream_end", "bytes_in", "bytes_out", "deadline"),
+        *("_client_end", "_clock", "_is_closing", "_is_over", "_on_end", "_send_timeout", "_upstream_end"),
+        "deadline",
     )
 
     is_idle = False
@@ -41,9 +41,6 @@ class Tunnel:
 
         `on_end` is called once, when both ends are gone.
         """
-        self.bytes_in = 0
-        """Bytes from the client."""
-        self.bytes_out = 0
         self._clock = clock
         self._send_timeout = send_timeout
         self._on_end = on_end
@@ -51,11 +48,21 @@ class Tunnel:
         self._is_over = False
         self._client_end = TunnelEnd(self, client, clock)
         self._upstream_end = TunnelEnd(self, upstream, clock)
-        self._client_end.other = self._upstream_end
-        self._upstream_end.other = self._client_end
-        self._idle_at = self.deadline = clock.now + IDLE
+        self._client_end.join(self._upstream_end)
+        self._upstream_end.join(self._client_end)
+        self.deadline = clock.now + IDLE
         self._client_end.flow.hand_over(self._client_end)
         self._upstream_end.flow.hand_over(self._upstream_end)
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes from the client."""
+        return self._client_end.size
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes to the client."""
+        return self._upstream_end.size
 
     def feed(self, *, from_client: bytes = b"", from_upstream: bytes = b"") -> None:
         """Pass on bytes that were read before the tunnel stood."""
@@ -63,14 +70,6 @@ class Tunnel:
             self._client_end.data_received(from_client)
         if from_upstream:
             self._upstream_end.data_received(from_upstream)
-
-    def count(self, end: "TunnelEnd", size: int) -> None:
-        """So many bytes came from an end."""
-        self._idle_at = self._clock.now + IDLE
-        if end is self._client_end:
-            self.bytes_in += size
-        else:
-            self.bytes_out += size
 
     def watch(self, end: "TunnelEnd") -> None:
         """From now on this end must take something of what is written to it, and be looked after."""
@@ -86,6 +85,7 @@ class Tunnel:
 
     def on_deadline(self) -> None:
         ends = (self._client_end, self._upstream_end)
+        idle_at = max(end.heard_at for end in ends) + IDLE
         is_looked_after = self._is_closing or any(end.flow.is_writing_paused for end in ends)
         if any(end.is_stuck() for end in ends):
             self.abort()
@@ -94,14 +94,15 @@ class Tunnel:
                 if end.flow.stall_deadline <= self._clock.now:
                     self.watch(end)
             self.deadline = self._clock.now + LOOK
-        elif self._idle_at <= self._clock.now:
+        elif idle_at <= self._clock.now:
             self.close()
         else:
-            self.deadline = self._idle_at
+            self.deadline = idle_at
 
     def stood_still(self, seconds: float) -> None:
         self.deadline += seconds
-        self._idle_at += seconds
+        self._client_end.heard_at += seconds
+        self._upstream_end.heard_at += seconds
 
     def trust(self, active: object) -> None:
         """Nothing more is said to the backend about its client."""
@@ -135,20 +136,35 @@ class Tunnel:
 class TunnelEnd(asyncio.Protocol):
     """What comes from one transport goes to the other, no faster than the other takes it."""
 
-    __slots__ = ("_tunnel", "flow", "is_at_eof", "is_lost", "other", "transport")
+    __slots__ = (
+        *("_clock", "_tunnel", "_write", "flow", "heard_at", "is_at_eof", "is_lost", "other", "size"),
+        "transport",
+    )
 
     other: "TunnelEnd"
+    _write: Callable[[bytes], None]
 
     def __init__(self, tunnel: Tunnel, transport: asyncio.Transport, clock: CoarseClock) -> None:
         self.transport = transport
         self.flow = Flow(transport, clock)
         self.is_at_eof = False
         self.is_lost = False
+        self.size = 0
+        """Bytes that came from here."""
+        self.heard_at = clock.now
+        """When the last of them came."""
+        self._clock = clock
         self._tunnel = tunnel
 
+    def join(self, other: "TunnelEnd") -> None:
+        """Send everything to the other end, from now on."""
+        self.other = other
+        self._write = other.transport.write
+
     def data_received(self, data: bytes) -> None:
-        self._tunnel.count(self, len(data))
-        self.other.transport.write(data)
+        self.size += len(data)
+        self.heard_at = self._clock.now
+        self._write(data)
 
     def eof_received(self) -> bool:
         self.is_at_eof = True

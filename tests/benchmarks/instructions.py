@@ -73,6 +73,9 @@ class CollectingTransport(asyncio.Transport):
     def is_closing(self) -> bool:
         return False
 
+    def close(self) -> None:
+        pass
+
     def take(self) -> bytes:
         data = b"".join(self.written)
         self.written.clear()
@@ -83,6 +86,8 @@ class CollectingTransport(asyncio.Transport):
 class Bench:
     """A gateway with one client and one idle connection to the backend, both on collecting transports."""
 
+    connect: Callable[[], asyncio.Protocol]
+    """Makes what serves another client."""
     client: asyncio.Protocol
     near: CollectingTransport
     backend: asyncio.Protocol
@@ -91,6 +96,10 @@ class Bench:
 
     def deliver(self, protocol: asyncio.Protocol, data: bytes) -> None:
         """Hand over received bytes, counting the calls that this leads to."""
+        self.count(protocol.data_received, data)
+
+    def count(self, act: Callable[..., Any], *arguments: object) -> Any:
+        """Do it, counting the calls that this leads to."""
         counts = self.counts
 
         def count(_frame: object, event: str, _argument: object) -> None:
@@ -98,10 +107,10 @@ class Bench:
 
         sys.setprofile(count)
         try:
-            protocol.data_received(data)
+            return act(*arguments)
         finally:
             sys.setprofile(None)
-        counts["c_call"] -= 1  # switching the profile off
+            counts["c_call"] -= 1  # switching the profile off
 
 
 Work = Callable[[Bench, int], None]
@@ -160,17 +169,14 @@ def _bench(shape: Shape) -> Iterator[Bench]:
             loaded = load(launch.files[0], {})
         assert loaded.snapshot is not None, loaded.problems
         served = Gateway(loaded.snapshot, loop=loop, instance_id="calls", metrics=Metrics())
-        client, near, far = (
-            served.connection_factory(tls=False)(),
-            CollectingTransport(quiet),
-            CollectingTransport(quiet),
-        )
+        connect = served.connection_factory(tls=False)
+        client, near, far = connect(), CollectingTransport(quiet), CollectingTransport(quiet)
         client.connection_made(near)
         pool = served.active.pools["backend"]
         backend = UpstreamConnection(pool, pool.servers[0])
         backend.connection_made(far)
         pool.release(backend)
-        yield Bench(client, near, backend, far)
+        yield Bench(connect, client, near, backend, far)
     finally:
         quiet.close()
         other.close()
@@ -189,6 +195,21 @@ def _exchange(*templates: str, response: str = _RESPONSE.replace(messages.MARK, 
     def work(bench: Bench, number: int) -> None:
         bench.deliver(bench.client, _numbered(templates[number % len(templates)], number))
         bench.deliver(bench.backend, _numbered(response, number))
+        _expect(bench, b"HTTP/1.1 200 ")
+
+    return work
+
+
+def _new_connection(template: str) -> Work:
+    """From accept to close, for one request that says it is the last."""
+    response = _RESPONSE.replace(messages.MARK, "5d8c72a5edda8d6a")
+
+    def work(bench: Bench, number: int) -> None:
+        client: asyncio.Protocol = bench.count(bench.connect)
+        bench.count(client.connection_made, bench.near)
+        bench.deliver(client, _numbered(template, number))
+        bench.deliver(bench.backend, response.encode("latin-1"))
+        bench.count(client.connection_lost, None)
         _expect(bench, b"HTTP/1.1 200 ")
 
     return work
@@ -214,6 +235,11 @@ def _expect(bench: Bench, start: bytes) -> None:
     assert b"\r\nAccess-Control-Allow-Origin: https://" in answer, answer
 
 
+def _last(request: str) -> str:
+    """The same, from a client that makes a new connection for each request."""
+    return request.replace("\r\nConnection: keep-alive\r\n", "\r\nConnection: close\r\n")
+
+
 _BODY = "x" * 1024
 _MANY = Shape(many_routes=True, many_origins=True)
 _SPREAD = messages.spread(_MANY, preflights=False)[: MANY_ROUTES // 4]
@@ -224,6 +250,8 @@ ROWS: dict[str, tuple[Shape, Work]] = {
     "get": (Shape(), _exchange(messages.get("/api/json"))),
     "get-varying": (Shape(), _exchange(messages.get_varying("/api/varying"), response=_RESPONSE)),
     "post": (Shape(), _exchange(messages.post("/api/json", _BODY))),
+    "new-connection": (Shape(), _new_connection(_last(messages.get("/api/json")))),
+    "new-varying": (Shape(), _new_connection(_last(messages.get_varying("/api/json")))),
     "download": (Shape(), _download),
     "many-get": (_MANY, _exchange(messages.get("/api/json"))),
     "many-spread": (_MANY, _exchange(*_SPREAD)),

@@ -106,6 +106,13 @@ def test_lines_of_an_untrusted_peer_follow_the_host() -> None:
     assert peer.lines((), b"two", b"/p")[-1] == b"X-Forwarded-Prefix: /p\r\n"
 
 
+def test_a_peer_holds_no_lines_with_a_host_that_is_beyond_all_names() -> None:
+    peer = Peer("192.0.2.7", LOCAL, is_tls=False)
+    kept = peer.lines((), b"one", b"")
+    assert peer.lines((), b"x" * 60_000, b"")[-1] == b"X-Forwarded-Host: %b\r\n" % (b"x" * 60_000)
+    assert peer.lines((), b"one", b"") is kept
+
+
 def test_via_is_continued() -> None:
     assert via_line((b"1.0 a, 1.1 b",), "HTTP/1.1", b"me") == b"Via: 1.0 a, 1.1 b, 1.1 me\r\n"
     assert via_line((), "HTTP/1.0", b"me") == b"Via: 1.0 me\r\n"

@@ -116,6 +116,8 @@ class Bench:
         self._log = Log()
         self._quiet = quiet
         self._clients: dict[int, tuple[asyncio.Protocol, QuietTransport]] = {}
+        self.address = "127.0.0.1"
+        """Where the next client connection comes from."""
         self.gateway = Gateway(
             snapshot, loop=loop, instance_id="x", metrics=self.metrics, access_log=self._log
         )
@@ -181,7 +183,7 @@ class Bench:
 
     def _client(self, connection: int) -> "tuple[asyncio.Protocol, QuietTransport]":
         if connection not in self._clients:
-            protocol, transport = self._connect(), QuietTransport(self._quiet)
+            protocol, transport = self._connect(), QuietTransport(self._quiet, self.address)
             protocol.connection_made(transport)
             self._clients[connection] = protocol, transport
         return self._clients[connection]
@@ -213,9 +215,9 @@ class Log:
 class QuietTransport(FakeTransport):
     """With a socket on which nothing ever happens."""
 
-    def __init__(self, quiet: socket.socket) -> None:
+    def __init__(self, quiet: socket.socket, address: str = "127.0.0.1") -> None:
         super().__init__()
-        self._extra = {"socket": quiet, "peername": ("127.0.0.1", 50000)}
+        self._extra = {"socket": quiet, "peername": (address, 50000)}
 
 
 @contextmanager

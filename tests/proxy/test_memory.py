@@ -1,10 +1,12 @@
 """What is remembered, one memory at a time: that it is used, and what makes it invalid."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cors_gateway.http1.forwarded import HTTP2, HTTP11
 from cors_gateway.proxy.active import MAX_REMEMBERED_LINES
 from cors_gateway.snapshot import Snapshot
 from tests.proxy.bench import Bench, Seen, Work, snapshot, watched, written
@@ -59,6 +61,71 @@ def test_host_is_looked_up_again_when_it_changes_on_a_connection(benches: Benche
     seen = bench.ask(written("GET /a/x", {"Origin": LISTED}, host="other.test"))
     assert (route_of(seen), b"\r\nHost: other.test\r\n" in seen.request) == ("third", True)
     assert route_of(bench.ask(written("GET /a/x", {"Origin": LISTED}))) == "a"
+
+
+@pytest.mark.parametrize(
+    ("address", "cookie", "expected"),
+    [
+        ("192.0.2.7", "0", Work.NOTHING),
+        ("192.0.2.7", "1", Work.COMPARING),
+        ("192.0.2.8", "0", Work.DECIDING),
+        ("192.0.2.8", "1", Work.DECIDING),
+    ],
+    ids=["the same again", "another cookie", "from elsewhere", "another cookie from elsewhere"],
+)
+def test_a_new_connection_begins_with_what_another_one_asked(
+    benches: Benches, twins: Snapshot, address: str, cookie: str, expected: Work
+) -> None:
+    bench = benches(twins)
+    bench.address = "192.0.2.7"
+    for _ in range(WARM):
+        bench.ask(written("GET /a/x", {"Origin": LISTED, "Cookie": "0"}))
+        bench.leave()
+    bench.address = address
+    bench.near()
+    with watched() as work:
+        bench.send(written("GET /a/x", {"Origin": LISTED, "Cookie": cookie}))
+    assert work() is expected
+    seen = bench.far.written
+    assert b"\r\nX-Forwarded-For: %b\r\n" % address.encode() in seen
+    assert b"\r\nCookie: %b\r\n" % cookie.encode() in seen
+
+
+def test_connections_from_one_address_share_what_is_known_of_it(benches: Benches, tmp_path: Path) -> None:
+    active = benches(
+        snapshot(tmp_path, {"app": APP}, TWINS, trusted_proxies=["loopback", "unix"])
+    ).gateway.active
+    known = [active.peer("127.0.0.1", is_tls=False) for _ in range(WARM)]
+    assert known[-1] is known[-2]
+    others = [
+        active.peer("127.0.0.1", is_tls=True),
+        active.peer("127.0.0.1", is_tls=False, protocol=HTTP2),
+        active.peer("192.0.2.7", is_tls=False),
+        active.peer("", is_tls=False),
+        active.peer("", is_tls=False, is_named=True),
+    ]
+    told = [(peer.address, peer.is_tls, peer.protocol, peer.is_trusted) for peer in [known[-1], *others]]
+    assert told == [
+        ("127.0.0.1", False, HTTP11, True),
+        ("127.0.0.1", True, HTTP11, True),
+        ("127.0.0.1", False, HTTP2, True),
+        ("192.0.2.7", False, HTTP11, False),
+        ("", False, HTTP11, True),
+        ("", False, HTTP11, False),
+    ]
+
+
+def test_a_new_connection_begins_with_nothing_after_a_reload(
+    benches: Benches, twins: Snapshot, stricter: Snapshot
+) -> None:
+    bench, data = benches(twins), written("GET /a/x", ASKED)
+    before, after = benches(twins).ask(data), benches(stricter).ask(data)
+    for snapshot_now, expected in ((stricter, after), (twins, before)):
+        for _ in range(WARM):
+            bench.ask(data)
+            bench.leave()
+        bench.reload(snapshot_now)
+        assert bench.ask(data)[:3] == expected[:3]
 
 
 @pytest.mark.parametrize("name", ["Cookie", "Referer", "X-Anything", "If-None-Match"])

@@ -50,6 +50,7 @@ RESPONSES = (
     "200 OK|Vary: Accept|Access-Control-Allow-Origin: https://b.example.com|Content-Length: 0",
     "200 OK|Connection: X-A|X-A: 1|Content-Length: 0",
 )
+ADDRESSES = ("127.0.0.1", "127.0.0.2", "192.0.2.7", "2001:db8::7")
 Fields = dict[str, str]
 
 
@@ -116,6 +117,24 @@ def test_a_request_is_treated_as_if_it_were_the_first(
         assert not expected.refused or told.refused == expected.refused, turn
         if shared.near().ended or shared.near().has_sent_eof:
             break
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(turns=conversations(), whence=st.lists(st.sampled_from([*ADDRESSES, ""]), min_size=7, max_size=7))
+def test_a_request_on_a_new_connection_is_treated_as_if_there_had_been_no_other_connection(
+    benches: Benches, served: Snapshot, turns: list[Turn], whence: list[str]
+) -> None:
+    """An empty address: the connection goes on."""
+    shared = benches(served)
+    for turn, address in zip(turns, whence, strict=False):
+        if address or shared.near().ended or shared.near().has_sent_eof:
+            shared.address = address or shared.address
+            shared.near()
+            shared.leave()
+        fresh = benches(served)
+        fresh.address = shared.address
+        told, expected = take(shared, turn), take(fresh, turn)
+        assert told[:3] == expected[:3], turn
 
 
 def test_the_test_reaches_backend_and_memory(benches: Benches, served: Snapshot) -> None:
