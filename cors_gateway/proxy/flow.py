@@ -27,8 +27,8 @@ class Flow:
     """The state of both directions of one transport."""
 
     __slots__ = (
-        *("_clock", "_is_piecewise", "_left", "_transport"),
-        *("is_reading_paused", "is_writing_paused", "stall_deadline"),
+        *("_clock", "_is_piecewise", "_transport"),
+        *("is_reading_paused", "is_writing_paused", "left", "stall_deadline"),
     )
 
     def __init__(self, transport: asyncio.Transport, clock: CoarseClock) -> None:
@@ -37,7 +37,8 @@ class Flow:
         self._clock = clock
         self.is_reading_paused = False
         self._is_piecewise = False
-        self._left = 0
+        self.left = 0
+        """Bytes that the peer had not taken when somebody looked last."""
         self.is_writing_paused = False
         """More is written than the peer takes."""
         self.stall_deadline = NEVER
@@ -96,13 +97,13 @@ class Flow:
 
     def watch(self, timeout: float) -> float:
         """From now on the peer must take something within `timeout` seconds; gives the deadline for that."""
-        self._left = self._untaken()
+        self.left = self.untaken()
         self.stall_deadline = self._clock.now + timeout
         return self.stall_deadline
 
     def is_stalled(self) -> bool:
         """Whether the peer's time is over and it took nothing."""
-        return self.stall_deadline <= self._clock.now and self._untaken() >= self._left
+        return self.stall_deadline <= self._clock.now and self.untaken() >= self.left
 
     def is_broken(self) -> bool:
         """Whether the connection was reset: whoever does not read is not told."""
@@ -113,7 +114,7 @@ class Flow:
             return False
         return bool(poll.poll(0))
 
-    def _untaken(self) -> int:
+    def untaken(self) -> int:
         """Bytes that the peer has not taken: here, or in the kernel's queue.
 
         That queue holds megabytes, and the transport hears of it only when a good part of it is empty: a peer that
