@@ -9,11 +9,11 @@ _LISTENING = "0A"
 
 
 def descriptors(pids: Sequence[int], ports: Collection[int]) -> Counter[str]:
-    """How many there are of each kind. The first process is the parent; `ports` are those that clients connect to."""
+    """How many there are of each kind. The first process is the parent, the others are those that it has; `ports` are those that clients connect to."""
     sockets = dict(_sockets(ports))
     found: Counter[str] = Counter()
     for number, pid in enumerate(pids):
-        owner = f"worker {number}" if number else "the process itself"
+        owner = f"child {number}" if number else "the process itself"
         for entry in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):  # closed since it was listed
                 name = str(entry.readlink())
