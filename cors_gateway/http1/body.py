@@ -9,6 +9,7 @@ bounds its work per turn goes on from `stop` in a later one. The cost is linear 
 """
 
 import re
+from typing import overload
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
@@ -40,9 +41,9 @@ _TRAILER = 3
 _DONE = 4
 
 
-def frame_chunk(data: bytes) -> bytes:
+def frame_chunk(data: bytes | memoryview) -> bytes:
     """One chunk of non-empty data."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
+    return b"".join((b"%x\r\n" % len(data), data, b"\r\n"))
 
 
 class SizedBody:
@@ -52,14 +53,20 @@ class SizedBody:
 
     def __init__(self, size: int) -> None:
         self._remaining = size
-        self.rest = b""
+        self.rest: bytes | memoryview = b""
         """Once `is_done`: what followed the body."""
 
     @property
     def is_done(self) -> bool:
         return not self._remaining
 
-    def feed(self, received: bytes, start: int = 0, stop: int | None = None) -> bytes:
+    @overload
+    def feed(self, received: bytes, start: int = 0, stop: int | None = None) -> bytes: ...
+    @overload
+    def feed(self, received: memoryview, start: int = 0, stop: int | None = None) -> memoryview: ...
+    def feed(
+        self, received: bytes | memoryview, start: int = 0, stop: int | None = None
+    ) -> bytes | memoryview:
         """The part of `received[start:stop]` that belongs to the body."""
         end = start + self._remaining
         piece = received[start : end if stop is None or end < stop else stop]

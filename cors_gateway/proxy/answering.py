@@ -209,7 +209,7 @@ class AnsweringConnection(ClientTransport):
         phase = self._phase
         is_done = phase in {HEAD, LINGERING, CLOSED}
         is_flushed = is_done and flow.is_flushed
-        if phase == HEAD and is_flushed and not self._is_at_rest:
+        if phase == HEAD and is_flushed:
             self._rest()
         elif is_flushed or flow.is_stalled():
             self.abort()
@@ -221,15 +221,30 @@ class AnsweringConnection(ClientTransport):
             self.abort()
 
     def _rest(self) -> None:
-        """Forget what a client that goes on would profit from: it costs more than the rest of the connection."""
-        active = self._service.active
+        """Nothing was asked for a while: forget the last request, and in the end close.
+
+        The kernel may still hold megabytes of the answer. While the client takes them it cannot ask for more, and would
+        find the connection closed as soon as it can.
+        """
+        flow, now, timeouts = self._flow, self.clock.now, self._service.active.timeouts
+        before, flow.left = flow.left, flow.untaken()
+        if self._is_at_rest:
+            is_reading = flow.left < before
+        else:
+            is_reading = flow.left > 0
+            self._forget()
+            self.deadline += timeouts.keep_alive - self._active.rest_after
+        if is_reading:
+            self.deadline = now + (timeouts.send if flow.left else timeouts.keep_alive)
+        elif self.deadline <= now:
+            self.abort()
+
+    def _forget(self) -> None:
+        """Drop what a client that goes on would profit from: it costs more than the rest of the connection."""
         self._is_at_rest = True
         self._last = self._repeat = None
         self._repeated = b""
-        self._active = active
-        self.deadline += active.timeouts.keep_alive - active.rest_after
-        if self.deadline <= self.clock.now:
-            self.abort()
+        self._active = self._service.active
 
     def _break_off(self, fault: ProtocolFault) -> None:
         """End a request that stopped half way."""

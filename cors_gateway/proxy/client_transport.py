@@ -111,6 +111,15 @@ class ClientTransport(asyncio.Protocol):
         self._kept = None
         self._transport.abort()
 
+    @property
+    @abstractmethod
+    def passes_on(self) -> bool:
+        """As `flow.Piecewise` says."""
+
+    @abstractmethod
+    def piece_received(self, piece: memoryview) -> None:
+        """As `flow.Piecewise` says."""
+
     def pause_body(self) -> None:
         """The backend does not take more: its own deadline counts now."""
         if self._phase == BODY:
@@ -137,6 +146,8 @@ class ClientTransport(asyncio.Protocol):
         """Keep what was not looked at: the end of what came last, or of what was taken of the bytes kept."""
         if self._kept is None:
             self._kept = Kept(data)
+            if len(data) > MAX_AHEAD:
+                self._flow.read_in_pieces(self)
         else:
             self._kept.put_back(data)
         self._hold_back()
@@ -147,6 +158,8 @@ class ClientTransport(asyncio.Protocol):
             self._kept = Kept(data)
         else:
             self._kept.append(data)
+        if len(self._kept) > MAX_AHEAD:
+            self._flow.read_in_pieces(self)
         self._hold_back()
 
     def _hold_back(self) -> None:

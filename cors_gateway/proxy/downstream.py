@@ -69,13 +69,18 @@ class ClientConnection(AnsweringConnection):
         elif phase == PARTIAL:
             self._continue_head(data)
         elif phase == BODY:
-            self._body_until += len(data) / MIN_BODY_RATE
-            self.deadline = min(self._body_until, self.clock.now + self._active.timeouts.request_body)
-            self._read_body(data)
+            self._take_body(data)
         elif phase == DISCARD:
             self._take_complete_requests(self._discard_body(data))
         elif phase == LINGERING:
             self._linger_on(data)
+
+    @property
+    def passes_on(self) -> bool:
+        return self._phase == BODY and self._kept is None
+
+    def piece_received(self, piece: memoryview) -> None:
+        self._take_body(piece)
 
     def eof_received(self) -> bool:
         """The client sends no more; it may still read if it said so before (RFC 9112 9.6)."""
@@ -246,19 +251,26 @@ class ClientConnection(AnsweringConnection):
 
     # -- request bodies --------------------------------------------------------------------------------------------
 
-    def _read_body(self, data: bytes | Kept) -> None:
+    def _take_body(self, data: bytes | memoryview) -> None:
+        """Some of the body has just come."""
+        self._body_until += len(data) / MIN_BODY_RATE
+        self.deadline = min(self._body_until, self.clock.now + self._active.timeouts.request_body)
+        self._read_body(data)
+
+    def _read_body(self, data: bytes | memoryview | Kept) -> None:
         """Pass on what there is of the body, as far as it is for one turn; the rest is kept, or stays so."""
         exchange, body = self._exchange, self._body
         if exchange is None or body is None:
             return
         limit = exchange.forward.max_body
+        piece: bytes | memoryview
         try:
             if type(data) is Kept:
                 piece = data.feed(body)
             elif type(body) is SizedBody:  # to tell it from what follows costs nothing
                 piece = body.feed(data)
             else:
-                data = Kept(data)
+                data = Kept(bytes(data))
                 piece = data.feed(body)
             if limit and exchange.bytes_in + len(piece) > limit:
                 raise ProtocolFault(Cause.BODY_TOO_LARGE, limit=limit)
@@ -278,7 +290,7 @@ class ClientConnection(AnsweringConnection):
                 return
         if type(data) is not Kept:
             if body.rest:
-                self._keep_for_later(body.rest)
+                self._keep_for_later(bytes(body.rest))
         elif data and data is not self._kept:
             self._keep_for_later(data.take_all())
 

@@ -69,7 +69,7 @@ class Exchange:
         """What befell the request that is not a decision: a failure of the upstream, or what is told of it."""
         self.sent_at = 0.0
         """When a connection took the request up (monotonic seconds); 0 before that."""
-        self._pending: list[bytes] = []
+        self._pending: list[bytes | memoryview] = []
         self._carrier: Carrier | None = None
         self._retries = forward.lender.retries
 
@@ -97,7 +97,7 @@ class Exchange:
         if not self.is_request_sent:
             self.downstream.want_body()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         """Pass on a piece of the request body."""
         self.bytes_in += len(data)
         if self.head.framing == CHUNKED:
@@ -112,7 +112,7 @@ class Exchange:
         if self._carrier is not None:
             self._carrier.request_sent()
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         if self._carrier is not None:
             self._carrier.write(data)
         else:

@@ -11,33 +11,67 @@ import socket
 import struct
 import sys
 import termios
+from sys import getrefcount
+from typing import Protocol
 
 from cors_gateway.proxy.clock import NEVER, CoarseClock
 
-# uvloop's own low-water mark is 16 bytes: writing would stop and start for every segment.
-WRITE_HIGH_WATER = 64 * 1024
-WRITE_LOW_WATER = 16 * 1024
-READ_PIECE = 128 * 1024
-"""Bytes of an upload that are read at once; a transport would take 256 KiB."""
+PIECE = 96 * 1024
+"""Bytes of a body that are read at once: a transport would take 256 KiB, and hold them for whoever is slow.
 
-_PIECE = memoryview(bytearray(READ_PIECE))
+With half as many the system works longer for each megabyte, with more a slow peer costs more.
+"""
+AHEAD = 16 * 1024
+"""Bytes that are read at once of what does not just pass through."""
+
+# Whatever a peer does not take at once holds up the reading at the other end: one piece is held, and no second one.
+# With TLS there may be something left of a handshake, and what is below has marks of its own.
+_WRITE_HIGH_WATER = 1
+_TLS_HIGH_WATER = 16 * 1024
+_WRITE_LOW_WATER = 0
+
+_UNSHARED = 2
+"""References to an object that its owner alone has, as `getrefcount` counts them."""
+
+
+class Piecewise(Protocol):
+    """Whose long bodies are read in pieces."""
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether what comes next goes to a peer as it is."""
+
+    def piece_received(self, piece: memoryview) -> None:
+        """Some of it. Whoever holds on to the piece keeps it: it is not written over."""
+
+    def data_received(self, data: bytes) -> None: ...
+
+    def eof_received(self) -> bool | None: ...
+
+    def pause_writing(self) -> None: ...
+
+    def resume_writing(self) -> None: ...
+
+    def connection_lost(self, exc: Exception | None) -> None: ...
 
 
 class Flow:
     """The state of both directions of one transport."""
 
     __slots__ = (
-        *("_clock", "_is_piecewise", "_left", "_transport"),
-        *("is_reading_paused", "is_writing_paused", "stall_deadline"),
+        *("_clock", "_is_piecewise", "_transport"),
+        *("is_reading_paused", "is_writing_paused", "left", "stall_deadline"),
     )
 
     def __init__(self, transport: asyncio.Transport, clock: CoarseClock) -> None:
-        transport.set_write_buffer_limits(WRITE_HIGH_WATER, WRITE_LOW_WATER)
+        is_tls = transport.get_extra_info("sslcontext") is not None
+        transport.set_write_buffer_limits(_TLS_HIGH_WATER if is_tls else _WRITE_HIGH_WATER, _WRITE_LOW_WATER)
         self._transport = transport
         self._clock = clock
         self.is_reading_paused = False
         self._is_piecewise = False
-        self._left = 0
+        self.left = 0
+        """Bytes that the peer had not taken when somebody looked last."""
         self.is_writing_paused = False
         """More is written than the peer takes."""
         self.stall_deadline = NEVER
@@ -72,8 +106,8 @@ class Flow:
         self._transport.resume_reading()
         return True
 
-    def read_in_pieces(self, protocol: asyncio.Protocol) -> None:
-        """A long body comes, and whoever takes it may be slow: hold no more of it than a piece."""
+    def read_in_pieces(self, protocol: Piecewise) -> None:
+        """Much comes, and whoever takes it may be slow: from now on hold no more of it than a piece."""
         if not self._is_piecewise:
             self._is_piecewise = True
             self.hand_over(PiecewiseReader(protocol))
@@ -96,13 +130,13 @@ class Flow:
 
     def watch(self, timeout: float) -> float:
         """From now on the peer must take something within `timeout` seconds; gives the deadline for that."""
-        self._left = self._untaken()
+        self.left = self.untaken()
         self.stall_deadline = self._clock.now + timeout
         return self.stall_deadline
 
     def is_stalled(self) -> bool:
         """Whether the peer's time is over and it took nothing."""
-        return self.stall_deadline <= self._clock.now and self._untaken() >= self._left
+        return self.stall_deadline <= self._clock.now and self.untaken() >= self.left
 
     def is_broken(self) -> bool:
         """Whether the connection was reset: whoever does not read is not told."""
@@ -113,7 +147,7 @@ class Flow:
             return False
         return bool(poll.poll(0))
 
-    def _untaken(self) -> int:
+    def untaken(self) -> int:
         """Bytes that the peer has not taken: here, or in the kernel's queue.
 
         That queue holds megabytes, and the transport hears of it only when a good part of it is empty: a peer that
@@ -126,20 +160,31 @@ class Flow:
 
 
 class PiecewiseReader(asyncio.BufferedProtocol):
-    """Between a transport and its protocol: reads no more than a piece at once.
+    """Between a transport and its protocol: reads no more than a piece at once, and copies none that is passed on.
 
-    All connections share the place that is read into: what came is copied before anybody else reads.
+    All connections read into one place. Where a peer did not take a piece at once, the place is held with it until it
+    does: the next piece is read into a new one. So a connection that is held up costs one place, and the others none.
     """
 
-    def __init__(self, protocol: asyncio.Protocol) -> None:
-        self._protocol = protocol
-        self._receive = protocol.data_received
+    _place = bytearray(PIECE)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return _PIECE
+    def __init__(self, protocol: Piecewise) -> None:
+        self._protocol = protocol
+        self._is_passing = False
+
+    def get_buffer(self, sizehint: int) -> bytearray | memoryview:
+        if getrefcount(PiecewiseReader._place) > _UNSHARED:
+            PiecewiseReader._place = bytearray(PIECE)
+        self._is_passing = self._protocol.passes_on
+        place = PiecewiseReader._place
+        return place if self._is_passing else memoryview(place)[:AHEAD]
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._receive(bytes(_PIECE[:nbytes]))
+        piece = memoryview(PiecewiseReader._place)[:nbytes]
+        if self._is_passing:
+            self._protocol.piece_received(piece)
+        else:
+            self._protocol.data_received(bytes(piece))
 
     def eof_received(self) -> bool | None:
         return self._protocol.eof_received()

@@ -92,10 +92,10 @@ class AnsweringStream:
         connection.wrote(self)
         self._hold_back()
 
-    def go_on(self, body: bytes, *, is_last: bool) -> None:
+    def go_on(self, body: bytes | memoryview, *, is_last: bool) -> None:
         if not body and not is_last:
             return
-        self._connection.engine.send(self.number, body, is_ended=is_last)
+        self._connection.engine.send(self.number, bytes(body), is_ended=is_last)
         self.queued += len(body)
         self.bytes_out += len(body)
         self._connection.wrote(self)

@@ -64,7 +64,7 @@ class InsteadSink:
         self._sink.answer(self._answer)
         self._replaced(self._answer.status, is_last)
 
-    def go_on(self, body: bytes, *, is_last: bool) -> None:
+    def go_on(self, body: bytes | memoryview, *, is_last: bool) -> None:
         """Drop it."""
 
     def interim(self, section: ResponseSection, grant: Grant) -> None:

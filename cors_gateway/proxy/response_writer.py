@@ -21,7 +21,7 @@ class ResponseWriter:
 
     __slots__ = ("_clock", "_frames_chunks", "_write", "bytes_out", "form")
 
-    def __init__(self, write: Callable[[bytes], None], clock: CoarseClock) -> None:
+    def __init__(self, write: Callable[[bytes | memoryview], None], clock: CoarseClock) -> None:
         self._write = write
         self._clock = clock
         self._frames_chunks = False
@@ -39,7 +39,7 @@ class ResponseWriter:
         self.bytes_out = len(data)
         self._write(data)
 
-    def go_on(self, body: bytes, *, is_last: bool) -> None:
+    def go_on(self, body: bytes | memoryview, *, is_last: bool) -> None:
         """Send more of the body."""
         if self._frames_chunks:
             body = _framed(body, is_last=is_last)
@@ -73,6 +73,6 @@ class ResponseWriter:
         self._write(data)
 
 
-def _framed(body: bytes, *, is_last: bool) -> bytes:
+def _framed(body: bytes | memoryview, *, is_last: bool) -> bytes:
     chunk = frame_chunk(body) if body else b""
     return chunk + LAST_CHUNK if is_last else chunk

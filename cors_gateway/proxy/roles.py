@@ -31,7 +31,7 @@ class ResponseSink(Protocol):
         `is_sized`: the head tells where the body ends, or there is none. `is_last`: nothing follows.
         """
 
-    def go_on(self, body: bytes, *, is_last: bool) -> None:
+    def go_on(self, body: bytes | memoryview, *, is_last: bool) -> None:
         """Send more of the body; nothing but the end if it is empty."""
 
     def interim(self, section: ResponseSection, grant: Grant) -> None:
@@ -96,7 +96,7 @@ class Carrier(Protocol):
     def server_name(self) -> str: ...
 
     @property
-    def write(self) -> Callable[[bytes], None]: ...
+    def write(self) -> Callable[[bytes | memoryview], None]: ...
 
     def request_sent(self) -> None:
         """The request is complete: from now on the backend's time runs."""

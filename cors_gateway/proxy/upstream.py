@@ -17,28 +17,24 @@ from cors_gateway.proxy import tunnel
 from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
+from cors_gateway.proxy.flow import PIECE
 from cors_gateway.proxy.last_words import last_words
 from cors_gateway.proxy.response_head import ResponseRewriter
 from cors_gateway.proxy.roles import Delivery, Downstream
 from cors_gateway.proxy.turns import Kept
 from cors_gateway.proxy.upstream_server import UpstreamServer
-from cors_gateway.proxy.upstream_transport import Owner, UpstreamTransport
+from cors_gateway.proxy.upstream_transport import BODY, CLOSED, HEAD, IDLE, Owner, UpstreamTransport
 
 MAX_INTERIM_RESPONSES = 16
 
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1[0-9][0-9](?![0-9])")
-
-_IDLE = 0
-_HEAD = 1
-_BODY = 2
-_CLOSED = 3
 
 
 class UpstreamConnection(UpstreamTransport):
     """Client side of HTTP/1.1 on one transport. A `roles.Carrier` and `roles.Reusable`."""
 
     __slots__ = (
-        *("_buffer", "_decoder", "_interim", "_is_suspect", "_last_chance", "_phase", "_pool", "_remaining"),
+        *("_buffer", "_decoder", "_interim", "_is_suspect", "_last_chance", "_pool", "_remaining"),
         *("_response", "_rewriter", "exchange", "promised_idle", "server", "server_name"),
     )
 
@@ -53,7 +49,6 @@ class UpstreamConnection(UpstreamTransport):
         self.exchange: Delivery | None = None
         self.deadline = NEVER
         self.promised_idle: float | None = None
-        self._phase = _IDLE
         self._buffer = b""
         self._interim = 0
         self._remaining = 0
@@ -71,17 +66,25 @@ class UpstreamConnection(UpstreamTransport):
         exchange = self.exchange
         try:
             if exchange is None:
-                if phase == _IDLE:  # unsolicited: never the beginning of somebody's response
+                if phase == IDLE:  # unsolicited: never the beginning of somebody's response
                     self._retire()
-            elif phase == _HEAD:
+            elif phase == HEAD:
                 self._read_head(exchange, data)
             elif self._kept is not None:
                 self._kept.append(data)
-            elif phase == _BODY:
+            elif phase == BODY:
                 self.deadline = self._clock.now + self._pool.idle_timeout
                 self._read_body(exchange, data)
         except ProtocolFault as fault:
             self._fail(UpstreamFailure.INVALID_RESPONSE, fault)
+
+    def piece_received(self, piece: memoryview) -> None:
+        exchange = self.exchange
+        if exchange is None or self._decoder is not None:
+            self.data_received(bytes(piece))
+        else:
+            self.deadline = self._clock.now + self._pool.idle_timeout
+            self._read_body(exchange, piece)
 
     def _work_off(self, kept: Kept) -> None:
         exchange = self.exchange
@@ -94,26 +97,26 @@ class UpstreamConnection(UpstreamTransport):
             self._fail(UpstreamFailure.INVALID_RESPONSE, fault)
 
     def eof_received(self) -> bool:
-        if self._phase == _BODY and self._decoder is None and self._remaining < 0:
+        if self._phase == BODY and self._decoder is None and self._remaining < 0:
             if self.exchange is not None:
                 self.exchange.response.go_on(b"", is_last=True)
             self._end_of_response(in_step=False)
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None and self._phase == _HEAD:
+        if exc is not None and self._phase == HEAD:
             for data in last_words(self.transport):
                 self.data_received(data)
         phase = self._phase
-        self._phase = _CLOSED
+        self._phase = CLOSED
         self._poll = self._kept = None
         self._clock.watched.discard(self)
-        if phase == _IDLE:
+        if phase == IDLE:
             self._pool.forget(self)
-        elif phase != _CLOSED and self.exchange is not None:
+        elif phase != CLOSED and self.exchange is not None:
             exchange = self._detach()
             self._pool.ended(self)
-            was_silent = phase == _HEAD and not self._buffer and not self._interim
+            was_silent = phase == HEAD and not self._buffer and not self._interim
             exchange.upstream_lost(classify_loss(exc), exc, may_retry=was_silent)
 
     def pause_writing(self) -> None:
@@ -125,28 +128,19 @@ class UpstreamConnection(UpstreamTransport):
         self._flow.writing_resumed()
         if self.exchange is not None:
             self.deadline = NEVER
-            if self._phase == _HEAD and self.exchange.is_request_sent:
+            if self._phase == HEAD and self.exchange.is_request_sent:
                 self.request_sent()
-            elif self._phase == _BODY and not self._is_held:
+            elif self._phase == BODY and not self._is_held:
                 self.deadline = self._clock.now + self._pool.idle_timeout
             self.exchange.downstream.resume_body()
 
     # -- for the pool ----------------------------------------------------------------------------------------------
 
-    def is_usable(self) -> bool:
-        """Whether an idle connection is still good: not closing, no byte and no end of stream waiting to be read."""
-        return self._phase == _IDLE and self._poll is not None and not self._poll.poll(0)
-
     def close(self) -> None:
         """Close without a word to anybody; whatever arrives after this is dropped."""
-        self._phase = _CLOSED
+        self._phase = CLOSED
         self._kept = None
         self.transport.abort()
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it is open and has no exchange."""
-        return self._phase == _IDLE
 
     def belong_to(self, client: Downstream) -> None:
         """Serve this client alone from now on."""
@@ -157,7 +151,7 @@ class UpstreamConnection(UpstreamTransport):
     def begin(self, exchange: Delivery) -> None:
         """Take up an exchange and send the request as far as it is there."""
         self.exchange = exchange
-        self._phase = _HEAD
+        self._phase = HEAD
         self._interim = 0
         self._is_held = False
         is_complete = exchange.is_request_sent
@@ -166,12 +160,12 @@ class UpstreamConnection(UpstreamTransport):
 
     def request_sent(self) -> None:
         """The request is complete: from now on the backend's time runs."""
-        if self._phase == _HEAD and not self._flow.is_writing_paused:
+        if self._phase == HEAD and not self._flow.is_writing_paused:
             self.deadline = self._clock.now + self._pool.response_head_timeout
 
     def pause(self) -> None:
         """The client does not take more: stop reading; its own deadline counts now."""
-        if self._phase == _BODY:
+        if self._phase == BODY:
             self.deadline = NEVER
             self._is_held = True
             self._flow.pause_reading()
@@ -179,7 +173,7 @@ class UpstreamConnection(UpstreamTransport):
     def resume(self) -> None:
         if self._is_held:
             self._is_held = False
-            if self._phase == _BODY:
+            if self._phase == BODY:
                 self.deadline = self._clock.now + self._pool.idle_timeout
             self._read_on()
 
@@ -193,7 +187,7 @@ class UpstreamConnection(UpstreamTransport):
         self._pool.ended(self)
 
     def on_deadline(self) -> None:
-        if self._phase == _IDLE:
+        if self._phase == IDLE:
             self._retire()
         elif self._flow.stall_deadline <= self._clock.now and not self._flow.is_stalled():
             self.deadline = self._flow.watch(self._pool.idle_timeout)
@@ -205,7 +199,7 @@ class UpstreamConnection(UpstreamTransport):
 
     def stood_still(self, seconds: float) -> None:
         """The time of an exchange is longer by that; that of an idle connection runs at the backend, too."""
-        if self._phase != _IDLE:
+        if self._phase != IDLE:
             self.deadline += seconds
             self._last_chance += seconds
 
@@ -214,11 +208,7 @@ class UpstreamConnection(UpstreamTransport):
         section, is_first = self._rewriter.section, self.deadline != self._last_chance
         is_sooner = self._pool.idle_timeout < tunnel.IDLE
         return (
-            self._phase == _BODY
-            and is_first
-            and is_sooner
-            and section is not None
-            and section.is_event_stream
+            self._phase == BODY and is_first and is_sooner and section is not None and section.is_event_stream
         )
 
     def _retire(self) -> None:
@@ -282,10 +272,11 @@ class UpstreamConnection(UpstreamTransport):
             self._remaining = length
         elif length == CHUNKED:
             self._decoder = ChunkedDecoder(is_request=False)
+            self._remaining = -1
         else:
             self._decoder = None
             self._remaining = -1
-        self._phase = _BODY
+        self._phase = BODY
         self.deadline = self._clock.now + self._pool.idle_timeout
         self._read_body(exchange, data[end + 4 :], rendered)
 
@@ -308,7 +299,7 @@ class UpstreamConnection(UpstreamTransport):
             self._read_head(exchange, rest)
 
     def _read_body(
-        self, exchange: Delivery, data: bytes, head: bytes = b"", kept: Kept | None = None
+        self, exchange: Delivery, data: bytes | memoryview, head: bytes = b"", kept: Kept | None = None
     ) -> None:
         """Pass on a piece of the body, together with the head if it was not sent yet: one write for both.
 
@@ -317,7 +308,7 @@ class UpstreamConnection(UpstreamTransport):
         decoder = self._decoder
         if decoder is not None:
             if kept is None:
-                kept = Kept(data)
+                kept = Kept(bytes(data))
             try:
                 data = kept.feed(decoder)
             except ProtocolFault:
@@ -337,11 +328,13 @@ class UpstreamConnection(UpstreamTransport):
         else:
             is_done = in_step = False
         if head:
-            self._respond(exchange, head, data, is_last=is_done)
+            self._respond(exchange, head, bytes(data), is_last=is_done)
         elif data or is_done:
             exchange.response.go_on(data, is_last=is_done)
         if is_done:
             self._end_of_response(in_step=in_step)
+        elif head and not 0 <= self._remaining <= PIECE:
+            self._flow.read_in_pieces(self)
 
     def _respond(self, exchange: Delivery, head: bytes, body: bytes, *, is_last: bool) -> None:
         is_sized = self._decoder is None and self._remaining >= 0
@@ -359,7 +352,7 @@ class UpstreamConnection(UpstreamTransport):
             if self._flow.is_reading_paused:
                 self._is_held = False
                 self._flow.resume_reading()
-            self._phase = _IDLE
+            self._phase = IDLE
             self._pool.release(self)
         else:
             self._pool.ended(self)
@@ -373,7 +366,7 @@ class UpstreamConnection(UpstreamTransport):
         if exchange.websocket_key is None or not section.accepts_websocket(exchange.websocket_key):
             raise ProtocolFault(Cause.SWITCH_NOT_ASKED)
         self._detach()
-        self._phase = _CLOSED
+        self._phase = CLOSED
         self._clock.watched.discard(self)
         exchange.start_tunnel(section, self.transport, rest)
 

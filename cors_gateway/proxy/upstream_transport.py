@@ -15,6 +15,12 @@ from cors_gateway.proxy.response_rules import ResponseRules
 from cors_gateway.proxy.roles import Downstream
 from cors_gateway.proxy.turns import Kept
 
+# What is done with the connection, and so what its next bytes are.
+IDLE = 0
+HEAD = 1
+BODY = 2
+CLOSED = 3
+
 C = TypeVar("C", contravariant=True)
 
 
@@ -56,18 +62,19 @@ class UpstreamTransport(asyncio.Protocol):
     """One transport, and what was read from it too early."""
 
     __slots__ = (
-        *("_clock", "_flow", "_is_due", "_is_held", "_kept", "_poll"),
+        *("_clock", "_flow", "_is_due", "_is_held", "_kept", "_phase", "_poll"),
         *("deadline", "transport", "write"),
     )
 
     transport: asyncio.Transport
-    write: Callable[[bytes], None]
+    write: Callable[[bytes | memoryview], None]
     deadline: float
     _flow: Flow
 
     def __init__(self, clock: CoarseClock) -> None:
         # What is declared above comes with the transport, before anything else happens.
         self._clock = clock
+        self._phase = IDLE
         self._poll: select.poll | None = None
         self._kept: Kept | None = None
         """Of a response, not looked at yet. Reading pauses while there is any."""
@@ -85,6 +92,20 @@ class UpstreamTransport(asyncio.Protocol):
         if sock is not None:
             self._poll = select.poll()
             self._poll.register(sock.fileno(), select.POLLIN)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open and has no exchange."""
+        return self._phase == IDLE
+
+    def is_usable(self) -> bool:
+        """Whether an idle connection is still good: not closing, no byte and no end of stream waiting to be read."""
+        return self._phase == IDLE and self._poll is not None and not self._poll.poll(0)
+
+    @property
+    def passes_on(self) -> bool:
+        """As `flow.Piecewise` says."""
+        return self._phase == BODY and self._kept is None
 
     def _keep_for_later(self, kept: Kept) -> None:
         """Look at this in a turn of its own, and read no more before."""

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import secrets
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -33,14 +32,10 @@ from cors_gateway.server.watch import Watcher
 from cors_gateway.server.worker import Worker
 from cors_gateway.snapshot import Snapshot
 
-SWITCH_SECONDS = 0.001
-"""How long a thread that reads a new configuration may keep the interpreter from requests (Python: 5 ms)."""
-
 
 def serve(path: Path, environ: Mapping[str, str], *, open_admin: OpenAdmin) -> int:
     """Serve the configuration at `path` until told to stop; returns the exit code."""
     configure(environ)
-    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(path, environ, open_admin))
 

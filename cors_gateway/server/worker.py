@@ -10,6 +10,7 @@ import logging
 import os
 import select
 import ssl
+import sys
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ SETTLE_SECONDS = 0.1
 """From the last accept to the end of idle connections: time for the first request of who was accepted last."""
 IDLE_POLL_SECONDS = 0.02
 STANDARD_OUTPUT = 1
+SWITCH_SECONDS = 0.001
+"""How long a thread that makes ready a new configuration may keep the interpreter from each callback (Python: 5 ms)."""
 
 QUIET_SECONDS = 60.0
 """Between two events about plain HTTP on one listener: clients choose how often they try."""
@@ -94,6 +97,7 @@ class Worker:
 
     async def start(self, bound: Sequence[Bound]) -> None:
         """Begin to serve. Raises StartupError."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         contexts = await asyncio.to_thread(_make_contexts, bound)
         self._gateway.start()
         self._health.follow(self._gateway.active.pools.values())

@@ -120,6 +120,24 @@ async def test_a_response_that_is_not_read_yet_does_not_make_a_connection_idle(
     assert count >= SIZE
 
 
+async def test_a_connection_is_not_idle_before_its_client_has_the_response(
+    serving: Starter, backend: RawBackend
+) -> None:
+    """The kernel has taken all of it at once. A client that then asks again must not find the connection closed."""
+    size = 512 << 10
+    backend.script = lambda _: Answer([LARGE % (size, b""), bytes(size)])
+    timeouts = {"send": "10s", "keep_alive": "200ms"}
+    async with listening(backend), serving(upstream(backend), server={"timeouts": timeouts}) as stage:
+        loop = asyncio.get_running_loop()
+        with await stage.connect_slowly() as sock:
+            for _ in range(2):
+                await loop.sock_sendall(sock, request())
+                await asyncio.sleep(1.0)
+                assert await read_slowly(sock, size) >= size
+
+    assert len(backend.connections) == 1
+
+
 @pytest.mark.parametrize("fields", ["", "Connection: close\r\n"], ids=["kept", "last"])
 async def test_a_client_that_stopped_reading_is_given_up(
     serving: Starter, backend: RawBackend, fields: str

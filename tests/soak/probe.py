@@ -32,19 +32,25 @@ class Waits:
     most: float = 0.0
     """Of 99 in 100."""
     longest: float = 0.0
+    latest: float = 0.0
+    """By how much a pause of the asker was longer than meant, at most: what the machine alone makes somebody wait."""
 
 
 def main(host: str, port: int) -> None:
     waits: list[float] = []
+    latest = 0.0
     with socket.create_connection((host, port), timeout=30) as sock:
+        rested = time.monotonic()
         while not select.select([sys.stdin], [], [], PAUSE)[0]:
             started = time.monotonic()
+            latest = max(latest, started - rested - PAUSE)
             sock.sendall(_PREFLIGHT)
             while not sock.recv(4096).endswith(b"\r\n\r\n"):
                 pass
-            waits.append(time.monotonic() - started)
+            rested = time.monotonic()
+            waits.append(rested - started)
     waits.sort()
-    print(json.dumps([len(waits), waits[len(waits) // 2], waits[len(waits) * 99 // 100], waits[-1]]))
+    print(json.dumps([len(waits), waits[len(waits) // 2], waits[len(waits) * 99 // 100], waits[-1], latest]))
 
 
 @contextlib.contextmanager
@@ -55,7 +61,7 @@ def probing(address: tuple[str, int]) -> Iterator[Waits]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         yield waits
         output, _ = process.communicate()
-        waits.count, waits.middle, waits.most, waits.longest = json.loads(output)
+        waits.count, waits.middle, waits.most, waits.longest, waits.latest = json.loads(output)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import signal
 import ssl
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import trustme
 
 from tests.soak.abuse import BODY_LIMIT
 from tests.soak.client import Secure
+from tests.soak.descriptors import descriptors
 from tests.wire.gateway_process import GatewayProcess, free_port, wait_until_ready
 
 Settings = Mapping[str, str | int]
@@ -78,7 +80,7 @@ class Gateway:
         self._upstream = upstream
         self._settings = settings
         self._reloads = 0
-        port, tls_port = free_port(), free_port()
+        port, tls_port = self._ports = free_port(), free_port()
         tls, context = _certified(directory)
         self._listen = [f"127.0.0.1:{port}", {"address": f"127.0.0.1:{tls_port}", "tls": tls}]
         self.secure = Secure(("127.0.0.1", tls_port), context)
@@ -97,9 +99,9 @@ class Gateway:
     def reloads(self) -> int:
         return self._reloads
 
-    def descriptors(self) -> int:
+    def descriptors(self) -> Counter[str]:
         """Open descriptors of the process and its workers."""
-        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self._pids())
+        return descriptors(self._pids(), self._ports)
 
     def memory(self) -> int:
         """Resident bytes of the process and its workers."""

@@ -1,6 +1,6 @@
 """The outcome of a soak as a table and a verdict."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -26,8 +26,9 @@ class Outcome:
     """Seconds since the start, and resident bytes."""
     waits: Waits = field(default_factory=Waits)
     """Of somebody who wanted little beside all others."""
-    descriptors_before: int = 0
-    descriptors_after: int = 0
+    descriptors_before: Counter[str] = field(default_factory=Counter)
+    """By who has them and what they are."""
+    descriptors_after: Counter[str] = field(default_factory=Counter)
     exit_code: int = 0
     troubles: list[str] = field(default_factory=list)
 
@@ -51,8 +52,8 @@ class Outcome:
             found.append(f"{self.tally.unexpected} errors for which there was no reason")
         if self.growth > MOST_GROWTH and self.seconds / 2 >= WARM_UP:
             found.append(f"memory grows by {self.growth:.0f} KiB a minute")
-        if self.descriptors_after > self.descriptors_before:
-            found.append(f"{self.descriptors_after - self.descriptors_before} descriptors were not closed")
+        if left := self.descriptors_after - self.descriptors_before:
+            found.append(f"{left.total()} descriptors were not closed")
         if self.troubles:
             found.append(f"{len(self.troubles)} lines of trouble in the log, such as {self.troubles[0]}")
         if self.exit_code:
@@ -78,7 +79,7 @@ def text(outcome: Outcome) -> str:
         "resident memory (MiB): " + ", ".join(f"{size / 2**20:.1f}" for size in _every_minute(outcome)),
         f"slope over the second half: {outcome.growth:+.1f} KiB a minute",
         _waits(outcome.waits),
-        f"descriptors: {outcome.descriptors_before} before, {outcome.descriptors_after} after",
+        *_descriptors(outcome.descriptors_before, outcome.descriptors_after),
         f"lines of trouble in the log: {len(outcome.troubles)}",
         f"exit code after SIGTERM: {outcome.exit_code}",
         "",
@@ -87,9 +88,20 @@ def text(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
+def _descriptors(before: Counter[str], after: Counter[str]) -> list[str]:
+    changes = {what: after[what] - before[what] for what in sorted(before | after)}
+    return [
+        f"descriptors: {before.total()} before, {after.total()} after",
+        *[f"  {change:+d} {what}" for what, change in changes.items() if change],
+    ]
+
+
 def _waits(waits: Waits) -> str:
     figures = f"{waits.middle * 1000:.1f} / {waits.most * 1000:.0f} / {waits.longest * 1000:.0f} ms"
-    return f"{waits.count} small questions meanwhile: p50 / p99 / p100 {figures} (goal: {LONGEST_WAIT} ms)"
+    return (
+        f"{waits.count} small questions meanwhile: p50 / p99 / p100 {figures} (goal: {LONGEST_WAIT} ms); "
+        f"{waits.latest * 1000:.0f} ms is the latest that the machine woke up who asked"
+    )
 
 
 def _rows(tally: Tally) -> list[str]:

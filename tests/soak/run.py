@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -70,9 +71,9 @@ async def soak(directory: Path, seconds: float, seed: int, workers: int = 1) -> 
     return outcome
 
 
-async def _at_rest(gateway: Gateway) -> int:
+async def _at_rest(gateway: Gateway) -> Counter[str]:
     """Open descriptors once all workers are there, which is after the first of them answers."""
-    before, left = -1, gateway.descriptors()
+    before, left = Counter[str](), gateway.descriptors()
     while left != before:
         await asyncio.sleep(2.0)
         before, left = left, gateway.descriptors()
@@ -133,9 +134,9 @@ async def _sample(gateway: Gateway, outcome: Outcome) -> None:
         await asyncio.sleep(BETWEEN_SAMPLES)
 
 
-async def _settled(gateway: Gateway, expected: int) -> int:
+async def _settled(gateway: Gateway, expected: Counter[str]) -> Counter[str]:
     """Open descriptors when they are back to what they were, or when there is no more hope."""
     deadline = time.monotonic() + SETTLE
-    while (left := gateway.descriptors()) > expected and time.monotonic() < deadline:  # noqa: ASYNC110
+    while (left := gateway.descriptors()) - expected and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.2)
     return left

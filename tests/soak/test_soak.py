@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -159,7 +160,7 @@ def test_different_seeds_are_different_bytes() -> None:
     ("outcome", "fault"),
     [
         (Outcome(Tally(wrong_count=1)), "1 wrong answers"),
-        (Outcome(Tally(), descriptors_before=5, descriptors_after=6), "1 descriptors were not closed"),
+        (Outcome(Tally(), descriptors_after=Counter({"child 1: pipe": 1})), "1 descriptors were not closed"),
         (Outcome(Tally(), exit_code=3), "exit code 3"),
         (Outcome(Tally(), troubles=["Traceback"]), "1 lines of trouble in the log, such as Traceback"),
         (
