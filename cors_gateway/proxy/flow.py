@@ -11,7 +11,6 @@ import socket
 import struct
 import sys
 import termios
-from sys import getrefcount
 from typing import Protocol
 
 from cors_gateway.proxy.clock import NEVER, CoarseClock
@@ -29,9 +28,6 @@ AHEAD = 16 * 1024
 _WRITE_HIGH_WATER = 1
 _TLS_HIGH_WATER = 16 * 1024
 _WRITE_LOW_WATER = 0
-
-_UNSHARED = 2
-"""References to an object that its owner alone has, as `getrefcount` counts them."""
 
 
 class Piecewise(Protocol):
@@ -173,7 +169,7 @@ class PiecewiseReader(asyncio.BufferedProtocol):
         self._is_passing = False
 
     def get_buffer(self, sizehint: int) -> bytearray | memoryview:
-        if getrefcount(PiecewiseReader._place) > _UNSHARED:
+        if _is_held(PiecewiseReader._place):
             PiecewiseReader._place = bytearray(PIECE)
         self._is_passing = self._protocol.passes_on
         place = PiecewiseReader._place
@@ -197,3 +193,13 @@ class PiecewiseReader(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._protocol.connection_lost(exc)
+
+
+def _is_held(place: bytearray) -> bool:
+    """Whether somebody has a view of it, as then it cannot change its size (PEP 3118)."""
+    try:
+        place.append(0)
+    except BufferError:
+        return True
+    place.pop()
+    return False
