@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutations import survivors
+from tests.mutations.collected import Verdict
 from tests.mutations.edits import Mutation, Name, mutations
 from tests.mutations.modules import SUBJECTS, Subject
 from tests.mutations.report import Report, digest
 from tests.mutations.run import ROOT, BaselineFails, run
-from tests.mutations.worker import Verdict
 
 REPORT = ROOT / "build" / "mutations.jsonl"
 

@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.mutations.collected import Verdict
 from tests.mutations.edits import Name
-from tests.mutations.worker import Verdict
 
 
 class Report:
