@@ -79,7 +79,7 @@ def _judge(subject: Subject, report: Report, options: argparse.Namespace) -> dic
     path = ROOT / subject.path
     found = mutations(path.read_bytes())
     source = digest([path])
-    tests = digest(sorted({file for test in subject.tests for file in (ROOT / test).parent.glob("*.py")}))
+    tests = digest(sorted({ROOT / test for test in subject.tests} | _shared_by(subject.tests)))
     chosen = found
     if options.sample is not None and options.sample < len(found):
         chosen = random.Random(f"{options.seed} {subject.path}").sample(found, options.sample)
@@ -96,6 +96,12 @@ def _judge(subject: Subject, report: Report, options: argparse.Namespace) -> dic
 
     run(subject, left, options.jobs, note)
     return verdicts
+
+
+def _shared_by(tests: Sequence[str]) -> set[Path]:
+    """What files of tests may import or be given by pytest from beside them."""
+    beside = {file for test in tests for file in (ROOT / test).parent.glob("*.py")}
+    return {file for file in beside if not file.name.startswith("test_")}
 
 
 def _tell(subject: Subject, verdicts: dict[Name, Verdict | None], explained: dict[Name, str]) -> bool:

@@ -2,17 +2,14 @@
 
 from typing import NamedTuple
 
-_MEMORY = "tests/proxy/test_memory.py"
-_CONVERSATIONS = "tests/proxy/test_conversations.py"
-_REPEATS = "tests/proxy/test_repeats.py"
-_EXCHANGE = "tests/proxy/test_exchange.py"
-_UPSTREAM = "tests/proxy/test_upstream.py"
-_REWRITE = "tests/proxy/test_rewrite.py"
-_COUNTING = "tests/observe/test_counting.py"
-_FIELDS = "tests/http1/test_fields.py"
-_ASKED = "tests/proxy/test_asked_upstream.py"
-_SERVICE = "tests/proxy/test_service.py"
-_PIECES = "tests/proxy/test_head_pieces.py"
+_GATEWAY = (
+    *("tests/proxy/test_memory.py", "tests/proxy/test_asked_upstream.py", "tests/proxy/test_service.py"),
+    *("tests/proxy/test_locations.py", "tests/proxy/test_location_responses.py"),
+    *("tests/proxy/test_head_pieces.py", "tests/proxy/test_turns.py", "tests/proxy/test_patience.py"),
+    *("tests/observe/test_counting.py", "tests/observe/test_causes.py"),
+    *("tests/proxy/test_repeats.py", "tests/proxy/test_conversations.py"),
+)
+"""A gateway in the process of the test. Every module of the fast path runs in some of these."""
 
 
 class Subject(NamedTuple):
@@ -25,27 +22,25 @@ class Subject(NamedTuple):
 
 
 def _subject(name: str, *tests: str) -> Subject:
-    return Subject(f"cors_gateway/{name}.py", tests)
+    return Subject(f"cors_gateway/{name}.py", (*[f"tests/{test}.py" for test in tests], *_GATEWAY))
 
 
 SUBJECTS = (
-    _subject("proxy/dispatch", _MEMORY, _ASKED, _COUNTING, _REPEATS, _CONVERSATIONS),
-    _subject("proxy/last_request", _MEMORY, _ASKED, _SERVICE, _REPEATS, _CONVERSATIONS),
-    _subject("proxy/active", _MEMORY, _ASKED, _SERVICE, _REPEATS, _COUNTING, _CONVERSATIONS),
-    _subject("proxy/preflight_memory", _MEMORY, _REPEATS, _CONVERSATIONS),
-    _subject("http1/fields", _FIELDS, _MEMORY, "tests/http1/test_request.py", _CONVERSATIONS),
-    _subject("http1/memo", "tests/http1/test_memo.py", _MEMORY),
-    _subject("http1/request", "tests/http1/test_request.py", _FIELDS, _MEMORY, _REPEATS, _CONVERSATIONS),
-    _subject("policy/compiled", "tests/policy/test_compiled.py", _MEMORY, _CONVERSATIONS),
-    _subject("proxy/accounting", _MEMORY, _COUNTING, "tests/observe/test_refusals.py", _CONVERSATIONS),
-    _subject("observe/metrics", _MEMORY, _COUNTING, "tests/observe/test_prometheus.py", _CONVERSATIONS),
-    _subject("proxy/response_head", _REWRITE, _MEMORY, _UPSTREAM, _CONVERSATIONS),
-    _subject("http1/response", "tests/http1/test_response.py", _FIELDS, _REWRITE, _UPSTREAM),
-    _subject("proxy/exchange", _EXCHANGE, _MEMORY, _COUNTING, "tests/proxy/test_upstreams.py"),
-    _subject("proxy/pool", _MEMORY, "tests/proxy/test_pool.py", "tests/proxy/test_upstreams.py"),
-    _subject(
-        "proxy/upstream", _UPSTREAM, _MEMORY, "tests/proxy/test_tunnel.py", "tests/proxy/test_upstreams.py"
-    ),
-    _subject("proxy/downstream", _MEMORY, _PIECES, _COUNTING, _SERVICE, _CONVERSATIONS),
+    _subject("proxy/dispatch"),
+    _subject("proxy/last_request"),
+    _subject("proxy/active"),
+    _subject("proxy/preflight_memory"),
+    _subject("http1/fields", "http1/test_fields"),
+    _subject("http1/memo", "http1/test_memo"),
+    _subject("http1/request", "http1/test_request", "http1/test_fields"),
+    _subject("policy/compiled", "policy/test_compiled"),
+    _subject("proxy/accounting", "observe/test_refusals"),
+    _subject("observe/metrics", "observe/test_prometheus"),
+    _subject("proxy/exchange", "proxy/test_exchange", "proxy/test_upstreams"),
+    _subject("proxy/response_head", "proxy/test_rewrite", "proxy/test_upstream"),
+    _subject("http1/response", "http1/test_response", "http1/test_fields", "proxy/test_rewrite"),
+    _subject("proxy/pool", "proxy/test_pool", "proxy/test_upstreams"),
+    _subject("proxy/upstream", "proxy/test_upstream", "proxy/test_tunnel", "proxy/test_upstreams"),
+    _subject("proxy/downstream"),
 )
 """The most remembering first."""

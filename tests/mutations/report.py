@@ -35,6 +35,6 @@ class Report:
 
 
 def digest(paths: Iterable[Path]) -> str:
-    """Of the text of files, in this order."""
-    text = b"\0".join(path.read_bytes() for path in paths)
+    """Of the names and the text of files, in this order."""
+    text = b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in paths)
     return hashlib.sha256(text).hexdigest()[:16]
