@@ -43,9 +43,9 @@ def outcomes(stage: Stage) -> dict[str, int]:
     return {name: total(durations) for name, durations in counted.items() if total(durations)}
 
 
-def answers(stage: Stage) -> dict[tuple[str, int], int]:
-    """Requests of the only route by method and first digit of the status."""
-    route = metrics(stage).route("all")
+def answers(stage: Stage, name: str = "all") -> dict[tuple[str, int], int]:
+    """Requests of a route by method and first digit of the status."""
+    route = metrics(stage).route(name)
     return {
         (method.decode(), digit): count
         for method, counts in [*route.requests.items(), (b"other", route.other)]
@@ -180,13 +180,25 @@ async def test_a_tunnel_is_an_answer_and_a_request_that_lasts(tmp_path: Path) ->
         assert (during, answers(stage), outcomes(stage)) == ({}, {("GET", 1): 1}, {"ok": 1})
 
 
-async def test_requests_without_a_route_have_a_place_of_their_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "fields", "kind"),
+    [
+        ("GET /else", "", "not_cors"),
+        ("GET /else", f"Origin: {ORIGIN}\r\n", "actual"),
+        ("GET /else", "Via: 1.1 a\r\n", "not_cors"),
+        ("OPTIONS /else", PREFLIGHT, "preflight"),
+    ],
+)
+async def test_requests_without_a_route_have_a_place_of_their_own(
+    tmp_path: Path, line: str, fields: str, kind: str
+) -> None:
     async with counting(tmp_path, route={"path": "/api"}) as (stage, _):
-        await stage.ask("GET /else")
-        unrouted = metrics(stage).route("_none")
+        answered = await stage.ask(line, fields=fields)
+        decisions = metrics(stage).route("_none").decisions
 
-        assert unrouted.requests[b"GET"][4] == 1
-        assert unrouted.decisions["not_cors", "no_route"].count == 1
+        assert (answered.status, answers(stage, "_none")) == (404, {(line.partition(" ")[0], 4): 1})
+        counted = {outcome: tally.count for outcome, tally in decisions.items() if tally.count}
+        assert counted == {(kind, "no_route"): 1}
 
 
 def sends(*lines: str) -> Callable[[object], Answer]:
