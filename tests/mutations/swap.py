@@ -28,16 +28,16 @@ def functions_of(path: Path) -> list[FunctionType]:
     ]
 
 
-def swap(functions: Iterable[FunctionType], before: bytes, after: bytes) -> None:
-    """Functions that were made from the text `before` run from now on as `after` has them.
+def swap(functions: Iterable[FunctionType], path: Path, before: bytes, after: bytes) -> None:
+    """Functions that were made from `before`, the text of a file, run from now on as `after` has them.
 
     Raises CannotSwap.
     """
     try:
-        changed = dict(_functions(compile(after, "", "exec")))
+        changed = dict(_functions(compile(after, path, "exec")))
     except (SyntaxError, ValueError) as fault:
         raise CannotSwap(str(fault)) from fault
-    keys = {_place(code): key for key, code in _functions(compile(before, "", "exec"))}
+    keys = {_place(code): key for key, code in _functions(compile(before, path, "exec"))}
     for each in functions:
         code = changed.get(keys[_place(each.__code__)])
         if code is not None:

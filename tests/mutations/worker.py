@@ -79,7 +79,7 @@ class _Warm:
     def _try(self, edit: _Edit, chosen: Sequence[Ran]) -> Verdict:
         def change_and_run() -> Verdict:
             try:
-                swap(self._functions, self._source, _edited(self._source, edit))
+                swap(self._functions, self._module, self._source, _edited(self._source, edit))
             except CannotSwap:
                 return _UNDECIDED
             return _run(self._collected, chosen)
