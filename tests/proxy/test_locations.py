@@ -204,6 +204,7 @@ async def test_origin_is_kept_from_the_backend_besides(serving: Starter, backend
 @pytest.mark.parametrize(
     ("server", "route", "size", "status"),
     [
+        ("1B", None, 2, 413),
         ("1KiB", None, 1024, 200),
         ("1KiB", None, 1025, 413),
         ("1KiB", "4KiB", 4096, 200),
