@@ -201,6 +201,19 @@ async def test_requests_without_a_route_have_a_place_of_their_own(
         assert counted == {(kind, "no_route"): 1}
 
 
+@pytest.mark.parametrize("answer", [{"redirect": {"to": "https://www.example.com"}}, {"refuse": 404}])
+async def test_a_route_that_answers_by_itself_counts_what_cors_came_to(
+    tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    async with counting(tmp_path, route={"upstream": None, **answer}) as (stage, _):
+        for fields in ("", f"Origin: {ORIGIN}\r\n", f"Origin: {ORIGIN}\r\n"):
+            await stage.ask(fields=fields)
+        decisions = metrics(stage).route("all").decisions
+
+        counted = {outcome: tally.count for outcome, tally in decisions.items() if tally.count}
+        assert counted == {("not_cors", "not_cors"): 1, ("actual", "allowed"): 2}
+
+
 def sends(*lines: str) -> Callable[[object], Answer]:
     head = "\r\n".join(["HTTP/1.1 200 OK", *lines, "Content-Length: 0", "", ""])
     return lambda _: Answer([head.encode()])

@@ -114,6 +114,8 @@ async def test_a_stranger_is_refused_before_a_redirect(serving: Starter, backend
         answer = await stage.ask(fields="Origin: https://evil.example\r\n")
 
     assert (answer.status, answer.values("Location")) == (403, [])
+    told = json.loads(answer.body)
+    assert (told["reason"], "cause" in told) == ("origin_not_allowed", False)
 
 
 @pytest.mark.parametrize("status", [403, 404, 410, 503])
