@@ -316,6 +316,34 @@ async def test_a_name_with_an_underscore_passes_where_the_policy_grants_it(
         assert [(row.get("cause"), row.get("detail")) for row in it.log.rows] == [(cause, dropped)] * 2
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ([f"x_{number:02}" for number in range(10)], [f"x_{number:02}" for number in range(10)]),
+        ([f"x_{number:02}" for number in range(11)], [f"x_{number:02}" for number in range(10)]),
+        (["x_a", "b_" + "b" * 198], ["b_" + "b" * 198]),
+        (["x_a", "b_" + "b" * 195], ["b_" + "b" * 195, "x"]),
+    ],
+    ids=["ten", "eleven", "long", "together too long"],
+)
+async def test_names_that_were_dropped_are_told_within_bounds(
+    tmp_path: Path, names: list[str], told: list[str]
+) -> None:
+    async with scene(tmp_path) as it:
+        await it.stage.ask(fields="".join(f"{name}: 1\r\n" for name in names))
+
+        assert (await it.row())["detail"] == f"field {', '.join(told)}"
+
+
+@pytest.mark.parametrize("length", [64, 65])
+async def test_a_name_that_is_refused_is_told_within_bounds(tmp_path: Path, length: int) -> None:
+    async with scene(tmp_path) as it:
+        await serve(it, underscore_headers=UnderscoreHeaders.REJECT)
+        await it.stage.ask(fields=f"x_{'a' * (length - 2)}: 1\r\nx_b: 1\r\n")
+
+        assert (await it.row())["detail"] == f"field x_{'a' * 62}"
+
+
 async def test_a_dropped_name_is_counted_also_where_the_upstream_fails(tmp_path: Path) -> None:
     async with scene(tmp_path) as it:
         it.backend.script = lambda _: Answer([], then="rst")
