@@ -30,7 +30,7 @@ def _subject(name: str, *tests: str) -> Subject:
 
 SUBJECTS = (
     _subject("proxy/dispatch", *_ROUTES, _CAUSES),
-    _subject("proxy/last_request", *_ROUTES, _CAUSES),
+    _subject("proxy/last_request", *_ROUTES, _CAUSES, "proxy/test_logins"),
     _subject("proxy/active", *_ROUTES),
     _subject("proxy/preflight_memory"),
     _subject("http1/fields", "http1/test_fields"),

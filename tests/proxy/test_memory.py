@@ -55,6 +55,16 @@ def route_of(seen: Seen) -> object:
     return row["route"]
 
 
+def test_a_connection_begins_with_the_host_that_it_names(benches: Benches, twins: Snapshot) -> None:
+    """Also where a reload had all that was known of it forgotten."""
+    bench = benches(twins)
+    data = written("GET /a/x", {"Origin": LISTED}, host="other.test")
+    for connection in range(2):
+        for _ in range(WARM):
+            assert route_of(bench.ask(data, connection=connection)) == "third"
+            bench.reload(twins)
+
+
 def test_host_is_looked_up_again_when_it_changes_on_a_connection(benches: Benches, twins: Snapshot) -> None:
     bench = benches(twins)
     assert route_of(warm(bench, written("GET /a/x", {"Origin": LISTED}))) == "a"
