@@ -137,6 +137,16 @@ ACTUALS = [
         BOTH,
         site=(b"same-origin",),
     ),
+    Actual(
+        "browser says same origin of one that is listed",
+        REJECT,
+        (APP,),
+        Reason.ALLOWED,
+        BASIC_GRANT,
+        BOTH,
+        entry=0,
+        site=(b"same-origin",),
+    ),
     *(
         Actual(
             f"browser says {site}", REJECT, (STRANGER,), Reason.ORIGIN_NOT_ALLOWED, {}, BOTH, True, site=site
