@@ -36,7 +36,7 @@ SUBJECTS = (
     _subject("http1/fields", "http1/test_fields"),
     _subject("http1/memo", "http1/test_memo"),
     _subject("http1/request", "http1/test_request", "http1/test_fields"),
-    _subject("policy/compiled", "policy/test_compiled"),
+    _subject("policy/compiled", "policy/test_compiled", "proxy/test_diagnosis"),
     _subject("proxy/accounting", "observe/test_refusals", _CAUSES),
     _subject("observe/metrics", "observe/test_prometheus"),
     _subject("proxy/exchange", "proxy/test_exchange", "proxy/test_upstreams"),

@@ -408,14 +408,17 @@ async def test_how_long_the_head_of_a_response_may_be_is_said_by_its_upstream(
         )
 
 
-async def test_a_proxy_that_is_not_trusted_is_told_of_once(tmp_path: Path, events: list[Event]) -> None:
+@pytest.mark.parametrize("also", ["", "Via: 1.1 other\r\n"])
+async def test_a_proxy_that_is_not_trusted_is_told_of_once(
+    tmp_path: Path, events: list[Event], also: str
+) -> None:
     async with scene(tmp_path) as it:
         for fields in (
             "X-Forwarded-Proto: http\r\n",
             "X-Forwarded-Proto: https\r\n",
             "X-Forwarded-Proto: https\r\n",
         ):
-            await it.stage.ask(fields=fields)
+            await it.stage.ask(fields=fields + also)
     ((name, _, told),) = events
     assert name == "forwarding_ignored"
     assert re.search(r"127\.0\.0\.1 .*server\.trusted_proxies", told["detail"])

@@ -184,6 +184,18 @@ def test_a_reload_ends_what_was_remembered(
         assert bench.ask(data)[:3] == before[:3]
 
 
+@pytest.mark.parametrize("line", ["OPTIONS /a/x", "GET /a/x"])
+def test_a_reload_ends_what_was_remembered_also_for_other_fields(
+    benches: Benches, twins: Snapshot, stricter: Snapshot, line: str
+) -> None:
+    bench = benches(twins)
+    for cookie, served in enumerate((twins, stricter, twins, stricter)):
+        data = written(line, ASKED | {"Cookie": str(cookie)})
+        bench.reload(served)
+        assert bench.ask(data)[:3] == benches(served).ask(data)[:3]
+        warm(bench, data)
+
+
 def test_a_preflight_is_counted_under_the_configuration_in_service(benches: Benches, twins: Snapshot) -> None:
     """Also where both configurations say the same."""
     bench = benches(twins)
