@@ -327,12 +327,14 @@ async def test_a_name_with_an_underscore_passes_where_the_policy_grants_it(
     ids=["ten", "eleven", "long", "together too long"],
 )
 async def test_names_that_were_dropped_are_told_within_bounds(
-    tmp_path: Path, names: list[str], told: list[str]
+    tmp_path: Path, events: list[Event], names: list[str], told: list[str]
 ) -> None:
+    detail = f"field {', '.join(told)}"
     async with scene(tmp_path) as it:
         await it.stage.ask(fields="".join(f"{name}: 1\r\n" for name in names))
 
-        assert (await it.row())["detail"] == f"field {', '.join(told)}"
+        assert (await it.row())["detail"] == detail
+    assert [(name, fields["detail"]) for name, _, fields in events] == [("fields_dropped", detail)]
 
 
 @pytest.mark.parametrize("length", [64, 65])
@@ -421,7 +423,7 @@ async def test_a_proxy_that_is_not_trusted_is_told_of_once(
             await it.stage.ask(fields=fields + also)
     ((name, _, told),) = events
     assert name == "forwarding_ignored"
-    assert re.search(r"127\.0\.0\.1 .*server\.trusted_proxies", told["detail"])
+    assert re.match(r"X-Forwarded-Proto of 127\.0\.0\.1 .*server\.trusted_proxies", told["detail"])
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,38 @@ def test_a_request_without_host_goes_on_with_an_empty_one(
         bench.leave()
 
 
+@pytest.mark.parametrize("also", [{}, {"Via": "1.1 a"}], ids=["plain", "in full"])
+@pytest.mark.parametrize(
+    ("is_tls", "said", "differs"),
+    [
+        (False, {"X-Forwarded-Proto": "http"}, False),
+        (False, {"X-Forwarded-Proto": "https"}, True),
+        (True, {"X-Forwarded-Proto": "https"}, False),
+        (True, {"X-Forwarded-Proto": "http"}, True),
+        (False, {"X-Forwarded-For": "https"}, False),
+        (True, {"X-Forwarded-For": "http", "X-Forwarded-Proto": "https"}, False),
+        (False, {}, False),
+    ],
+)
+def test_another_scheme_is_noted_once_if_nobody_believes_it(
+    benches: Benches,
+    served: Snapshot,
+    is_tls: bool,
+    said: dict[str, str],
+    differs: bool,
+    also: dict[str, str],
+) -> None:
+    bench = benches(served)
+    if is_tls:
+        bench.use_tls()
+    for cookie in "112":
+        bench.ask(written("GET /a/x", said | also | {"Cookie": cookie}))
+    is_trusted = bool(served.server.trusted_proxies)
+    assert bench.metrics.route("a").causes == (
+        {"forwarding_ignored": 1} if differs and not is_trusted else {}
+    )
+
+
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 @pytest.mark.parametrize("via", ["", "1.1 a"])
 def test_the_backend_is_told_who_asked_and_for_which_host(
