@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.mutations import survivors
 from tests.mutations.collected import Verdict
-from tests.mutations.edits import Mutation, Name, mutations
+from tests.mutations.edits import Mutation, Name
 from tests.mutations.modules import SUBJECTS, Subject
 from tests.mutations.report import Report, digest
 from tests.mutations.run import ROOT, BaselineFails, run
@@ -77,7 +77,7 @@ def _positive(text: str) -> int:
 def _judge(subject: Subject, report: Report, options: argparse.Namespace) -> dict[Name, Verdict | None]:
     """The verdict on each mutation of a module; None for what is not part of a sample."""
     path = ROOT / subject.path
-    found = mutations(path.read_bytes())
+    found = subject.mutations(path.read_bytes())
     module = digest([path])
     tests = {test: digest([ROOT / test, *_beside(test)]) for test in subject.tests}
     chosen = found

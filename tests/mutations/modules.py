@@ -1,6 +1,15 @@
-"""The modules of the fast path, and the tests that should notice a change in each."""
+"""The short cuts of the fast path, and the tests that should notice a change in each.
+
+A short cut is what spares work because of what came before: what is remembered, what is bound to a request, how a
+request gets past what others need, and what is counted on the way. Its mistakes come only with the second request, so
+that a test which asks once finds none: that is why these modules are mutated. What moves bytes is not here (`pool.py`,
+`upstream.py`, `exchange.py`, the rest of `downstream.py`): it takes the same way each time, and its tests are scenarios
+that wait, of which a mutation takes minutes.
+"""
 
 from typing import NamedTuple
+
+from tests.mutations.edits import Mutation, mutations
 
 _GATEWAY = (
     *("tests/proxy/test_memory.py", "tests/proxy/test_asked_upstream.py", "tests/proxy/test_service.py"),
@@ -16,16 +25,22 @@ _CAUSES = "observe/test_causes"
 
 
 class Subject(NamedTuple):
-    """A module to change."""
+    """A module to change, or some of its functions."""
 
     path: str
     """From the root of the tree."""
     tests: tuple[str, ...]
     """Files whose tests run until one fails. What they start must run in their own process: the mutation is there alone."""
+    scopes: tuple[str, ...] = ()
+    """Functions to change, with dots; all of the module if there is none."""
+
+    def mutations(self, source: bytes) -> list[Mutation]:
+        """Those of the module, in the order of its text, as far as they are wanted."""
+        return [each for each in mutations(source) if not self.scopes or each.name.scope in self.scopes]
 
 
-def _subject(name: str, *tests: str) -> Subject:
-    return Subject(f"cors_gateway/{name}.py", (*[f"tests/{test}.py" for test in tests], *_GATEWAY))
+def _subject(name: str, *tests: str, scopes: tuple[str, ...] = ()) -> Subject:
+    return Subject(f"cors_gateway/{name}.py", (*[f"tests/{test}.py" for test in tests], *_GATEWAY), scopes)
 
 
 SUBJECTS = (
@@ -39,11 +54,20 @@ SUBJECTS = (
     _subject("policy/compiled", "policy/test_compiled", "proxy/test_diagnosis"),
     _subject("proxy/accounting", "observe/test_refusals", _CAUSES),
     _subject("observe/metrics", "observe/test_prometheus"),
-    _subject("proxy/exchange", "proxy/test_exchange", "proxy/test_upstreams"),
-    _subject("proxy/response_head", "proxy/test_rewrite", "proxy/test_upstream", *_ROUTES),
-    _subject("http1/response", "http1/test_response", "http1/test_fields", "proxy/test_rewrite"),
-    _subject("proxy/pool", "proxy/test_pool", "proxy/test_upstreams"),
-    _subject("proxy/upstream", "proxy/test_upstream", "proxy/test_tunnel", "proxy/test_upstreams"),
-    _subject("proxy/downstream", "proxy/test_head_pieces", _CAUSES),
+    _subject("proxy/downstream", "proxy/test_head_pieces", scopes=("ClientConnection._take_request",)),
+    _subject(
+        *("proxy/response_head", "proxy/test_rewrite", *_ROUTES),
+        scopes=(
+            *("ResponseRewriter.__init__", "ResponseRewriter.known", "ResponseRewriter.read"),
+            *("ResponseRewriter.rewrite", "_has_same_rules"),
+        ),
+    ),
+    _subject(
+        *("http1/response", "http1/test_response", "http1/test_fields", "proxy/test_rewrite"),
+        scopes=(
+            *("ResponseReader.__init__", "ResponseReader.read", "ResponseReader._head"),
+            "ResponseReader._read_line",
+        ),
+    ),
 )
 """The most remembering first."""

@@ -89,7 +89,8 @@ def test_a_mutation_is_named_by_its_text_wherever_it_stands() -> None:
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.path)
 def test_every_mutation_of_the_fast_path_is_another_program(subject: Subject) -> None:
     source = (ROOT / subject.path).read_bytes()
-    found = mutations(source)
+    found = subject.mutations(source)
+    assert set(subject.scopes) <= {mutation.name.scope for mutation in found}
     assert len({mutation.name for mutation in found}) == len(found) > 0
     assert [mutation.name for mutation in found if mutation.apply(source) == source] == []
     for mutation in found[::20]:
