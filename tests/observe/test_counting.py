@@ -157,6 +157,19 @@ async def test_preflights_are_counted_the_first_time_and_from_memory(tmp_path: P
         assert decisions["preflight", "origin_not_allowed"].count == 3
 
 
+async def test_a_reload_goes_on_counting(tmp_path: Path) -> None:
+    async with counting(tmp_path) as (stage, backend):
+        for number in range(1, 4):
+            await stage.ask(fields=f"Origin: {ORIGIN}\r\n")
+            await stage.ask("OPTIONS /", fields=PREFLIGHT)
+            stage.swap(upstream(backend))
+            decisions = metrics(stage).route("all").decisions
+
+            assert answers(stage) == {("GET", 2): number, ("OPTIONS", 2): number}
+            assert [decisions[kind, "allowed"].count for kind in ("actual", "preflight")] == [number] * 2
+            assert outcomes(stage) == {"ok": number}
+
+
 async def test_what_needs_no_backend_has_no_duration(tmp_path: Path) -> None:
     """Thousands of preflights would make every quantile look good."""
     async with counting(tmp_path, route={"path": "/api"}) as (stage, _):
@@ -193,12 +206,12 @@ async def test_requests_without_a_route_have_a_place_of_their_own(
     tmp_path: Path, line: str, fields: str, kind: str
 ) -> None:
     async with counting(tmp_path, route={"path": "/api"}) as (stage, _):
-        answered = await stage.ask(line, fields=fields)
+        statuses = [(await stage.ask(line, fields=fields)).status for _ in range(3)]
         decisions = metrics(stage).route("_none").decisions
 
-        assert (answered.status, answers(stage, "_none")) == (404, {(line.partition(" ")[0], 4): 1})
+        assert (statuses, answers(stage, "_none")) == ([404] * 3, {(line.partition(" ")[0], 4): 3})
         counted = {outcome: tally.count for outcome, tally in decisions.items() if tally.count}
-        assert counted == {(kind, "no_route"): 1}
+        assert counted == {(kind, "no_route"): 3}
 
 
 @pytest.mark.parametrize("answer", [{"redirect": {"to": "https://www.example.com"}}, {"refuse": 404}])
