@@ -46,7 +46,7 @@ def _subject(name: str, *tests: str, scopes: tuple[str, ...] = ()) -> Subject:
 SUBJECTS = (
     _subject("proxy/dispatch", *_ROUTES, _CAUSES),
     _subject("proxy/last_request", *_ROUTES, _CAUSES, "proxy/test_logins"),
-    _subject("proxy/active", *_ROUTES),
+    _subject("proxy/active", *_ROUTES, _CAUSES),
     _subject("proxy/preflight_memory"),
     _subject("http1/fields", "http1/test_fields"),
     _subject("http1/memo", "http1/test_memo"),

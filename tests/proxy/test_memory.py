@@ -334,6 +334,12 @@ def test_every_repetition_is_counted(
         }
 
 
+def test_a_host_that_came_twice_is_not_looked_up_again(benches: Benches, twins: Snapshot) -> None:
+    active = benches(twins).gateway.active
+    assert active.host(b"h.test") is not active.host(b"h.test")
+    assert active.host(b"h.test") is active.host(b"h.test")
+
+
 def test_hosts_do_not_multiply_what_is_remembered_of_lines(benches: Benches, twins: Snapshot) -> None:
     """All hosts together remember as many request lines as one."""
     active = benches(twins).gateway.active
