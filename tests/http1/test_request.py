@@ -371,10 +371,32 @@ def test_names_with_underscores_go_on_or_are_left_to_whoever_knows_the_route(
         assert (read.head.underscored, read.head.is_plain) == (underscored, not underscored)
 
 
+def test_a_section_can_be_kept_without_names_and_what_imitates_them() -> None:
+    read = section(b"Host: x\r\nX-Api-Key: 1\r\nx.api.key: 2\r\nAccept: 3\r\nKeep-Alive: 4\r\nX-Api: 5")
+    kept = [True, True, True, True, False, False]
+    assert read.kept_without(frozenset({b"x-api-key", b"keep-alive"}), kept) == [
+        *(True, False, False),
+        *(True, False, False),
+    ]
+
+
+def test_values_are_told_by_name_in_order_and_as_they_came() -> None:
+    read = section(b"Host: x\r\nX-A: 1\r\nX-B:  2 \r\nx-a:\t3")
+    assert [read.values_of(name) for name in (b"x-a", b"x-b", b"x-c")] == [[b"1", b"3"], [b"2"], []]
+    assert [read.value_of(name) for name in (b"x-a", b"x-b", b"x-c")] == [b"1", b"2", None]
+
+
+def test_the_body_of_a_request_is_read_as_one() -> None:
+    """More strictly than that of a response: what comes next is somebody's request."""
+    with pytest.raises(ProtocolFault) as caught:
+        read(b"Host: x\r\nTransfer-Encoding: chunked").body().feed(b"1\na\r\n0\r\n\r\n")
+    assert caught.value.cause is Cause.BARE_LF
+
+
 def test_a_section_can_be_kept_with_names_that_a_route_lists_but_not_with_nominated_ones() -> None:
-    read = section(b"Host: x\r\nX_Y: 1\r\nX_Z: 2\r\nX_W: 3\r\nTE: x\r\nConnection: x_z")
+    read = section(b"Host: x\r\nX_Y: 1\r\nX_Z: 2\r\nX_W: 3\r\nTE: x\r\nConnection: x_z\r\nX-A: 4")
     kept = read.kept_with({b"x_y", b"x_z", b"te"}, read.layout.is_kept)
-    assert [line for line, is_kept in zip(read.lines, kept, strict=True) if is_kept] == [b"X_Y: 1"]
+    assert [line for line, is_kept in zip(read.lines, kept, strict=True) if is_kept] == [b"X_Y: 1", b"X-A: 4"]
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,30 @@ def test_a_new_connection_begins_with_nothing_after_a_reload(
         assert bench.ask(data)[:3] == expected[:3]
 
 
+@pytest.mark.parametrize("line", ["GET /a/x", "OPTIONS /a/x"])
+@pytest.mark.parametrize("before", [b"\r\n", b"\r\n\r\n"])
+def test_empty_lines_before_a_request_that_is_known_are_skipped(
+    benches: Benches, twins: Snapshot, line: str, before: bytes
+) -> None:
+    bench = benches(twins)
+    data = written(line, ASKED)
+    expected = warm(bench, data)
+    assert bench.ask(before + data) == expected
+
+
+@pytest.mark.parametrize("line", ["GET /a/x", "OPTIONS /a/x"])
+def test_known_fields_without_a_request_line_are_no_request(
+    benches: Benches, twins: Snapshot, line: str
+) -> None:
+    bench = benches(twins)
+    data = written(line, ASKED)
+    warm(bench, data)
+    fields = data[data.index(b"\r\n") :]
+    seen = bench.ask(fields)
+    assert seen[:3] == benches(twins).ask(fields)[:3]
+    assert seen.answer.startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.parametrize("name", ["Cookie", "Referer", "X-Anything", "If-None-Match"])
 def test_the_backend_gets_the_value_of_this_request(benches: Benches, twins: Snapshot, name: str) -> None:
     bench = benches(twins)
