@@ -186,6 +186,26 @@ def test_a_line_that_was_read_before_means_the_same_again() -> None:
     assert second.head.content_length == 3
 
 
+@pytest.mark.parametrize(("size", "is_kept"), [(100, True), (4096, True), (4097, False)])
+def test_what_a_section_says_is_one_value_for_all_that_say_it(size: int, is_kept: bool) -> None:
+    """So that what is remembered of one connection is found by another; a long section is read each time."""
+    reader = RequestReader(max_bytes=32768, max_fields=100)
+    lines = [b"Host: x", b"Origin: https://a.example"]
+    while (left := size - len(b"\r\n".join(lines))) > 0:
+        lines.append(b"X-A: " + b"a" * (min(left, 500) - 7))
+    block = b"\r\n".join(lines)
+    heads = [reader.read(block).head for _ in range(8)]
+    assert len(block) == size
+    assert (heads[-1] is heads[-2]) is is_kept
+    assert (heads[-1].host, heads[-1].origin) == (b"x", (b"https://a.example",))
+
+
+def test_too_many_fields_are_in_no_line() -> None:
+    with pytest.raises(ProtocolFault) as caught:
+        read(b"Host: x\r\nX-A: 1\r\nX B: 2", max_fields=2)
+    assert (caught.value.cause, caught.value.line) == (Cause.TOO_MANY_FIELDS, 0)
+
+
 def test_a_fault_is_not_remembered_as_good() -> None:
     reader = RequestReader(max_bytes=0, max_fields=0)
     for _ in range(2):

@@ -54,7 +54,10 @@ SUBJECTS = (
     _subject("policy/compiled", "policy/test_compiled", "proxy/test_diagnosis"),
     _subject("proxy/accounting", "observe/test_refusals", _CAUSES),
     _subject("observe/metrics", "observe/test_prometheus"),
-    _subject("proxy/downstream", "proxy/test_head_pieces", scopes=("ClientConnection._take_request",)),
+    _subject(
+        *("proxy/downstream", "proxy/test_head_pieces", "proxy/test_locations", _CAUSES),
+        scopes=("ClientConnection._take_request",),
+    ),
     _subject(
         *("proxy/response_head", "proxy/test_rewrite", *_ROUTES),
         scopes=(

@@ -8,6 +8,7 @@ import pytest
 
 from cors_gateway.http1.forwarded import HTTP2, HTTP11
 from cors_gateway.proxy.active import MAX_REMEMBERED_LINES
+from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK
 from cors_gateway.snapshot import Snapshot
 from tests.proxy.bench import Bench, Seen, Work, snapshot, watched, written
 
@@ -147,6 +148,26 @@ def test_empty_lines_before_a_request_that_is_known_are_skipped(
     data = written(line, ASKED)
     expected = warm(bench, data)
     assert bench.ask(before + data) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "work"), [(MAX_REMEMBERED_BLOCK, Work.NOTHING), (MAX_REMEMBERED_BLOCK + 1, Work.DECIDING)]
+)
+def test_fields_that_are_too_long_to_be_remembered_are_put_together_each_time(
+    benches: Benches, twins: Snapshot, size: int, work: Work
+) -> None:
+    """The block that is remembered begins with the end of the request line."""
+    bench = benches(twins)
+    line, fields = written("GET /a/x", {"Origin": LISTED}).split(b"\r\n", 1)
+    fields = fields.removesuffix(b"\r\n")
+    while (left := size - len(b"\r\n" + fields + b"\r\n")) > 0:
+        fields += b"X-A: %b\r\n" % (b"a" * (min(left, 500) - 7))
+    data = b"\r\n".join((line, fields, b""))
+    for _ in range(WARM):
+        bench.ask(data)
+    with watched() as done:
+        bench.send(data)
+    assert (len(data) - len(line), done()) == (size, work)
 
 
 @pytest.mark.parametrize("line", ["GET /a/x", "OPTIONS /a/x"])
