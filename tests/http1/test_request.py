@@ -240,6 +240,27 @@ def test_another_upgrade_is_an_ordinary_request(block: bytes) -> None:
     assert not is_websocket(b"GET", read(block), True)
 
 
+def test_http10_knows_no_upgrade() -> None:
+    assert is_websocket(b"GET", read(HANDSHAKE), True)
+    assert not is_websocket(b"GET", read(HANDSHAKE), False)
+
+
+def test_whoever_waits_for_a_word_before_the_body_says_so() -> None:
+    head = read(b"Host: x\r\nContent-Length: 1\r\nExpect: 100-continue")
+    assert (head.expects_continue, head.is_plain, head.forwarding) == (True, False, ())
+    assert not read(b"Host: x\r\nContent-Length: 1").expects_continue
+
+
+def test_a_head_without_host_is_not_plain() -> None:
+    assert (read(b"Accept: 1\r\nHost: x").is_plain, read(b"Accept: 1").is_plain) == (True, False)
+
+
+@pytest.mark.parametrize("origin", [b"", b"Origin: https://a.example\r\n"])
+@pytest.mark.parametrize("method", [b"", b"Access-Control-Request-Method: PUT\r\n"])
+def test_a_preflight_has_an_origin_and_a_method_that_it_asks_for(origin: bytes, method: bytes) -> None:
+    assert read(origin + method + b"Host: x").asks_preflight is bool(origin and method)
+
+
 @pytest.mark.parametrize(
     ("method", "block", "status"),
     [

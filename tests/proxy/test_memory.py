@@ -8,6 +8,7 @@ import pytest
 
 from cors_gateway.http1.forwarded import HTTP2, HTTP11
 from cors_gateway.proxy.active import MAX_REMEMBERED_LINES
+from cors_gateway.proxy.downstream import MAX_REPEATED
 from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK
 from cors_gateway.snapshot import Snapshot
 from tests.proxy.bench import Bench, Seen, Work, snapshot, watched, written
@@ -49,6 +50,16 @@ def warm(bench: Bench, data: bytes, connection: int = 0) -> Seen:
     assert work() is Work.NOTHING
     bench.reply("204 No Content")
     return bench.take(connection)
+
+
+def padded(data: bytes, size: int) -> bytes:
+    """A request with further fields, so that it takes so many bytes."""
+    further = b""
+    while (left := size - len(data) - len(further)) > 0:
+        # What is left is never too little for another line.
+        length = left if left < 1000 else 500
+        further += b"X-A: " + b"a" * (length - len(b"X-A: \r\n")) + b"\r\n"
+    return data.removesuffix(b"\r\n") + further + b"\r\n"
 
 
 def route_of(seen: Seen) -> object:
@@ -139,6 +150,41 @@ def test_a_new_connection_begins_with_nothing_after_a_reload(
         assert bench.ask(data)[:3] == expected[:3]
 
 
+def test_what_follows_a_known_preflight_is_answered_each_time(benches: Benches, twins: Snapshot) -> None:
+    bench = benches(twins)
+    data = written("OPTIONS /a/x", ASKED) + written("GET /nowhere", {})
+    expected = benches(twins).ask(data)
+    assert [row["status"] for row in expected.rows] == [204, 404]
+    for _ in range(WARM):
+        assert bench.ask(data) == expected
+
+
+@pytest.mark.parametrize(("size", "work"), [(MAX_REPEATED, Work.NOTHING), (MAX_REPEATED + 1, Work.ROUTING)])
+def test_a_preflight_that_is_too_long_to_be_remembered_is_routed_each_time(
+    benches: Benches, twins: Snapshot, size: int, work: Work
+) -> None:
+    bench = benches(twins)
+    data = padded(written("OPTIONS /a/x", ASKED), size)
+    for _ in range(WARM):
+        bench.ask(data)
+    with watched() as done:
+        bench.send(data)
+    assert done() == work
+
+
+@pytest.mark.parametrize("fields", [{"Accept": "1"}, ASKED])
+@pytest.mark.parametrize("line", ["GET /a/x", "OPTIONS /a/x"])
+def test_a_request_without_host_is_refused_however_often_it_comes(
+    benches: Benches, twins: Snapshot, line: str, fields: dict[str, str]
+) -> None:
+    bench = benches(twins)
+    data = written(line, {"Host": "gateway.test", **fields}).replace(b"Host: gateway.test\r\n", b"")
+    for _ in range(WARM):
+        seen = bench.ask(data)
+        assert (seen.answer[:13], seen.request) == (b"HTTP/1.1 400 ", b"")
+        bench.leave()
+
+
 @pytest.mark.parametrize("line", ["GET /a/x", "OPTIONS /a/x"])
 @pytest.mark.parametrize("before", [b"\r\n", b"\r\n\r\n"])
 def test_empty_lines_before_a_request_that_is_known_are_skipped(
@@ -158,16 +204,12 @@ def test_fields_that_are_too_long_to_be_remembered_are_put_together_each_time(
 ) -> None:
     """The block that is remembered begins with the end of the request line."""
     bench = benches(twins)
-    line, fields = written("GET /a/x", {"Origin": LISTED}).split(b"\r\n", 1)
-    fields = fields.removesuffix(b"\r\n")
-    while (left := size - len(b"\r\n" + fields + b"\r\n")) > 0:
-        fields += b"X-A: %b\r\n" % (b"a" * (min(left, 500) - 7))
-    data = b"\r\n".join((line, fields, b""))
+    data = padded(written("GET /a/x", {"Origin": LISTED}), size + len("GET /a/x HTTP/1.1"))
     for _ in range(WARM):
         bench.ask(data)
     with watched() as done:
         bench.send(data)
-    assert (len(data) - len(line), done()) == (size, work)
+    assert done() == work
 
 
 @pytest.mark.parametrize("line", ["GET /a/x", "OPTIONS /a/x"])
