@@ -121,6 +121,7 @@ async def test_a_refused_request_is_readable_and_leaves_a_trace(
     assert [(fields["route"], fields["cause"], fields["detail"]) for fields in told] == [
         ("all", cause, detail)
     ]
+    assert [fields.get("client", "127.0.0.1") for fields in told] == ["127.0.0.1"]
 
 
 async def test_what_cannot_be_read_belongs_to_no_route_and_nothing_is_granted(tmp_path: Path) -> None:

@@ -276,6 +276,59 @@ async def test_a_preflight_on_trial_is_refused_in_the_counts_only(
         assert refused.headers == ("x-trace" if "x-trace" in fields else "")
 
 
+@pytest.mark.parametrize("also", ["", "Via: 1.1 a\r\n"])
+async def test_what_is_granted_is_no_refusal(tmp_path: Path, also: str) -> None:
+    async with counting(tmp_path) as (stage, _):
+        for fields in ("", f"Origin: {ORIGIN}\r\n", f"Origin: {ORIGIN}\r\n"):
+            await stage.ask(fields=fields + also)
+        async with await stage.connect() as client:
+            for _ in range(4):
+                await client.send(request("OPTIONS /", PREFLIGHT + also))
+                await client.read_response()
+
+        assert metrics(stage).refusals.latest() == []
+
+
+@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("line", ["GET /a?b", "OPTIONS /a?b"])
+async def test_a_refusal_says_who_asked_for_what(tmp_path: Path, line: str, times: int) -> None:
+    trial = {"allow_origins": [ORIGIN], "on_disallowed_request": "reject"}
+    async with counting(tmp_path, route={"cors": trial}) as (stage, _):
+        async with await stage.connect() as client:
+            for _ in range(times):
+                await client.send(request(line, STRANGER + "Access-Control-Request-Headers: x-a\r\n"))
+                await client.read_response()
+
+        (refused,) = metrics(stage).refusals.latest()
+        is_preflight = line.startswith("OPTIONS")
+        assert (refused.route, refused.origin, refused.reason) == (
+            "all",
+            "https://evil.example",
+            "origin_not_allowed",
+        )
+        assert (refused.host, refused.path, refused.count) == ("gateway.test", "/a", times)
+        assert (refused.kind, refused.headers) == (("preflight", "x-a") if is_preflight else ("actual", ""))
+
+
+async def test_a_refusal_of_a_request_without_host_says_none(tmp_path: Path) -> None:
+    async with counting(tmp_path) as (stage, _):
+        async with await stage.connect() as client:
+            await client.send(f"GET / HTTP/1.0\r\n{STRANGER}\r\n".encode())
+            await client.read_response()
+
+        (refused,) = metrics(stage).refusals.latest()
+        assert refused.host == ""
+
+
+async def test_a_request_that_is_not_understood_is_counted(tmp_path: Path) -> None:
+    async with counting(tmp_path) as (stage, _):
+        async with await stage.connect() as client:
+            await client.send(request("POST /", "X A: 1\r\n"))
+            assert (await client.read_response("POST")).status == 400
+
+        assert answers(stage) == {("POST", 4): 1}
+
+
 async def test_a_preflight_that_is_left_to_the_backend_counts_as_one(tmp_path: Path) -> None:
     async with counting(tmp_path, route={"cors": "passthrough"}) as (stage, _):
         await stage.ask("OPTIONS /", fields=PREFLIGHT)
