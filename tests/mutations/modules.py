@@ -68,8 +68,12 @@ SUBJECTS = (
     _subject(
         *("proxy/response_head", "proxy/test_rewrite", *_ROUTES),
         scopes=(
-            *("ResponseRewriter.__init__", "ResponseRewriter.known", "ResponseRewriter.read"),
-            *("ResponseRewriter.rewrite", "_has_same_rules"),
+            *(
+                "ResponseRewriter.known",
+                "ResponseRewriter.read",
+                "ResponseRewriter.rewrite",
+                "_has_same_rules",
+            ),
         ),
     ),
 )
