@@ -68,12 +68,10 @@ SUBJECTS = (
     _subject(
         *("proxy/response_head", "proxy/test_rewrite", *_ROUTES),
         scopes=(
-            *(
-                "ResponseRewriter.known",
-                "ResponseRewriter.read",
-                "ResponseRewriter.rewrite",
-                "_has_same_rules",
-            ),
+            "ResponseRewriter.known",
+            "ResponseRewriter.read",
+            "ResponseRewriter.rewrite",
+            "_has_same_rules",
         ),
     ),
 )

@@ -15,7 +15,7 @@ from cors_gateway.observe.access_log import JsonFormat
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.snapshot import UnderscoreHeaders, UpstreamLimits
 from tests.observe.conftest import Event
-from tests.proxy.stage import ORIGIN, Options, Stage, listening, request, start, until, upstream
+from tests.proxy.stage import ORIGIN, Options, Stage, connect, listening, request, start, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend, Script, bound_socket, reply
 
 FROM_PAGE = f"Origin: {ORIGIN}\r\n"
@@ -122,6 +122,18 @@ async def test_a_refused_request_is_readable_and_leaves_a_trace(
         ("all", cause, detail)
     ]
     assert [fields.get("client", "127.0.0.1") for fields in told] == ["127.0.0.1"]
+
+
+async def test_a_refused_client_on_a_unix_socket_has_no_address(tmp_path: Path, events: list[Event]) -> None:
+    path = str(tmp_path / "gateway.sock")
+    async with scene(tmp_path) as it:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_unix_server(it.stage.gateway.connection_factory(tls=False), path)
+        async with server, await connect(path) as client:
+            await client.send(request(fields="X A: 1\r\n"))
+            assert (await client.read_response()).status == 400
+
+    assert [(name, fields["client"]) for name, _, fields in events] == [("request_refused", None)]
 
 
 async def test_what_cannot_be_read_belongs_to_no_route_and_nothing_is_granted(tmp_path: Path) -> None:
