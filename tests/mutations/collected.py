@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
     """What the tests said of a mutation."""
 
     outcome: str
-    """`killed`, `survived` or `timeout`."""
+    """`killed`, `survived`, or `timeout`: a test failed, and took long."""
     by: str
     """The test that failed; empty if none did, or if nothing could be imported."""
     seconds: float
@@ -51,7 +51,6 @@ class Collected:
         self._items: dict[str, pytest.Item] = {}
         self.failed = ""
         """What failed first, of what was collected and run."""
-        self._is_timeout = False
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         self._note(report)
@@ -64,19 +63,27 @@ class Collected:
         self._use(self)
         return True
 
-    def run(self, limits: Mapping[str, float]) -> Verdict:
-        """Run tests, each within its seconds, until one fails."""
-        begun = time.monotonic()
-        for test, limit in limits.items():
+    def run(self, limits: Mapping[str, float], limit_of_others: float | None = None) -> Verdict:
+        """Run tests, each within its seconds, until one fails.
+
+        With a limit for others, those that were not there before run too: a changed constant names them otherwise.
+        """
+        begun, is_late = time.monotonic(), False
+        wanted = {test: limit for test, limit in limits.items() if test in self._items}
+        if limit_of_others is not None:
+            wanted |= {test: limit_of_others for test in self._items if test not in limits}
+        for test, limit in wanted.items():
             if self.failed:
                 break
             item = self._items[test]
             item.add_marker(pytest.mark.timeout(limit), append=False)
+            begun_last = time.monotonic()
             self._run(item)
+            is_late = 2 * (time.monotonic() - begun_last) > limit
         seconds = round(time.monotonic() - begun, 2)
         if not self.failed:
             return Verdict("survived", "", seconds)
-        return Verdict("timeout" if self._is_timeout else "killed", self.failed, seconds)
+        return Verdict("timeout" if is_late else "killed", self.failed, seconds)
 
     def watch(self, module: Path) -> tuple[str, list[Ran]]:
         """Run all tests, to see which lines of a module they run. Ends with the first one that fails, and its name."""
@@ -97,7 +104,6 @@ class Collected:
     def _note(self, report: pytest.CollectReport | pytest.TestReport) -> None:
         if report.failed and not self.failed:
             self.failed = report.nodeid
-            self._is_timeout = "from pytest-timeout" in report.longreprtext
 
 
 def collect(tests: Sequence[str], use: Callable[[Collected], None]) -> None:

@@ -185,6 +185,16 @@ def test_a_request_without_host_is_refused_however_often_it_comes(
         bench.leave()
 
 
+def test_an_answer_to_head_has_no_content_however_often_it_is_asked_for(
+    benches: Benches, twins: Snapshot
+) -> None:
+    bench = benches(twins)
+    for _ in range(WARM):
+        with_content = bench.ask(written("GET /nowhere", {})).answer
+        without = bench.ask(written("HEAD /nowhere", {})).answer
+        assert without == with_content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
 @pytest.mark.parametrize("line", ["GET /a/x", "OPTIONS /a/x"])
 @pytest.mark.parametrize("before", [b"\r\n", b"\r\n\r\n"])
 def test_empty_lines_before_a_request_that_is_known_are_skipped(
