@@ -4,8 +4,8 @@ A short cut is what spares work because of what came before: what is remembered,
 request gets past what others need, and what is counted on the way. Its mistakes come only with the second request, so
 that a test which asks once finds none: that is why these modules are mutated. What moves bytes is not here (`pool.py`,
 `upstream.py`, `exchange.py`, the rest of `downstream.py`): it takes the same way each time, and its tests are scenarios
-that wait, of which a mutation takes minutes. Nor is `http1/response.py`, which remembers as `http1/request.py` does,
-with the same `fields.py` and `memo.py`.
+that wait, of which a mutation takes minutes. Nor are the heads of responses (`response_head.py`, `http1/response.py`):
+what is kept of one is compared, pair by pair, with what it would be alone (`tests/proxy/test_rewrite.py`).
 """
 
 from typing import NamedTuple
@@ -64,15 +64,6 @@ SUBJECTS = (
     _subject(
         *("proxy/downstream", "proxy/test_head_pieces", "proxy/test_locations", _CAUSES),
         scopes=("ClientConnection._take_request",),
-    ),
-    _subject(
-        *("proxy/response_head", "proxy/test_rewrite", *_ROUTES),
-        scopes=(
-            "ResponseRewriter.known",
-            "ResponseRewriter.read",
-            "ResponseRewriter.rewrite",
-            "_has_same_rules",
-        ),
     ),
 )
 """The most remembering first."""
