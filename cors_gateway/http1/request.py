@@ -176,11 +176,6 @@ class RequestReader:
             Room(entries=1024 + origins, size=8 * MIB + 4 * origins * KIB), longest=64, cost=_cost_of_head
         )
 
-    @property
-    def max_bytes(self) -> int:
-        """Bytes of a header section; 0 is no limit."""
-        return self._max_bytes
-
     def read(self, block: bytes, before: HeaderSection | None = None) -> HeaderSection:
         """Read a header section: field lines joined by CRLF, without the last CRLF and the empty line.
 

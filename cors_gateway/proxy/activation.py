@@ -53,7 +53,6 @@ def prepare(
     compiled: dict[tuple[int, ...], Decider] = {}
     memory = OriginMemory()
     decisions = Room(entries=MAX_RULED_DECISIONS, size=4 * MIB)
-    by_name: dict[str, ActiveRoute] = {}
 
     def activate(route: Route) -> ActiveRoute:
         # Routes that name the same policies share them, and with them what is remembered of preflights.
@@ -62,7 +61,7 @@ def prepare(
         policy = compiled.get(key)
         if policy is None:
             policy = compiled[key] = _compile(route, policies, memory)
-        active = ActiveRoute(
+        return ActiveRoute(
             route,
             policy,
             pools[route.upstream] if route.answer is None else None,
@@ -71,10 +70,8 @@ def prepare(
             max_body=snapshot.server.limits.request_body,
             rejects_underscores=snapshot.server.underscore_headers is UnderscoreHeaders.REJECT,
         )
-        by_name[route.name] = active
-        return active
 
-    return Active(snapshot, RouteTable.of(snapshot.routes, activate), by_name, pools)
+    return Active(snapshot, RouteTable.of(snapshot.routes, activate), pools)
 
 
 def _compile(route: Route, policies: Sequence[Policy], memory: OriginMemory) -> Decider:

@@ -62,7 +62,7 @@ class ActiveRoute:
 
     __slots__ = (
         *("added_lines", "answer", "answer_preflight", "dropped", "host_field", "max_body", "path_map"),
-        *("policy", "pool", "prefix", "rejects_underscores", "route", "stats", "tallies", "underscored"),
+        *("policy", "pool", "prefix", "rejects_underscores", "stats", "tallies", "underscored"),
     )
 
     pool: UpstreamPool
@@ -76,8 +76,8 @@ class ActiveRoute:
         stats: RouteStats,
         *,
         decisions: Room,
-        max_body: int = 0,
-        rejects_underscores: bool = False,
+        max_body: int,
+        rejects_underscores: bool,
     ) -> None:
         """`decisions` is what all routes with rules for responses may remember together.
 
@@ -85,7 +85,6 @@ class ActiveRoute:
         """
         path_map = path_map_of(route)
         rules = rules_of_route(route, None if pool is None else pool.upstream, path_map)
-        self.route = route
         self.policy = policy if rules is None else RuledPolicy(policy, rules, decisions)
         self.stats = stats
         self.tallies = Tallies(stats)
@@ -156,12 +155,10 @@ class Active:
         self,
         snapshot: Snapshot,
         routes: RouteTable[ActiveRoute],
-        by_name: Mapping[str, ActiveRoute],
         pools: Mapping[str, UpstreamPool],
     ) -> None:
         self.snapshot = snapshot
         self.pools = pools
-        self.routes_by_name = by_name
         self.generation = 0
         limits = snapshot.server.limits
         origins = _listed_origins(snapshot)

@@ -1,8 +1,17 @@
 """Memories whose keys clients choose: what is kept, and how much at most, of one memory and of several."""
 
+import sys
+
 import pytest
 
 from cors_gateway.http1.memo import OVERHEAD, Memo, Room
+
+
+class Numbered(int):
+    """A key whose hash is known: no two of a few in a row are taken for each other."""
+
+    def __len__(self) -> int:
+        return 1
 
 
 def filled(memo: Memo[bytes, int], keys: range) -> None:
@@ -32,6 +41,23 @@ def test_keys_that_never_come_again_displace_nothing() -> None:
     assert set(range(100)) <= set(memo.values())
 
 
+def test_marks_of_what_came_once_are_wiped_when_there_are_four_for_each_entry() -> None:
+    memo: Memo[Numbered, int] = Memo(Room(entries=2, size=1 << 20), longest=16)
+
+    def known(numbers: range) -> list[int]:
+        return [number for number in numbers if memo.wants(Numbered(number))]
+
+    assert known(range(8)) == []
+    assert known(range(8)) == list(range(8))
+    assert known(range(8, 9)) == []
+    # Two marks are there now, of 8 and of 0.
+    assert known(range(1)) == []
+    assert known(range(20, 26)) == []
+    assert known(range(1)) == [0]
+    assert known(range(26, 27)) == []
+    assert known(range(1)) == []
+
+
 @pytest.mark.parametrize(
     ("entries", "size", "most"),
     [(10, 1 << 20, 10), (1000, 10 * (OVERHEAD + 400), 10)],
@@ -55,6 +81,33 @@ def test_memories_of_one_kind_hold_no_more_than_their_room(
         fullest = max(fullest, sum(map(len, made)))
 
     assert fullest == most
+
+
+def test_a_room_that_was_full_is_filled_again_before_it_is_emptied() -> None:
+    memo: Memo[bytes, int] = Memo(Room(entries=10, size=1 << 20), longest=16)
+    filled(memo, range(15))
+
+    assert sorted(memo.values()) == [10, 11, 12, 13, 14]
+
+
+def test_a_room_that_was_emptied_holds_no_memory_alive() -> None:
+    room = Room(entries=2, size=1 << 20)
+    first: Memo[bytes, int] = Memo(room, longest=16)
+    references = sys.getrefcount(first)
+    filled(first, range(2))
+    assert sys.getrefcount(first) > references
+    filled(Memo(room, longest=16), range(1))
+
+    assert (len(first), sys.getrefcount(first)) == (0, references)
+
+
+def test_what_is_as_large_as_the_room_displaces_all_else() -> None:
+    memo: Memo[bytes, int] = Memo(Room(entries=10, size=1000), longest=2000, cost=lambda key, _: len(key))
+    filled(memo, range(2, 5))
+    for _ in range(2):
+        memo.offer(b"x" * 1000, 1)
+
+    assert list(memo.values()) == [1]
 
 
 def test_what_is_larger_than_the_whole_room_is_not_kept_and_displaces_nothing() -> None:

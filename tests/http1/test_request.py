@@ -139,6 +139,8 @@ def test_framing_follows_from_one_field(block: bytes, framing: int, length: int)
         (b"Transfer-Encoding: \xa0chunked\xa0", 400),
         (b"Host: y", 400),
         (b"Expect: magic", 417),
+        (b"Transfer-Encoding: gzip, ~chunked", 400),
+        (b"Transfer-Encoding: g zip, chunked", 400),
     ],
 )
 def test_what_could_be_read_in_two_ways_is_refused(block: bytes, status: int) -> None:
@@ -186,6 +188,26 @@ def test_a_line_that_was_read_before_means_the_same_again() -> None:
     assert second.head.content_length == 3
 
 
+@pytest.mark.parametrize(("size", "is_kept"), [(100, True), (4096, True), (4097, False)])
+def test_what_a_section_says_is_one_value_for_all_that_say_it(size: int, is_kept: bool) -> None:
+    """So that what is remembered of one connection is found by another; a long section is read each time."""
+    reader = RequestReader(max_bytes=32768, max_fields=100)
+    lines = [b"Host: x", b"Origin: https://a.example"]
+    while (left := size - len(b"\r\n".join(lines))) > 0:
+        lines.append(b"X-A: " + b"a" * (min(left, 500) - 7))
+    block = b"\r\n".join(lines)
+    heads = [reader.read(block).head for _ in range(8)]
+    assert len(block) == size
+    assert (heads[-1] is heads[-2]) is is_kept
+    assert (heads[-1].host, heads[-1].origin) == (b"x", (b"https://a.example",))
+
+
+def test_too_many_fields_are_in_no_line() -> None:
+    with pytest.raises(ProtocolFault) as caught:
+        read(b"Host: x\r\nX-A: 1\r\nX B: 2", max_fields=2)
+    assert (caught.value.cause, caught.value.line) == (Cause.TOO_MANY_FIELDS, 0)
+
+
 def test_a_fault_is_not_remembered_as_good() -> None:
     reader = RequestReader(max_bytes=0, max_fields=0)
     for _ in range(2):
@@ -220,6 +242,27 @@ def test_another_upgrade_is_an_ordinary_request(block: bytes) -> None:
     assert not is_websocket(b"GET", read(block), True)
 
 
+def test_http10_knows_no_upgrade() -> None:
+    assert is_websocket(b"GET", read(HANDSHAKE), True)
+    assert not is_websocket(b"GET", read(HANDSHAKE), False)
+
+
+def test_whoever_waits_for_a_word_before_the_body_says_so() -> None:
+    head = read(b"Host: x\r\nContent-Length: 1\r\nExpect: 100-continue")
+    assert (head.expects_continue, head.is_plain, head.forwarding) == (True, False, ())
+    assert not read(b"Host: x\r\nContent-Length: 1").expects_continue
+
+
+def test_a_head_without_host_is_not_plain() -> None:
+    assert (read(b"Accept: 1\r\nHost: x").is_plain, read(b"Accept: 1").is_plain) == (True, False)
+
+
+@pytest.mark.parametrize("origin", [b"", b"Origin: https://a.example\r\n"])
+@pytest.mark.parametrize("method", [b"", b"Access-Control-Request-Method: PUT\r\n"])
+def test_a_preflight_has_an_origin_and_a_method_that_it_asks_for(origin: bytes, method: bytes) -> None:
+    assert read(origin + method + b"Host: x").asks_preflight is bool(origin and method)
+
+
 @pytest.mark.parametrize(
     ("method", "block", "status"),
     [
@@ -228,6 +271,7 @@ def test_another_upgrade_is_an_ordinary_request(block: bytes) -> None:
         (b"GET", HANDSHAKE.replace(b"13", b"8"), 426),
         (b"GET", HANDSHAKE.replace(b"Sec-WebSocket-Version: 13\r\n", b""), 400),
         (b"GET", HANDSHAKE.replace(b"dGhlIHNhbXBsZSBub25jZQ==", b"short"), 400),
+        (b"GET", HANDSHAKE.replace(b"dGhlIHNhbXBsZSBub25jZQ==", b"dGhlIHNh!bXBsZSBub25jZQ=="), 400),
         (b"GET", HANDSHAKE + b"\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", 400),
     ],
 )
@@ -371,10 +415,32 @@ def test_names_with_underscores_go_on_or_are_left_to_whoever_knows_the_route(
         assert (read.head.underscored, read.head.is_plain) == (underscored, not underscored)
 
 
+def test_a_section_can_be_kept_without_names_and_what_imitates_them() -> None:
+    read = section(b"Host: x\r\nX-Api-Key: 1\r\nx.api.key: 2\r\nAccept: 3\r\nKeep-Alive: 4\r\nX-Api: 5")
+    kept = [True, True, True, True, False, False]
+    assert read.kept_without(frozenset({b"x-api-key", b"keep-alive"}), kept) == [
+        *(True, False, False),
+        *(True, False, False),
+    ]
+
+
+def test_values_are_told_by_name_in_order_and_as_they_came() -> None:
+    read = section(b"Host: x\r\nX-A: 1\r\nX-B:  2 \r\nx-a:\t3")
+    assert [read.values_of(name) for name in (b"x-a", b"x-b", b"x-c")] == [[b"1", b"3"], [b"2"], []]
+    assert [read.value_of(name) for name in (b"x-a", b"x-b", b"x-c")] == [b"1", b"2", None]
+
+
+def test_the_body_of_a_request_is_read_as_one() -> None:
+    """More strictly than that of a response: what comes next is somebody's request."""
+    with pytest.raises(ProtocolFault) as caught:
+        read(b"Host: x\r\nTransfer-Encoding: chunked").body().feed(b"1\na\r\n0\r\n\r\n")
+    assert caught.value.cause is Cause.BARE_LF
+
+
 def test_a_section_can_be_kept_with_names_that_a_route_lists_but_not_with_nominated_ones() -> None:
-    read = section(b"Host: x\r\nX_Y: 1\r\nX_Z: 2\r\nX_W: 3\r\nTE: x\r\nConnection: x_z")
+    read = section(b"Host: x\r\nX_Y: 1\r\nX_Z: 2\r\nX_W: 3\r\nTE: x\r\nConnection: x_z\r\nX-A: 4")
     kept = read.kept_with({b"x_y", b"x_z", b"te"}, read.layout.is_kept)
-    assert [line for line, is_kept in zip(read.lines, kept, strict=True) if is_kept] == [b"X_Y: 1"]
+    assert [line for line, is_kept in zip(read.lines, kept, strict=True) if is_kept] == [b"X_Y: 1", b"X-A: 4"]
 
 
 @pytest.mark.parametrize(

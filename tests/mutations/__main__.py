@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutations import survivors
-from tests.mutations.edits import Mutation, Name, mutations
+from tests.mutations.collected import Verdict
+from tests.mutations.edits import Mutation, Name
 from tests.mutations.modules import SUBJECTS, Subject
 from tests.mutations.report import Report, digest
 from tests.mutations.run import ROOT, BaselineFails, run
-from tests.mutations.worker import Verdict
 
 REPORT = ROOT / "build" / "mutations.jsonl"
 
@@ -77,25 +77,37 @@ def _positive(text: str) -> int:
 def _judge(subject: Subject, report: Report, options: argparse.Namespace) -> dict[Name, Verdict | None]:
     """The verdict on each mutation of a module; None for what is not part of a sample."""
     path = ROOT / subject.path
-    found = mutations(path.read_bytes())
-    source = digest([path])
-    tests = digest(sorted({file for test in subject.tests for file in (ROOT / test).parent.glob("*.py")}))
+    found = subject.mutations(path.read_bytes())
+    module = digest([path])
+    tests = {test: digest([ROOT / test, *_beside(test)]) for test in subject.tests}
     chosen = found
     if options.sample is not None and options.sample < len(found):
         chosen = random.Random(f"{options.seed} {subject.path}").sample(found, options.sample)
     verdicts: dict[Name, Verdict | None] = {mutation.name: None for mutation in found}
-    verdicts |= {mutation.name: report.find(source, tests, mutation.name) for mutation in chosen}
-    left = [mutation for mutation in chosen if verdicts[mutation.name] is None]
+    left: dict[tuple[str, ...], list[Mutation]] = {}
+    for mutation in chosen:
+        verdicts[mutation.name] = report.noticed(module, mutation.name)
+        if verdicts[mutation.name] is None:
+            left.setdefault(report.untried(module, mutation.name, tests), []).append(mutation)
+    for untried, waiting in left.items():
+        if not untried:
+            verdicts.update(dict.fromkeys([each.name for each in waiting], Verdict("survived", "", 0)))
+            continue
 
-    def note(mutation: Mutation, verdict: Verdict) -> None:
-        report.put(source, tests, mutation.name, verdict)
-        verdicts[mutation.name] = verdict
-        if os.isatty(sys.stderr.fileno()):
-            known = sum(verdicts[each.name] is not None for each in chosen)
-            print(f"\r{subject.path}: {known} of {len(chosen)}", end="", file=sys.stderr)
+        def note(mutation: Mutation, verdict: Verdict, tried: tuple[str, ...] = untried) -> None:
+            report.put(module, mutation.name, verdict, [tests[test] for test in tried])
+            verdicts[mutation.name] = verdict
+            if os.isatty(sys.stderr.fileno()):
+                known = sum(verdicts[each.name] is not None for each in chosen)
+                print(f"\r{subject.path}: {known} of {len(chosen)}", end="", file=sys.stderr)
 
-    run(subject, left, options.jobs, note)
+        run(Subject(subject.path, untried), waiting, options.jobs, note)
     return verdicts
+
+
+def _beside(test: str) -> list[Path]:
+    """What a file of tests may import, or be given by pytest, from beside it."""
+    return sorted(file for file in (ROOT / test).parent.glob("*.py") if not file.name.startswith("test_"))
 
 
 def _tell(subject: Subject, verdicts: dict[Name, Verdict | None], explained: dict[Name, str]) -> bool:

@@ -25,6 +25,9 @@ _NEGATED = {
 _BOUNDARY = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">"}
 _OPERATOR = re.compile(r"is\s+not\b|is\b|not\s+in\b|in\b|[=!<>]=|[<>]")
 
+_ENCODINGS = frozenset({"ascii", "latin-1", "utf-8"})
+"""Python reads over a sign before such a name, so that there is nothing to notice."""
+
 _ELSEWHERE = (ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal)
 
 
@@ -122,7 +125,7 @@ class _Finder(ast.NodeVisitor):
     def visit_Assign(self, node: ast.Assign) -> None:
         target = node.targets[0]
         is_declaration = isinstance(target, ast.Name) and (
-            target.id == "__slots__"
+            target.id in {"__all__", "__slots__"}
             or (isinstance(node.value, ast.Call) and _word(node.value.func) == "TypeVar")
         )
         if not is_declaration:
@@ -213,7 +216,9 @@ class _Finder(ast.NodeVisitor):
             self._change(node, str(not value))
         elif isinstance(value, int | float):
             self._change(node, str(value + 1))
-        elif isinstance(value, bytes) or (isinstance(value, str) and " " not in value):
+        elif isinstance(value, bytes) or (
+            isinstance(value, str) and " " not in value and value not in _ENCODINGS
+        ):
             # A sentence is for people: no test should hold its wording.
             # Literals beside each other are one: the text itself stays as it is written.
             self._change(node, f'{"b" if isinstance(value, bytes) else ""}"~" {text}')

@@ -1,52 +1,69 @@
-"""The modules of the fast path, and the tests that should notice a change in each: the quickest first."""
+"""The short cuts of the fast path, and the tests that should notice a change in each.
+
+A short cut is what spares work because of what came before: what is remembered, what is bound to a request, how a
+request gets past what others need, and what is counted on the way. Its mistakes come only with the second request, so
+that a test which asks once finds none: that is why these modules are mutated. What moves bytes is not here (`pool.py`,
+`upstream.py`, `exchange.py`, the rest of `downstream.py`): it takes the same way each time, and its tests are scenarios
+that wait, of which a mutation takes minutes. Nor are the heads of responses (`response_head.py`, `http1/response.py`):
+what is kept of one is compared, pair by pair, with what it would be alone (`tests/proxy/test_rewrite.py`).
+"""
 
 from typing import NamedTuple
 
-_MEMORY = "tests/proxy/test_memory.py"
-_CONVERSATIONS = "tests/proxy/test_conversations.py"
-_REPEATS = "tests/proxy/test_repeats.py"
-_EXCHANGE = "tests/proxy/test_exchange.py"
-_UPSTREAM = "tests/proxy/test_upstream.py"
-_REWRITE = "tests/proxy/test_rewrite.py"
-_COUNTING = "tests/observe/test_counting.py"
-_FIELDS = "tests/http1/test_fields.py"
-_ASKED = "tests/proxy/test_asked_upstream.py"
-_SERVICE = "tests/proxy/test_service.py"
-_CONFORMANCE = "tests/wire/test_conformance.py"
-_PIECES = "tests/proxy/test_head_pieces.py"
+from tests.mutations.edits import Mutation, mutations
+
+_GATEWAY = (
+    *("tests/proxy/test_memory.py", "tests/proxy/test_asked_upstream.py", "tests/proxy/test_service.py"),
+    *("tests/proxy/test_turns.py", "tests/proxy/test_patience.py", "tests/observe/test_counting.py"),
+)
+"""A gateway in the process of the test. Every module of the fast path runs in some of these.
+
+The generated conversations are not among them: what only a lucky draw notices gets a test of its own.
+"""
+
+_ROUTES = ("proxy/test_locations", "proxy/test_location_responses")
+_CAUSES = "observe/test_causes"
 
 
 class Subject(NamedTuple):
-    """A module to change."""
+    """A module to change, or some of its functions."""
 
     path: str
     """From the root of the tree."""
     tests: tuple[str, ...]
-    """Files that run, in this order, until a test fails."""
+    """Files whose tests run until one fails. What they start must run in their own process: the mutation is there alone."""
+    scopes: tuple[str, ...] = ()
+    """Functions to change, with dots; all of the module if there is none."""
+
+    def mutations(self, source: bytes) -> list[Mutation]:
+        """Those of the module, in the order of its text, as far as they are wanted."""
+        return [each for each in mutations(source) if not self.scopes or each.name.scope in self.scopes]
 
 
-def _subject(name: str, *tests: str) -> Subject:
-    return Subject(f"cors_gateway/{name}.py", tests)
+def _subject(name: str, *tests: str, scopes: tuple[str, ...] = ()) -> Subject:
+    return Subject(f"cors_gateway/{name}.py", (*[f"tests/{test}.py" for test in tests], *_GATEWAY), scopes)
 
 
 SUBJECTS = (
-    _subject("proxy/dispatch", _MEMORY, _ASKED, _COUNTING, _REPEATS, _CONVERSATIONS, _CONFORMANCE),
-    _subject("proxy/last_request", _MEMORY, _ASKED, _SERVICE, _REPEATS, _CONVERSATIONS, _CONFORMANCE),
-    _subject("proxy/active", _MEMORY, _ASKED, _SERVICE, _REPEATS, _COUNTING, _CONVERSATIONS),
-    _subject("proxy/preflight_memory", _MEMORY, _REPEATS, _CONVERSATIONS),
-    _subject("http1/fields", _FIELDS, _MEMORY, "tests/http1/test_request.py", _CONVERSATIONS),
-    _subject("http1/memo", "tests/http1/test_memo.py", _MEMORY),
-    _subject("http1/request", "tests/http1/test_request.py", _FIELDS, _MEMORY, _REPEATS, _CONVERSATIONS),
-    _subject("policy/compiled", "tests/policy/test_compiled.py", _MEMORY, _CONVERSATIONS),
-    _subject("proxy/accounting", _MEMORY, _COUNTING, "tests/observe/test_refusals.py", _CONVERSATIONS),
-    _subject("observe/metrics", _MEMORY, _COUNTING, "tests/observe/test_prometheus.py", _CONVERSATIONS),
-    _subject("proxy/response_head", _REWRITE, _MEMORY, _UPSTREAM, _CONVERSATIONS),
-    _subject("http1/response", "tests/http1/test_response.py", _FIELDS, _REWRITE, _UPSTREAM),
-    _subject("proxy/exchange", _EXCHANGE, _MEMORY, _COUNTING, "tests/proxy/test_upstreams.py"),
-    _subject("proxy/pool", _MEMORY, "tests/proxy/test_pool.py", "tests/proxy/test_upstreams.py"),
+    _subject("proxy/dispatch", *_ROUTES, _CAUSES),
+    _subject("proxy/last_request", *_ROUTES, _CAUSES, "proxy/test_logins"),
+    _subject("proxy/active", *_ROUTES, _CAUSES),
+    _subject("proxy/preflight_memory"),
+    _subject("http1/fields", "http1/test_fields"),
+    _subject("http1/memo", "http1/test_memo"),
+    _subject("http1/request", "http1/test_request", "http1/test_fields"),
+    _subject("policy/compiled", "policy/test_compiled", "proxy/test_diagnosis"),
     _subject(
-        "proxy/upstream", _UPSTREAM, _MEMORY, "tests/proxy/test_tunnel.py", "tests/proxy/test_upstreams.py"
+        *("proxy/accounting", "observe/test_refusals", "observe/test_access_log", _CAUSES),
+        scopes=(
+            *("Accounting.finished", "Accounting.answered", "Accounting.repeated", "Accounting.refused"),
+            *("Accounting._note_refusal", "LoggedAccounting.repeated"),
+        ),
     ),
-    _subject("proxy/downstream", _MEMORY, _PIECES, _COUNTING, _SERVICE, _CONVERSATIONS),
+    _subject("observe/metrics", "observe/test_prometheus"),
+    _subject(
+        *("proxy/downstream", "proxy/test_head_pieces", "proxy/test_locations", _CAUSES),
+        scopes=("ClientConnection._take_request",),
+    ),
 )
 """The most remembering first."""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.mutations.collected import Verdict
 from tests.mutations.edits import Mutation
 from tests.mutations.modules import Subject
-from tests.mutations.worker import Verdict
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -36,14 +36,13 @@ def run(
     waiting: queue.SimpleQueue[Mutation] = queue.SimpleQueue()
     for mutation in mutations:
         waiting.put(mutation)
-    source = (ROOT / subject.path).read_bytes()
     lock, faults = threading.Lock(), list[Exception]()
 
     def work() -> None:
         try:
             with _worker(subject) as judge:
                 while (mutation := _next(waiting)) is not None:
-                    verdict = judge(mutation.apply(source))
+                    verdict = judge(mutation)
                     with lock:
                         note(mutation, verdict)
         except Exception as fault:  # raised again below, in the thread that waits
@@ -71,8 +70,8 @@ def _next(waiting: "queue.SimpleQueue[Mutation]") -> Mutation | None:
 
 
 @contextmanager
-def _worker(subject: Subject) -> Iterator[Callable[[bytes], Verdict]]:
-    """Gives a function that judges the text of the module."""
+def _worker(subject: Subject) -> Iterator[Callable[[Mutation], Verdict]]:
+    """Gives a function that judges mutations of the module."""
     with tempfile.TemporaryDirectory(prefix="mutations-") as name:
         copy = Path(name)
         for entry in _COPIED:
@@ -94,10 +93,11 @@ def _worker(subject: Subject) -> Iterator[Callable[[bytes], Verdict]]:
                     f"{subject.path}: {baseline.by or 'a test'} fails without any mutation ({baseline.outcome})"
                 )
 
-            def judge(text: bytes) -> Verdict:
+            def judge(mutation: Mutation) -> Verdict:
                 assert process.stdin is not None
                 assert process.stdout is not None
-                process.stdin.write(json.dumps(text.decode()) + "\n")
+                edit = (mutation.start, mutation.end, mutation.replacement.decode())
+                process.stdin.write(json.dumps(edit) + "\n")
                 process.stdin.flush()
                 return _read(process.stdout.readline(), subject)
 

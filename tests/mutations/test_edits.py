@@ -50,6 +50,7 @@ def changed(body: str) -> list[str]:
         ("a(*[b for b in c if b])", {"a(*[b for b in c if True])", "a(*[b for b in c if False])", "pass"}),
         ('"""Said, not done: 7."""', set()),
         ("a.b = 'A sentence.'", {"pass"}),
+        ("a.b = c.decode('latin-1')", {"pass"}),
         ("import a", set()),
     ],
 )  # fmt: skip
@@ -64,6 +65,7 @@ def test_a_statement_is_changed_piece_by_piece(statement: str, expected: set[str
         "if TYPE_CHECKING:\n    x = 7\n",
         "class A(Protocol):\n    x = 7\n",
         "class A:\n    __slots__ = ('a',)\n",
+        "__all__ = ['a']\n",
         "K = TypeVar('K')\n",
         "x: Literal[7]\n",
         "def f(a: Literal[7]) -> Literal[7]: ...\n",
@@ -87,7 +89,8 @@ def test_a_mutation_is_named_by_its_text_wherever_it_stands() -> None:
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.path)
 def test_every_mutation_of_the_fast_path_is_another_program(subject: Subject) -> None:
     source = (ROOT / subject.path).read_bytes()
-    found = mutations(source)
+    found = subject.mutations(source)
+    assert set(subject.scopes) <= {mutation.name.scope for mutation in found}
     assert len({mutation.name for mutation in found}) == len(found) > 0
     assert [mutation.name for mutation in found if mutation.apply(source) == source] == []
     for mutation in found[::20]:

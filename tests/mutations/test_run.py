@@ -9,7 +9,7 @@ from tests.mutations.modules import Subject
 from tests.mutations.run import ROOT, BaselineFails, run
 
 if TYPE_CHECKING:
-    from tests.mutations.worker import Verdict
+    from tests.mutations.collected import Verdict
 
 MEMO = "cors_gateway/http1/memo.py"
 

@@ -15,7 +15,7 @@ from cors_gateway.observe.access_log import JsonFormat
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.snapshot import UnderscoreHeaders, UpstreamLimits
 from tests.observe.conftest import Event
-from tests.proxy.stage import ORIGIN, Options, Stage, listening, request, start, until, upstream
+from tests.proxy.stage import ORIGIN, Options, Stage, connect, listening, request, start, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend, Script, bound_socket, reply
 
 FROM_PAGE = f"Origin: {ORIGIN}\r\n"
@@ -121,6 +121,19 @@ async def test_a_refused_request_is_readable_and_leaves_a_trace(
     assert [(fields["route"], fields["cause"], fields["detail"]) for fields in told] == [
         ("all", cause, detail)
     ]
+    assert [fields.get("client", "127.0.0.1") for fields in told] == ["127.0.0.1"]
+
+
+async def test_a_refused_client_on_a_unix_socket_has_no_address(tmp_path: Path, events: list[Event]) -> None:
+    path = str(tmp_path / "gateway.sock")
+    async with scene(tmp_path) as it:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_unix_server(it.stage.gateway.connection_factory(tls=False), path)
+        async with server, await connect(path) as client:
+            await client.send(request(fields="X A: 1\r\n"))
+            assert (await client.read_response()).status == 400
+
+    assert [(name, fields["client"]) for name, _, fields in events] == [("request_refused", None)]
 
 
 async def test_what_cannot_be_read_belongs_to_no_route_and_nothing_is_granted(tmp_path: Path) -> None:
@@ -316,6 +329,36 @@ async def test_a_name_with_an_underscore_passes_where_the_policy_grants_it(
         assert [(row.get("cause"), row.get("detail")) for row in it.log.rows] == [(cause, dropped)] * 2
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ([f"x_{number:02}" for number in range(10)], [f"x_{number:02}" for number in range(10)]),
+        ([f"x_{number:02}" for number in range(11)], [f"x_{number:02}" for number in range(10)]),
+        (["x_a", "b_" + "b" * 198], ["b_" + "b" * 198]),
+        (["x_a", "b_" + "b" * 195], ["b_" + "b" * 195, "x"]),
+    ],
+    ids=["ten", "eleven", "long", "together too long"],
+)
+async def test_names_that_were_dropped_are_told_within_bounds(
+    tmp_path: Path, events: list[Event], names: list[str], told: list[str]
+) -> None:
+    detail = f"field {', '.join(told)}"
+    async with scene(tmp_path) as it:
+        await it.stage.ask(fields="".join(f"{name}: 1\r\n" for name in names))
+
+        assert (await it.row())["detail"] == detail
+    assert [(name, fields["detail"]) for name, _, fields in events] == [("fields_dropped", detail)]
+
+
+@pytest.mark.parametrize("length", [64, 65])
+async def test_a_name_that_is_refused_is_told_within_bounds(tmp_path: Path, length: int) -> None:
+    async with scene(tmp_path) as it:
+        await serve(it, underscore_headers=UnderscoreHeaders.REJECT)
+        await it.stage.ask(fields=f"x_{'a' * (length - 2)}: 1\r\nx_b: 1\r\n")
+
+        assert (await it.row())["detail"] == f"field x_{'a' * 62}"
+
+
 async def test_a_dropped_name_is_counted_also_where_the_upstream_fails(tmp_path: Path) -> None:
     async with scene(tmp_path) as it:
         it.backend.script = lambda _: Answer([], then="rst")
@@ -380,17 +423,20 @@ async def test_how_long_the_head_of_a_response_may_be_is_said_by_its_upstream(
         )
 
 
-async def test_a_proxy_that_is_not_trusted_is_told_of_once(tmp_path: Path, events: list[Event]) -> None:
+@pytest.mark.parametrize("also", ["", "Via: 1.1 other\r\n"])
+async def test_a_proxy_that_is_not_trusted_is_told_of_once(
+    tmp_path: Path, events: list[Event], also: str
+) -> None:
     async with scene(tmp_path) as it:
         for fields in (
             "X-Forwarded-Proto: http\r\n",
             "X-Forwarded-Proto: https\r\n",
             "X-Forwarded-Proto: https\r\n",
         ):
-            await it.stage.ask(fields=fields)
+            await it.stage.ask(fields=fields + also)
     ((name, _, told),) = events
     assert name == "forwarding_ignored"
-    assert re.search(r"127\.0\.0\.1 .*server\.trusted_proxies", told["detail"])
+    assert re.match(r"X-Forwarded-Proto of 127\.0\.0\.1 .*server\.trusted_proxies", told["detail"])
 
 
 @pytest.mark.parametrize(

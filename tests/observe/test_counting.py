@@ -43,9 +43,9 @@ def outcomes(stage: Stage) -> dict[str, int]:
     return {name: total(durations) for name, durations in counted.items() if total(durations)}
 
 
-def answers(stage: Stage) -> dict[tuple[str, int], int]:
-    """Requests of the only route by method and first digit of the status."""
-    route = metrics(stage).route("all")
+def answers(stage: Stage, name: str = "all") -> dict[tuple[str, int], int]:
+    """Requests of a route by method and first digit of the status."""
+    route = metrics(stage).route(name)
     return {
         (method.decode(), digit): count
         for method, counts in [*route.requests.items(), (b"other", route.other)]
@@ -157,6 +157,19 @@ async def test_preflights_are_counted_the_first_time_and_from_memory(tmp_path: P
         assert decisions["preflight", "origin_not_allowed"].count == 3
 
 
+async def test_a_reload_goes_on_counting(tmp_path: Path) -> None:
+    async with counting(tmp_path) as (stage, backend):
+        for number in range(1, 4):
+            await stage.ask(fields=f"Origin: {ORIGIN}\r\n")
+            await stage.ask("OPTIONS /", fields=PREFLIGHT)
+            stage.swap(upstream(backend))
+            decisions = metrics(stage).route("all").decisions
+
+            assert answers(stage) == {("GET", 2): number, ("OPTIONS", 2): number}
+            assert [decisions[kind, "allowed"].count for kind in ("actual", "preflight")] == [number] * 2
+            assert outcomes(stage) == {"ok": number}
+
+
 async def test_what_needs_no_backend_has_no_duration(tmp_path: Path) -> None:
     """Thousands of preflights would make every quantile look good."""
     async with counting(tmp_path, route={"path": "/api"}) as (stage, _):
@@ -180,13 +193,38 @@ async def test_a_tunnel_is_an_answer_and_a_request_that_lasts(tmp_path: Path) ->
         assert (during, answers(stage), outcomes(stage)) == ({}, {("GET", 1): 1}, {"ok": 1})
 
 
-async def test_requests_without_a_route_have_a_place_of_their_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "fields", "kind"),
+    [
+        ("GET /else", "", "not_cors"),
+        ("GET /else", f"Origin: {ORIGIN}\r\n", "actual"),
+        ("GET /else", "Via: 1.1 a\r\n", "not_cors"),
+        ("OPTIONS /else", PREFLIGHT, "preflight"),
+    ],
+)
+async def test_requests_without_a_route_have_a_place_of_their_own(
+    tmp_path: Path, line: str, fields: str, kind: str
+) -> None:
     async with counting(tmp_path, route={"path": "/api"}) as (stage, _):
-        await stage.ask("GET /else")
-        unrouted = metrics(stage).route("_none")
+        statuses = [(await stage.ask(line, fields=fields)).status for _ in range(3)]
+        decisions = metrics(stage).route("_none").decisions
 
-        assert unrouted.requests[b"GET"][4] == 1
-        assert unrouted.decisions["not_cors", "no_route"].count == 1
+        assert (statuses, answers(stage, "_none")) == ([404] * 3, {(line.partition(" ")[0], 4): 3})
+        counted = {outcome: tally.count for outcome, tally in decisions.items() if tally.count}
+        assert counted == {(kind, "no_route"): 3}
+
+
+@pytest.mark.parametrize("answer", [{"redirect": {"to": "https://www.example.com"}}, {"refuse": 404}])
+async def test_a_route_that_answers_by_itself_counts_what_cors_came_to(
+    tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    async with counting(tmp_path, route={"upstream": None, **answer}) as (stage, _):
+        for fields in ("", f"Origin: {ORIGIN}\r\n", f"Origin: {ORIGIN}\r\n"):
+            await stage.ask(fields=fields)
+        decisions = metrics(stage).route("all").decisions
+
+        counted = {outcome: tally.count for outcome, tally in decisions.items() if tally.count}
+        assert counted == {("not_cors", "not_cors"): 1, ("actual", "allowed"): 2}
 
 
 def sends(*lines: str) -> Callable[[object], Answer]:
@@ -236,6 +274,59 @@ async def test_a_preflight_on_trial_is_refused_in_the_counts_only(
         assert (refused.kind, refused.reason, refused.count) == ("preflight", reason, 2)
         assert refused.method in fields
         assert refused.headers == ("x-trace" if "x-trace" in fields else "")
+
+
+@pytest.mark.parametrize("also", ["", "Via: 1.1 a\r\n"])
+async def test_what_is_granted_is_no_refusal(tmp_path: Path, also: str) -> None:
+    async with counting(tmp_path) as (stage, _):
+        for fields in ("", f"Origin: {ORIGIN}\r\n", f"Origin: {ORIGIN}\r\n"):
+            await stage.ask(fields=fields + also)
+        async with await stage.connect() as client:
+            for _ in range(4):
+                await client.send(request("OPTIONS /", PREFLIGHT + also))
+                await client.read_response()
+
+        assert metrics(stage).refusals.latest() == []
+
+
+@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("line", ["GET /a?b", "OPTIONS /a?b"])
+async def test_a_refusal_says_who_asked_for_what(tmp_path: Path, line: str, times: int) -> None:
+    trial = {"allow_origins": [ORIGIN], "on_disallowed_request": "reject"}
+    async with counting(tmp_path, route={"cors": trial}) as (stage, _):
+        async with await stage.connect() as client:
+            for _ in range(times):
+                await client.send(request(line, STRANGER + "Access-Control-Request-Headers: x-a\r\n"))
+                await client.read_response()
+
+        (refused,) = metrics(stage).refusals.latest()
+        is_preflight = line.startswith("OPTIONS")
+        assert (refused.route, refused.origin, refused.reason) == (
+            "all",
+            "https://evil.example",
+            "origin_not_allowed",
+        )
+        assert (refused.host, refused.path, refused.count) == ("gateway.test", "/a", times)
+        assert (refused.kind, refused.headers) == (("preflight", "x-a") if is_preflight else ("actual", ""))
+
+
+async def test_a_refusal_of_a_request_without_host_says_none(tmp_path: Path) -> None:
+    async with counting(tmp_path) as (stage, _):
+        async with await stage.connect() as client:
+            await client.send(f"GET / HTTP/1.0\r\n{STRANGER}\r\n".encode())
+            await client.read_response()
+
+        (refused,) = metrics(stage).refusals.latest()
+        assert refused.host == ""
+
+
+async def test_a_request_that_is_not_understood_is_counted(tmp_path: Path) -> None:
+    async with counting(tmp_path) as (stage, _):
+        async with await stage.connect() as client:
+            await client.send(request("POST /", "X A: 1\r\n"))
+            assert (await client.read_response("POST")).status == 400
+
+        assert answers(stage) == {("POST", 4): 1}
 
 
 async def test_a_preflight_that_is_left_to_the_backend_counts_as_one(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.prometheus import CONTENT_TYPE, Gauges, ServerHealth, render
+from cors_gateway.policy.reason import Kind, Reason
 
 CONTRACT = {
     "requests": ("counter", {"route", "method", "status_class"}),
@@ -156,6 +157,71 @@ def test_the_content_type_is_that_of_the_text_format() -> None:
 )
 def test_what_was_counted_is_what_is_shown(expected: float, name: str, labels: dict[str, str]) -> None:
     assert value(name, **labels) == pytest.approx(expected)
+
+
+DURATIONS = "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.5 5.0 10.0"
+OVERHEADS = "5e-05 0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.1 1.0"
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [
+        ("request_duration_seconds", DURATIONS),
+        ("upstream_duration_seconds", DURATIONS),
+        ("overhead_seconds", OVERHEADS),
+    ],
+)
+def test_buckets_keep_their_bounds_because_queries_name_them(name: str, bounds: str) -> None:
+    shown = {
+        dict(labels)["le"] for each, labels in samples(counted()) if each == f"cors_gateway_{name}_bucket"
+    }
+
+    assert shown == {*bounds.split(), "+Inf"}
+
+
+@pytest.mark.parametrize("bound", range(11))
+def test_a_duration_is_in_the_bucket_that_it_just_fills(bound: int) -> None:
+    exactly = float(DURATIONS.split()[bound])
+    histogram = Metrics().route("api").duration
+    histogram.observe(exactly)
+    histogram.observe(exactly * 1.0001)
+
+    expected = [0] * 12
+    expected[bound] = expected[bound + 1] = 1
+    assert histogram.counts == expected
+    assert histogram.sum == pytest.approx(2.0001 * exactly)
+
+
+@pytest.mark.parametrize("status", [101, 204, 302, 404, 503])
+@pytest.mark.parametrize(
+    "method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "other"]
+)
+def test_a_request_is_counted_by_method_and_class_of_its_status(method: str, status: int) -> None:
+    metrics = Metrics()
+    metrics.route("api").count(method.encode(), status, 0.0)
+    metrics.route("api").count_answer(method.encode(), status)
+    shown = [
+        (dict(labels), count)
+        for (name, labels), count in samples(metrics).items()
+        if name == "cors_gateway_requests_total"
+    ]
+
+    assert shown == [({"route": "api", "method": method, "status_class": f"{status // 100}xx"}, 2)]
+
+
+def test_a_process_begins_with_nothing_counted() -> None:
+    metrics = Metrics()
+    metrics.route("api").tally(Kind.ACTUAL, Reason.ALLOWED)
+    metrics.upstream("backend")
+    families = text_string_to_metric_families(render(metrics, Gauges()).decode())
+    counted = {
+        sample.name: sample.value
+        for family in families
+        for sample in family.samples
+        if family.name.startswith("cors_gateway_") and family.type != "gauge" and sample.value
+    }
+
+    assert counted == {}
 
 
 def test_the_process_and_the_interpreter_are_measured_too() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cors_gateway.policy.compiled import ActualDecision, CompiledPolicy
+from cors_gateway.policy.origin import MAX_ORIGIN_LENGTH
 from cors_gateway.policy.origin_memory import MAX_REMEMBERED, OriginMemory
 from cors_gateway.policy.policy import Policy
 from cors_gateway.policy.reason import Kind, Reason
@@ -96,6 +97,13 @@ ACTUALS = [
         Reason.ALLOWED,
         {**BASIC_GRANT, ACAO: "null"},
     ),
+    Actual(
+        "null by permission, a stranger without",
+        {**BASIC, "dangerously_allow_null_origin": True},
+        (STRANGER,),
+        Reason.ORIGIN_NOT_ALLOWED,
+        {},
+    ),
     Actual("any origin", ANY, (STRANGER,), Reason.ALLOWED, ANY_GRANT, vary=()),
     Actual("any origin, none sent", ANY, (), Reason.NOT_CORS, ANY_GRANT, vary=()),
     Actual("any origin, nonsense", ANY, (b"", b"\xff"), Reason.ALLOWED, ANY_GRANT, vary=()),
@@ -135,6 +143,16 @@ ACTUALS = [
         Reason.SAME_ORIGIN,
         {},
         BOTH,
+        site=(b"same-origin",),
+    ),
+    Actual(
+        "browser says same origin of one that is listed",
+        REJECT,
+        (APP,),
+        Reason.ALLOWED,
+        BASIC_GRANT,
+        BOTH,
+        entry=0,
         site=(b"same-origin",),
     ),
     *(
@@ -467,6 +485,15 @@ PREFLIGHTS = [
 
 
 @pytest.mark.parametrize("case", PREFLIGHTS, ids=lambda case: case.what)
+def test_a_diagnosis_is_what_the_policy_would_answer_under_diagnose(case: Preflight) -> None:
+    arguments = (case.origin, case.method, case.asked, case.private)
+    told = CompiledPolicy(policy(case.policy)).diagnosis(*arguments)
+
+    diagnosing = replace(policy(case.policy), diagnose_preflight_failure=True)
+    assert told == CompiledPolicy(diagnosing).preflight(*arguments)
+
+
+@pytest.mark.parametrize("case", PREFLIGHTS, ids=lambda case: case.what)
 def test_a_preflight_gets(case: Preflight) -> None:
     compiled = CompiledPolicy(policy(case.policy))
     arguments = (case.origin, case.method, case.asked, case.private)
@@ -589,6 +616,15 @@ def test_what_clients_choose_is_remembered_within_bounds() -> None:
     for number in range(10):
         compiled.actual((b"x%d" % number * 400,))
     assert compiled.remembered == before
+
+
+@pytest.mark.parametrize(("length", "is_remembered"), [(MAX_ORIGIN_LENGTH, 1), (MAX_ORIGIN_LENGTH + 1, 0)])
+def test_only_what_may_be_an_origin_is_remembered(length: int, is_remembered: int) -> None:
+    compiled = CompiledPolicy(policy(BASIC))
+    for _ in range(2):
+        compiled.actual((b"x" * length,))
+
+    assert compiled.remembered == is_remembered
 
 
 def test_many_policies_remember_no_more_than_one() -> None:

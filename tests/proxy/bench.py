@@ -134,6 +134,10 @@ class Bench:
     def drain(self) -> None:
         self.gateway.drain()
 
+    def use_tls(self) -> None:
+        """Connections that are made from now on came over TLS."""
+        self._connect = self.gateway.connection_factory(tls=True)
+
     def near(self, connection: int = 0) -> "QuietTransport":
         """The transport of a client connection."""
         return self._client(connection)[1]

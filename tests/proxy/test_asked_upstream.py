@@ -10,6 +10,10 @@ from tests.proxy.bench import Bench, snapshot, written
 LISTED = "https://app.example.com"
 APP = {"allow_origins": [LISTED], "allow_methods": ["PUT"]}
 
+WARM = 8
+"""Repetitions after which all that can be remembered is: a memory keeps what comes the second time, and the answer to a
+preflight is kept under the fields that are."""
+
 Benches = Callable[[Snapshot], Bench]
 
 
@@ -44,6 +48,38 @@ def test_a_request_without_host_goes_on_with_an_empty_one(
         assert [line for line in lines if line.startswith(b"X-Forwarded-Host:")] == []
         assert [line[:9] for line in lines if line.startswith(b"Via:")] == [b"Via: 1.0 "]
         bench.leave()
+
+
+@pytest.mark.parametrize("also", [{}, {"Via": "1.1 a"}], ids=["plain", "in full"])
+@pytest.mark.parametrize(
+    ("is_tls", "said", "differs"),
+    [
+        (False, {"X-Forwarded-Proto": "http"}, False),
+        (False, {"X-Forwarded-Proto": "https"}, True),
+        (True, {"X-Forwarded-Proto": "https"}, False),
+        (True, {"X-Forwarded-Proto": "http"}, True),
+        (False, {"X-Forwarded-For": "https"}, False),
+        (True, {"X-Forwarded-For": "http", "X-Forwarded-Proto": "https"}, False),
+        (False, {}, False),
+    ],
+)
+def test_another_scheme_is_noted_once_if_nobody_believes_it(
+    benches: Benches,
+    served: Snapshot,
+    is_tls: bool,
+    said: dict[str, str],
+    differs: bool,
+    also: dict[str, str],
+) -> None:
+    bench = benches(served)
+    if is_tls:
+        bench.use_tls()
+    for cookie in "112":
+        bench.ask(written("GET /a/x", said | also | {"Cookie": cookie}))
+    is_trusted = bool(served.server.trusted_proxies)
+    assert bench.metrics.route("a").causes == (
+        {"forwarding_ignored": 1} if differs and not is_trusted else {}
+    )
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
@@ -82,12 +118,17 @@ def test_a_line_that_is_not_plain_is_looked_at_however_often_it_comes(
     benches: Benches, served: Snapshot, line: str, status: int
 ) -> None:
     bench = benches(served)
-    for _ in range(4):
+    for _ in range(WARM):
         seen = bench.ask(f"{line}\r\nHost: gateway.test\r\n\r\n".encode())
         assert seen.answer.startswith(b"HTTP/1.1 %d " % status)
         assert bool(seen.request) == line.startswith("GET http://gateway.test")
         if status != 204:
             bench.leave()
+
+
+def test_the_host_of_a_line_is_not_taken_for_one_that_is_missing(benches: Benches, served: Snapshot) -> None:
+    seen = benches(served).ask(b"GET http://gateway.test/a/x HTTP/1.0\r\n\r\n")
+    assert (seen.answer[:13], seen.request) == (b"HTTP/1.1 421 ", b"")
 
 
 PREFLIGHT = {"Host": "gateway.test", "Origin": LISTED, "Access-Control-Request-Method": "PUT"}
@@ -109,11 +150,11 @@ def test_a_preflight_that_is_not_plain_is_looked_at_however_often_it_comes(
     benches: Benches, served: Snapshot, line: str, fields: dict[str, str], status: int
 ) -> None:
     bench = benches(served)
-    for _ in range(4):
+    for _ in range(WARM):
         bench.ask(written("OPTIONS /a/x", PREFLIGHT))
         bench.leave()
     told = "".join(f"{name}: {value}\r\n" for name, value in (PREFLIGHT | fields).items())
-    for _ in range(4):
+    for _ in range(WARM):
         answer = bench.ask(f"{line}\r\n{told}\r\n".encode()).answer
         assert answer.startswith(b"HTTP/1.1 %d " % status)
         if status == 204:
@@ -204,7 +245,7 @@ def test_a_preflight_of_a_trace_is_logged_with_it_however_often_it_comes(
     benches: Benches, served: Snapshot
 ) -> None:
     bench = benches(served)
-    for _ in range(4):
+    for _ in range(WARM):
         bench.ask(written("OPTIONS /a/x", PREFLIGHT))
         bench.leave()
     for digit in "123123":
@@ -233,6 +274,6 @@ def test_a_preflight_that_says_more_is_treated_as_the_first_one_however_often_it
     expected = benches(served).ask(data)
     assert (b"GET /a/y " in expected.request) == ("Connection" not in fields)
     bench = benches(served)
-    for _ in range(4):
+    for _ in range(WARM):
         assert bench.ask(data) == expected
         bench.leave()

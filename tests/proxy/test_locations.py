@@ -114,6 +114,8 @@ async def test_a_stranger_is_refused_before_a_redirect(serving: Starter, backend
         answer = await stage.ask(fields="Origin: https://evil.example\r\n")
 
     assert (answer.status, answer.values("Location")) == (403, [])
+    told = json.loads(answer.body)
+    assert (told["reason"], "cause" in told) == ("origin_not_allowed", False)
 
 
 @pytest.mark.parametrize("status", [403, 404, 410, 503])
@@ -204,6 +206,7 @@ async def test_origin_is_kept_from_the_backend_besides(serving: Starter, backend
 @pytest.mark.parametrize(
     ("server", "route", "size", "status"),
     [
+        ("1B", None, 2, 413),
         ("1KiB", None, 1024, 200),
         ("1KiB", None, 1025, 413),
         ("1KiB", "4KiB", 4096, 200),

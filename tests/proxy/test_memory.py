@@ -8,6 +8,8 @@ import pytest
 
 from cors_gateway.http1.forwarded import HTTP2, HTTP11
 from cors_gateway.proxy.active import MAX_REMEMBERED_LINES
+from cors_gateway.proxy.downstream import MAX_REPEATED
+from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK
 from cors_gateway.snapshot import Snapshot
 from tests.proxy.bench import Bench, Seen, Work, snapshot, watched, written
 
@@ -50,9 +52,29 @@ def warm(bench: Bench, data: bytes, connection: int = 0) -> Seen:
     return bench.take(connection)
 
 
+def padded(data: bytes, size: int) -> bytes:
+    """A request with further fields, so that it takes so many bytes."""
+    further = b""
+    while (left := size - len(data) - len(further)) > 0:
+        # What is left is never too little for another line.
+        length = left if left < 1000 else 500
+        further += b"X-A: " + b"a" * (length - len(b"X-A: \r\n")) + b"\r\n"
+    return data.removesuffix(b"\r\n") + further + b"\r\n"
+
+
 def route_of(seen: Seen) -> object:
     (row,) = seen.rows
     return row["route"]
+
+
+def test_a_connection_begins_with_the_host_that_it_names(benches: Benches, twins: Snapshot) -> None:
+    """Also where a reload had all that was known of it forgotten."""
+    bench = benches(twins)
+    data = written("GET /a/x", {"Origin": LISTED}, host="other.test")
+    for connection in range(2):
+        for _ in range(WARM):
+            assert route_of(bench.ask(data, connection=connection)) == "third"
+            bench.reload(twins)
 
 
 def test_host_is_looked_up_again_when_it_changes_on_a_connection(benches: Benches, twins: Snapshot) -> None:
@@ -128,6 +150,91 @@ def test_a_new_connection_begins_with_nothing_after_a_reload(
         assert bench.ask(data)[:3] == expected[:3]
 
 
+def test_what_follows_a_known_preflight_is_answered_each_time(benches: Benches, twins: Snapshot) -> None:
+    bench = benches(twins)
+    data = written("OPTIONS /a/x", ASKED) + written("GET /nowhere", {})
+    expected = benches(twins).ask(data)
+    assert [row["status"] for row in expected.rows] == [204, 404]
+    for _ in range(WARM):
+        assert bench.ask(data) == expected
+
+
+@pytest.mark.parametrize(("size", "work"), [(MAX_REPEATED, Work.NOTHING), (MAX_REPEATED + 1, Work.ROUTING)])
+def test_a_preflight_that_is_too_long_to_be_remembered_is_routed_each_time(
+    benches: Benches, twins: Snapshot, size: int, work: Work
+) -> None:
+    bench = benches(twins)
+    data = padded(written("OPTIONS /a/x", ASKED), size)
+    for _ in range(WARM):
+        bench.ask(data)
+    with watched() as done:
+        bench.send(data)
+    assert done() == work
+
+
+@pytest.mark.parametrize("fields", [{"Accept": "1"}, ASKED])
+@pytest.mark.parametrize("line", ["GET /a/x", "OPTIONS /a/x"])
+def test_a_request_without_host_is_refused_however_often_it_comes(
+    benches: Benches, twins: Snapshot, line: str, fields: dict[str, str]
+) -> None:
+    bench = benches(twins)
+    data = written(line, {"Host": "gateway.test", **fields}).replace(b"Host: gateway.test\r\n", b"")
+    for _ in range(WARM):
+        seen = bench.ask(data)
+        assert (seen.answer[:13], seen.request) == (b"HTTP/1.1 400 ", b"")
+        bench.leave()
+
+
+def test_an_answer_to_head_has_no_content_however_often_it_is_asked_for(
+    benches: Benches, twins: Snapshot
+) -> None:
+    bench = benches(twins)
+    for _ in range(WARM):
+        with_content = bench.ask(written("GET /nowhere", {})).answer
+        without = bench.ask(written("HEAD /nowhere", {})).answer
+        assert without == with_content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("line", ["GET /a/x", "OPTIONS /a/x"])
+@pytest.mark.parametrize("before", [b"\r\n", b"\r\n\r\n"])
+def test_empty_lines_before_a_request_that_is_known_are_skipped(
+    benches: Benches, twins: Snapshot, line: str, before: bytes
+) -> None:
+    bench = benches(twins)
+    data = written(line, ASKED)
+    expected = warm(bench, data)
+    assert bench.ask(before + data) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "work"), [(MAX_REMEMBERED_BLOCK, Work.NOTHING), (MAX_REMEMBERED_BLOCK + 1, Work.DECIDING)]
+)
+def test_fields_that_are_too_long_to_be_remembered_are_put_together_each_time(
+    benches: Benches, twins: Snapshot, size: int, work: Work
+) -> None:
+    """The block that is remembered begins with the end of the request line."""
+    bench = benches(twins)
+    data = padded(written("GET /a/x", {"Origin": LISTED}), size + len("GET /a/x HTTP/1.1"))
+    for _ in range(WARM):
+        bench.ask(data)
+    with watched() as done:
+        bench.send(data)
+    assert done() == work
+
+
+@pytest.mark.parametrize("line", ["GET /a/x", "OPTIONS /a/x"])
+def test_known_fields_without_a_request_line_are_no_request(
+    benches: Benches, twins: Snapshot, line: str
+) -> None:
+    bench = benches(twins)
+    data = written(line, ASKED)
+    warm(bench, data)
+    fields = data[data.index(b"\r\n") :]
+    seen = bench.ask(fields)
+    assert seen[:3] == benches(twins).ask(fields)[:3]
+    assert seen.answer.startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.parametrize("name", ["Cookie", "Referer", "X-Anything", "If-None-Match"])
 def test_the_backend_gets_the_value_of_this_request(benches: Benches, twins: Snapshot, name: str) -> None:
     bench = benches(twins)
@@ -172,6 +279,18 @@ def test_a_reload_ends_what_was_remembered(
         assert warm(bench, data)[:3] == after[:3]
         bench.reload(twins)
         assert bench.ask(data)[:3] == before[:3]
+
+
+@pytest.mark.parametrize("line", ["OPTIONS /a/x", "GET /a/x"])
+def test_a_reload_ends_what_was_remembered_also_for_other_fields(
+    benches: Benches, twins: Snapshot, stricter: Snapshot, line: str
+) -> None:
+    bench = benches(twins)
+    for cookie, served in enumerate((twins, stricter, twins, stricter)):
+        data = written(line, ASKED | {"Cookie": str(cookie)})
+        bench.reload(served)
+        assert bench.ask(data)[:3] == benches(served).ask(data)[:3]
+        warm(bench, data)
 
 
 def test_a_preflight_is_counted_under_the_configuration_in_service(benches: Benches, twins: Snapshot) -> None:
@@ -310,6 +429,12 @@ def test_every_repetition_is_counted(
             ("request", "a", line.partition(" ")[0], status): times,
             ("decision", "a", *decision): times,
         }
+
+
+def test_a_host_that_came_twice_is_not_looked_up_again(benches: Benches, twins: Snapshot) -> None:
+    active = benches(twins).gateway.active
+    assert active.host(b"h.test") is not active.host(b"h.test")
+    assert active.host(b"h.test") is active.host(b"h.test")
 
 
 def test_hosts_do_not_multiply_what_is_remembered_of_lines(benches: Benches, twins: Snapshot) -> None:

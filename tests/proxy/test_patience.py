@@ -119,6 +119,25 @@ async def test_a_connection_at_rest_remembers_nothing_and_stays(bench: Bench) ->
     assert bench.near().ended == "aborted"
 
 
+async def test_answers_from_memory_keep_a_connection_as_any_others_do(bench: Bench) -> None:
+    """Each ends a rest, and begins the time until the next one; in the end also the first one after a rest."""
+    client = bench.client()
+    for _ in range(4):
+        for _ in range(4):
+            bench.send(PREFLIGHT)
+        for _ in range(4):
+            wait(bench, REST_AFTER - 0.5)
+            assert client._repeat is not None
+            bench.send(PREFLIGHT)
+        wait(bench, REST_AFTER + 1)
+        assert (client._repeat, bench.near().ended) == (None, "")
+    wait(bench, KEEP_ALIVE - REST_AFTER - 2)
+    assert bench.near().ended == ""
+    wait(bench, 2)
+
+    assert bench.near().ended == "aborted"
+
+
 async def test_little_is_read_ahead_of_a_request_in_progress(bench: Bench) -> None:
     bench.send(written("GET /app/", {}))
     bench.send(written("GET /app/", {}))

@@ -133,6 +133,53 @@ def test_whatever_changes_is_noticed(first: bytes, second: bytes, change: int) -
         assert rewritten(rewriter, step) == rewritten(ResponseRewriter(), step)
 
 
+# The same names on the same lines, which say something else each time.
+_ALIKE = (
+    b"HTTP/1.1 200 OK\r\nVary: a\r\nContent-Length: 3",
+    b"HTTP/1.1 200 OK\r\nVary: b\r\nContent-Length: 3",
+    b"HTTP/1.1 200 OK\r\nVary: a\r\nContent-Length: 4",
+    b"HTTP/1.1 404 Not Found\r\nVary: a\r\nContent-Length: 3",
+    b"HTTP/1.1 304 Not Modified\r\nVary: a\r\nContent-Length: 3",
+)
+
+
+@pytest.mark.parametrize("first", _ALIKE)
+@pytest.mark.parametrize("second", _ALIKE)
+@pytest.mark.parametrize("form", [IS_HTTP11, IS_HTTP11 | IS_HEAD_REQUEST])
+def test_the_same_names_say_what_this_head_says(first: bytes, second: bytes, form: int) -> None:
+    rewriter = ResponseRewriter()
+    step: Step = (second, ALLOWED, form, DATES[0])
+    for _ in range(3):
+        rewritten(rewriter, (first, ALLOWED, form, DATES[0]))
+        assert rewritten(rewriter, step) == rewritten(ResponseRewriter(), step)
+
+
+def test_only_the_same_head_for_the_same_client_is_known() -> None:
+    rewriter = ResponseRewriter()
+    step: Step = (_SOME[1], ALLOWED, IS_HTTP11, DATES[0])
+    for _ in range(2):
+        assert rewriter.known(*step) is None
+        rewritten(rewriter, step)
+        known = rewriter.known(*step)
+        assert known is not None
+        assert (known.status, rewriter.read(step[0])) == (200, rewriter.section)
+        others: list[Step] = [
+            (_SOME[0], ALLOWED, IS_HTTP11, DATES[0]),
+            (_SOME[1], GRANTS[1], IS_HTTP11, DATES[0]),
+            (_SOME[1], ALLOWED, IS_HTTP11 | CLOSES, DATES[0]),
+            (_SOME[1], ALLOWED, IS_HTTP11, DATES[1]),
+        ]
+        assert [rewriter.known(*other) for other in others] == [None] * 4
+        rewritten(rewriter, others[0])
+
+
+def test_a_head_with_a_date_of_its_own_is_known_at_any_time() -> None:
+    rewriter = ResponseRewriter()
+    head = _SOME[1] + b"\r\nDate: then"
+    rewritten(rewriter, (head, ALLOWED, IS_HTTP11, DATES[0]))
+    assert rewriter.known(head, ALLOWED, IS_HTTP11, DATES[1]) is not None
+
+
 @pytest.mark.parametrize("first", _SOME[1:] + _REDIRECTS)
 def test_a_head_after_any_other_is_what_it_would_be_alone(first: bytes) -> None:
     """Under every grant, for every host: the whole table of pairs."""

@@ -1,8 +1,13 @@
 """What a configuration may change about a request on its way: its target, its Host, what is said about its client."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
-from tests.proxy.stage import Starter, listening, upstream
+from cors_gateway.observe.metrics import Metrics
+from cors_gateway.proxy.gateway import Gateway
+from tests.proxy.stage import Starter, listening, snapshot, upstream
 from tests.wire.raw_backend import RawBackend
 from tests.wire.strict_http import Request
 
@@ -54,6 +59,30 @@ async def test_without_strip_prefix_the_target_is_what_came(serving: Starter, ba
 
 
 # -- who is asked
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ("http://backend", b"backend"),
+        ("http://backend:80", b"backend"),
+        ("http://backend:8080", b"backend:8080"),
+        ("http://backend:443", b"backend:443"),
+        ("https://backend", b"backend"),
+        ("https://backend:443", b"backend"),
+        ("https://backend:80", b"backend:80"),
+        ("http://[::1]", b"[::1]"),
+        ("http://[::1]:8080", b"[::1]:8080"),
+        ("unix:/run/app.sock", b"localhost"),
+    ],
+)
+async def test_the_backend_may_be_asked_by_its_own_name(tmp_path: Path, server: str, expected: bytes) -> None:
+    served = snapshot(tmp_path, upstream(server, host="upstream"))
+    loop = asyncio.get_running_loop()
+    active = Gateway(served, loop=loop, instance_id="x", metrics=Metrics()).active
+    route = active.host(b"gateway.test").read_line(b"GET / HTTP/1.1").route
+    assert route is not None
+    assert route.host_field == expected
 
 
 @pytest.mark.parametrize(
