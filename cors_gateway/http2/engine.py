@@ -113,7 +113,9 @@ class Engine:
     def tell(self, receiver: Receiver) -> None:
         """Tell what has happened since this was last asked; also after `take`."""
         reset = 0  # by the client: that the stream is closed comes next
-        for event in self._connection.events():
+        events = self._connection.events()
+        pieces = []
+        for following, event in enumerate(events, 1):
             if isinstance(event, ngh2.RequestReceived):
                 self._last = event.stream_id
                 receiver.request_received(event.stream_id, event.headers, is_ended=event.end_stream)
@@ -122,7 +124,10 @@ class Engine:
                     receiver.stream_broken(event.stream_id)
                 receiver.stream_closed(event.stream_id)
             elif isinstance(event, ngh2.DataReceived):
-                receiver.data_received_on(event.stream_id, event.data, is_ended=event.end_stream)
+                pieces.append(event.data)
+                if following == len(events) or not _goes_on(event, events[following]):
+                    receiver.data_received_on(event.stream_id, b"".join(pieces), is_ended=event.end_stream)
+                    pieces.clear()
             elif isinstance(event, ngh2.TrailersReceived):
                 receiver.trailers_received(event.stream_id, event.headers)
             elif isinstance(event, ngh2.StreamReset):
@@ -232,3 +237,8 @@ class Engine:
     def _fail(self, cause: ConnectionCause, detail: str) -> None:
         if self.failure is None:
             self.failure = ConnectionFault(cause, detail)
+
+
+def _goes_on(event: ngh2.DataReceived, following: object) -> bool:
+    """Whether the next event is more of the same body: frames are small, and one write for many costs less."""
+    return isinstance(following, ngh2.DataReceived) and following.stream_id == event.stream_id
