@@ -113,7 +113,11 @@ class AnsweringStream:
             closes=False,
             is_head_request=is_head_request,
         )
-        head, end, content = written.partition(b"\r\n\r\n")
+        self.write(written)
+
+    def write(self, answer: bytes) -> None:
+        """Send an answer of the gateway's own, written as for HTTP/1.1."""
+        head, end, content = answer.partition(b"\r\n\r\n")
         self.begin(head + end, content, is_sized=True, is_last=True)
 
     # -- what waits to be sent -------------------------------------------------------------------------------------

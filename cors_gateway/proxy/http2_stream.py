@@ -63,9 +63,9 @@ class Stream(AnsweringStream):
         peer, active = self._connection.peer, service.active
         if type(outcome) is Repeat:
             preflight = outcome.preflight
-            self.answer(preflight.answer)
-            sent = preflight.before_date + service.clock.date_line + preflight.after_date
-            service.accounting.repeated(outcome, line, sent, peer)
+            written = preflight.before_date + service.clock.date_line + preflight.after_date
+            self.write(written)
+            service.accounting.repeated(outcome, line, written, peer)
         elif type(outcome) is Answer:
             if outcome.line.method == b"HEAD":
                 self.form |= IS_HEAD_REQUEST
