@@ -4,7 +4,13 @@ import click
 
 from cors_gateway import __version__
 
-LIBRARIES = {"uvloop": "uvloop", "aiohttp": "aiohttp", "pydantic": "pydantic", "re2": "google-re2"}
+LIBRARIES = {
+    "uvloop": "uvloop",
+    "aiohttp": "aiohttp",
+    "pydantic": "pydantic",
+    "re2": "google-re2",
+    "ngh2": "ngh2",
+}
 """Name shown and name of the distribution."""
 NOT_INSTALLED = "not installed"
 

@@ -53,8 +53,8 @@ class Receiver(Protocol):
         If it is a new one, all that is known of its request is that the engine did not take it. `stream_closed` follows.
         """
 
-    def stream_closed(self, stream: int) -> None:
-        """Both sides are done with the stream, or one of them reset it."""
+    def stream_closed(self, stream: int, *, is_reset: bool) -> None:
+        """Both sides are done with the stream, or one of them reset it. `is_reset`: the client did."""
 
 
 class Engine:
@@ -122,7 +122,7 @@ class Engine:
             elif isinstance(event, ngh2.StreamClosed):
                 if event.error_code and event.stream_id != reset:
                     receiver.stream_broken(event.stream_id)
-                receiver.stream_closed(event.stream_id)
+                receiver.stream_closed(event.stream_id, is_reset=event.stream_id == reset)
             elif isinstance(event, ngh2.DataReceived):
                 pieces.append(event.data)
                 if following == len(events) or not _goes_on(event, events[following]):

@@ -34,7 +34,8 @@ REMEDIES = {
     "method_malformed": _CLIENT,
     "method_too_long": _CLIENT,
     "method_not_served": "Nothing: a gateway is no forward proxy, and TRACE would show credentials to scripts.",
-    "version_not_supported": _CLIENT,
+    "version_not_supported": "A log line with the method `PRI` is HTTP/2 from a client that knows beforehand, as meshes and"
+    " gRPC do: set `http2: cleartext` on that listener. Else " + _CLIENT[0].lower() + _CLIENT[1:],
     "target_malformed": "Have the client escape what is no URL character (space, control characters, non-ASCII).",
     "path_malformed": "Have the client escape what is no URL character, and write `%` as `%25`.",
     "path_dot_segment": _PATH,
@@ -132,7 +133,7 @@ REMEDIES = {
     "connection_field": "HTTP/2 has no `Connection`, `Transfer-Encoding` or `Upgrade`. Mend the client, or the proxy in front"
     " that turns HTTP/1.1 into HTTP/2 and keeps them.",
     "http2_too_many_streams": "A client opened more streams than it may before it had heard how many: it may ask again, and"
-    " usually does by itself. One that goes on doing so is disconnected.",
+    " usually does by itself. After it has heard, one more ends the connection.",
     "http2_malformed": "The library that speaks HTTP/2 checks requests before the gateway does (RFC 9113 8.2, 8.3), and"
     " does not pass on what it resets, so that there is neither a path nor an answer: a name in upper case, a control"
     " character, a missing or repeated pseudo-header field, `Connection`. " + _CLIENT,

@@ -58,6 +58,8 @@ class ClientTransport(asyncio.Protocol):
     _transport: asyncio.Transport
     _flow: Flow
 
+    tunnels = 0
+
     def __init__(self, service: Service, *, is_tls: bool) -> None:
         # What is declared above comes with the transport, before anything else happens.
         self._service = service

@@ -26,7 +26,6 @@ from cors_gateway.proxy.negotiation import CONNECTIONS
 from cors_gateway.proxy.proxied import ProxiedServer
 from cors_gateway.proxy.service import Service
 from cors_gateway.proxy.traced_dispatch import with_tracing
-from cors_gateway.proxy.tunnel import Tunnel
 from cors_gateway.snapshot import Http2, Snapshot
 
 
@@ -152,6 +151,11 @@ class Gateway:
             pool.abort()
         self.clock.stop()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no client is connected."""
+        return not self.service.connections
+
     def figures(self) -> GatewayFigures:
         """Connections, requests and tunnels in progress, servers and their health."""
         connections = list(self.service.connections)
@@ -159,7 +163,7 @@ class Gateway:
             generation=self.generation,
             connections=len(connections),
             active_requests=sum(connection.requests for connection in connections),
-            tunnels=sum(isinstance(connection, Tunnel) for connection in connections),
+            tunnels=sum(connection.tunnels for connection in connections),
             servers=tuple(
                 ServerFigures(
                     name, server.name, server.is_well, server.active, len(server.idle), server.has_connected

@@ -44,7 +44,7 @@ class AnsweringStream:
     """A stream, as what answers its request sees it. A `clock.HasDeadline`."""
 
     __slots__ = (
-        *("_active", "_connection", "_exchange", "_is_held", "_is_request_ended", "_service"),
+        *("_active", "_body_until", "_connection", "_exchange", "_is_held", "_is_request_ended", "_service"),
         *("bytes_out", "deadline", "ending", "form", "is_answered", "is_paused", "number", "queued"),
     )
 
@@ -67,6 +67,8 @@ class AnsweringStream:
         self._active = service.active
         """What was in service when the request came: its limits hold, and its generation is logged."""
         self._exchange: Exchange | None = None
+        self._body_until = NEVER
+        """When the time for a body is up that comes too slowly; later with every byte."""
         self._is_request_ended = is_request_ended
         self._is_held = False
         """The backend does not take more of the request."""
@@ -154,7 +156,7 @@ class AnsweringStream:
         self._connection.wrote(self)
 
     def _body_deadline(self) -> float:
-        return self._service.clock.now + self._active.timeouts.request_body
+        return min(self._body_until, self._service.clock.now + self._active.timeouts.request_body)
 
     def _watch(self, deadline: float) -> None:
         """Only streams that wait for their client are looked at by the clock."""

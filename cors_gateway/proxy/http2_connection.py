@@ -21,6 +21,7 @@ from cors_gateway.http2.response import Field, response_fields
 from cors_gateway.observe.trouble import Trouble
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import NEVER
+from cors_gateway.proxy.dispatch import Repeat
 from cors_gateway.proxy.http2_answering import AnsweringStream
 from cors_gateway.proxy.http2_stream import Stream
 from cors_gateway.proxy.http2_transport import TAKE, Http2Transport
@@ -29,12 +30,27 @@ from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK, LastRequest, r
 from cors_gateway.proxy.service import Service
 
 
+class Again:
+    """The last preflight of a connection that was answered from memory, and that answer as of this second."""
+
+    __slots__ = ("answer", "date_line", "fields", "line", "repeat", "sent")
+
+    def __init__(self, fields: Fields, line: bytes, repeat: Repeat) -> None:
+        self.fields = fields
+        self.line = line
+        self.repeat = repeat
+        self.date_line = b""
+        self.sent = b""
+        """As HTTP/1.1 would have it."""
+        self.answer: list[Field] = []
+
+
 class Http2Connection(Http2Transport):
     """Server side of HTTP/2 on one transport."""
 
     __slots__ = (
-        *("_client", "_fields", "_is_admitted", "_is_flush_due", "_is_surplus", "_last", "_last_head"),
-        *("_seen", "_sending", "_streams", "_writer"),
+        *("_again", "_brief", "_client", "_fields", "_is_admitted", "_is_flush_due", "_is_surplus"),
+        *("_last", "_last_head", "_seen", "_sending", "_streams", "_writer"),
     )
 
     def __init__(
@@ -55,6 +71,9 @@ class Http2Connection(Http2Transport):
         """Header blocks that the engine told of; of those that it did not it broke off the stream."""
         self._is_flush_due = False
         self._is_surplus = False
+        self._again: Again | None = None
+        self._brief: set[int] = set()
+        """Streams that were answered so: nothing is left to do for them until they are closed."""
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
 
@@ -84,7 +103,7 @@ class Http2Connection(Http2Transport):
             self.engine.receive(data, self)
             while self._seen < watch.blocks:
                 self._seen += 1
-                if len(self._streams) >= MAX_STREAMS:  # the engine says REFUSED_STREAM, and tells nobody
+                if self.requests >= MAX_STREAMS:  # the engine says REFUSED_STREAM, and tells nobody
                     self._count_refused(Cause.TOO_MANY_STREAMS)
                 watch.spoilt(self.clock.now)
         except ConnectionFault as fault:
@@ -110,6 +129,16 @@ class Http2Connection(Http2Transport):
         self._seen += 1
         service = self._service
         service.count_http2_request()
+        again = self._again
+        if (
+            again is not None
+            and is_ended
+            and fields == again.fields
+            and again.repeat.active is service.active
+            and not service.is_draining
+        ):
+            self._answer_again(stream, again)
+            return
         own = Stream(stream, self, service, is_request_ended=is_ended)
         self._streams[stream] = own
         if self._idle_until != NEVER:
@@ -137,7 +166,36 @@ class Http2Connection(Http2Transport):
                 fault = first_of(fault, written, service.active.limits.request_head)
             own.refuse(fault, written or sketch(fields))
             return
+        if (
+            type(outcome) is Repeat
+            and is_ended
+            and self._last is not None
+            and not outcome.preflight.answer.content
+        ):
+            self._again = Again(fields, line, outcome)
         own.take(outcome, line)
+
+    def _answer_again(self, stream: int, again: Again) -> None:
+        """The last preflight came once more: a head is all that there is to send, and no window holds it up."""
+        service = self._service
+        clock = service.clock
+        preflight = again.repeat.preflight
+        if again.date_line is not clock.date_line:
+            again.date_line = clock.date_line
+            again.sent = preflight.before_date + clock.date_line + preflight.after_date
+            again.answer = response_fields(again.sent)
+        self.engine.respond(stream, again.answer, is_ended=True)
+        self._brief.add(stream)
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            clock.call_soon(self._flush)
+        if self._idle_until != NEVER:
+            until = clock.now + service.active.rest_after
+            if until != self._idle_until:
+                self._is_at_rest = False
+                self._idle_until = until
+                self._settle_deadline()
+        service.accounting.repeated(again.repeat, again.line, again.sent, self.peer)
 
     def data_received_on(self, stream: int, data: bytes, *, is_ended: bool) -> None:
         own = self._streams.get(stream)
@@ -172,12 +230,16 @@ class Http2Connection(Http2Transport):
         refusal = service.refuse(ProtocolFault(cause), b"")
         service.accounting.refused(refusal, 0, self.peer, service.active)
 
-    def stream_closed(self, stream: int) -> None:
+    def stream_closed(self, stream: int, *, is_reset: bool) -> None:
         own = self._streams.pop(stream, None)
         if own is None:
+            if stream in self._brief:
+                self._brief.remove(stream)
+                if not is_reset:
+                    self._watch.served()
             return
         self._sending.discard(own)
-        if own.is_answered:
+        if own.is_answered and not is_reset:  # an answer that nobody waited for makes up for nothing
             self._watch.served()
         own.closed()
         if not self._streams:
@@ -234,7 +296,7 @@ class Http2Connection(Http2Transport):
                     self._sending.add(stream)
         if engine.failure is not None:
             self._fail(engine.failure)
-        elif (self._is_leaving and not self._streams) or engine.is_over:
+        elif (self._is_leaving and not self.requests) or engine.is_over:
             self._say_goodbye()
 
     # -- for the service, and endings ------------------------------------------------------------------------------
@@ -242,7 +304,12 @@ class Http2Connection(Http2Transport):
     @property
     def requests(self) -> int:
         """Requests in progress."""
-        return len(self._streams)
+        return len(self._streams) + len(self._brief)
+
+    @property
+    def tunnels(self) -> int:
+        """As `service.Connected` says."""
+        return sum(stream.is_tunnel for stream in self._streams.values())
 
     def trust(self, active: Active) -> None:
         """Another snapshot is in service, which may say otherwise who is a trusted proxy."""
@@ -253,7 +320,7 @@ class Http2Connection(Http2Transport):
         """Nothing was asked for a while: forget what only helps a client that goes on."""
         active = self._service.active
         self._is_at_rest = True
-        self._last = None
+        self._last = self._again = None
         self._writer = RequestWriter(_new_websocket_key)
         self._last_head, self._fields = b"", []
         self._idle_until += active.timeouts.keep_alive - active.rest_after
@@ -265,6 +332,7 @@ class Http2Connection(Http2Transport):
 
     def _drop_streams(self) -> None:
         streams, self._streams = self._streams, {}
+        self._brief = set()
         self._sending = set()
         for stream in streams.values():
             stream.closed()

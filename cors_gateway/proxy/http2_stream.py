@@ -17,6 +17,7 @@ from cors_gateway.http2.cause import CANCEL, INTERNAL_ERROR, NO_ERROR, PROTOCOL_
 from cors_gateway.http2.engine import STREAM_WINDOW
 from cors_gateway.observe.trouble import Trouble
 from cors_gateway.policy.grant import Grant
+from cors_gateway.proxy.client_transport import MIN_BODY_RATE, SLOW_WAITS
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.dispatch import Answer, Repeat
 from cors_gateway.proxy.exchange import Exchange
@@ -43,6 +44,11 @@ class Stream(AnsweringStream):
         """Bytes of the request that were not acknowledged, because the backend does not take more."""
         self._discarded = 0
         self._keepers: tuple[Keeper, ...] = ()
+
+    @property
+    def is_tunnel(self) -> bool:
+        """Whether it carries a WebSocket by now."""
+        return False
 
     # -- the request -----------------------------------------------------------------------------------------------
 
@@ -102,12 +108,13 @@ class Stream(AnsweringStream):
             if data:
                 exchange.send(data)
                 self._acknowledge(len(data))
+                self._body_until += len(data) / MIN_BODY_RATE
                 if size >= STREAM_WINDOW and not (self._is_held or self.is_wide or is_ended):
                     self._widen()
             if is_ended:
                 self._watch(NEVER)
                 exchange.end_of_request()
-            elif not (self._is_held or self.queued):
+            elif data and not (self._is_held or self.queued):  # a frame without data is no piece
                 self._watch(self._body_deadline())
 
     def refuse_trailers(self, fault: ProtocolFault) -> None:
@@ -177,6 +184,8 @@ class Stream(AnsweringStream):
     def resume_body(self) -> None:
         if self._is_held:
             self._is_held = False
+            now, timeout = self._service.clock.now, self._active.timeouts.request_body
+            self._body_until = now + SLOW_WAITS * timeout
             self._give_back()
             if not self._is_request_ended:
                 self._watch(self._body_deadline())
@@ -231,6 +240,7 @@ class Stream(AnsweringStream):
     def stood_still(self, seconds: float) -> None:
         """The process heard nobody for so long: nobody's time ran."""
         self.deadline += seconds
+        self._body_until += seconds
 
     def on_deadline(self) -> None:
         self._watch(NEVER)

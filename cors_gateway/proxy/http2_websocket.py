@@ -89,6 +89,10 @@ class WebSocketStream(Stream):
         if self._transport is not None:
             self._transport.abort()
 
+    @property
+    def is_tunnel(self) -> bool:
+        return self._transport is not None
+
     # A handshake has no body.
 
     def pause_body(self) -> None:

@@ -135,7 +135,7 @@ class HeaderWait:
     __slots__ = ("_address", "_data", "_server", "_sock", "deadline")
 
     is_idle = True
-    requests = 0
+    requests = tunnels = 0
 
     def __init__(self, sock: socket.socket, address: str, server: ProxiedServer) -> None:
         """`address` is that of the balancer; `server` goes on with the connection."""

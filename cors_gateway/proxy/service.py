@@ -28,6 +28,10 @@ class Connected(HasDeadline, Protocol):
     def requests(self) -> int:
         """Requests and tunnels in progress."""
 
+    @property
+    def tunnels(self) -> int:
+        """The tunnels among them."""
+
     def drain(self) -> None:
         """Take no more requests; with none in progress, close."""
 

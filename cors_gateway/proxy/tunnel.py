@@ -26,7 +26,7 @@ class Tunnel:
     )
 
     is_idle = False
-    requests = 1
+    requests = tunnels = 1
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ from cors_gateway.server.stable_load import load_when_stable
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.server.subscriptions import Subscriptions
 from cors_gateway.server.watch import Watcher
-from cors_gateway.snapshot import Admin, Server, Snapshot
+from cors_gateway.snapshot import Admin, Http2, Server, Snapshot
 
 
 class Process:
@@ -167,7 +167,14 @@ class Process:
 
     def _report_listening(self, bound: Iterable[Bound]) -> None:
         for one in bound:
-            emit("listening", address=one.address, purpose="traffic", tls=one.listener.tls is not None)
+            listener = one.listener
+            emit(
+                "listening",
+                address=one.address,
+                purpose="traffic",
+                tls=listener.tls is not None,
+                http2=listener.http2 is not Http2.OFF,
+            )
 
     async def _drain(self) -> int:
         shutdown = self._snapshot.server.shutdown

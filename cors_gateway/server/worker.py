@@ -35,6 +35,8 @@ from cors_gateway.server.tls_context import make_server_context
 from cors_gateway.snapshot import AccessLog as Form
 from cors_gateway.snapshot import Http2, Snapshot, UnixListener
 
+BREAK_TURNS = 100
+"""Of the loop, until those that were broken off have noticed. TLS takes a few."""
 LAST_ACCEPTS_SECONDS = 1.0
 """At most so long are connections accepted after it was time to stop, under a flood of them."""
 SETTLE_SECONDS = 0.1
@@ -163,8 +165,11 @@ class Worker:
         self._close_servers()
         await self._health.stop()
         self._gateway.close()
+        for _ in range(BREAK_TURNS):  # so that what was broken off is logged
+            await asyncio.sleep(0)
+            if self._gateway.is_empty:
+                break
         self._set_access_log(Form.OFF)
-        await asyncio.sleep(0)
         if self._tracing is not None:
             await self._tracing.close()
 

@@ -22,7 +22,7 @@ def test_one_line_with_everything_that_matters() -> None:
 def test_json() -> None:
     found = json.loads(CliRunner().invoke(main, ["version", "--format", "json"]).output)
 
-    assert list(found) == ["version", "python", "uvloop", "aiohttp", "pydantic", "re2"]
+    assert list(found) == ["version", "python", "uvloop", "aiohttp", "pydantic", "re2", "ngh2"]
     assert found["version"] == __version__
 
 

@@ -27,7 +27,7 @@ class Told:
     def stream_broken(self, stream: int) -> None:
         self.events.append(("broken", stream))
 
-    def stream_closed(self, stream: int) -> None:
+    def stream_closed(self, stream: int, *, is_reset: bool) -> None:
         self.events.append(("closed", stream))
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from cors_gateway.config.load import load
 from cors_gateway.observe.metrics import Metrics
+from cors_gateway.observe.record import RequestRecord
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.snapshot import Http2, Snapshot
@@ -39,6 +40,12 @@ class Starter(Protocol):
     ) -> "AbstractAsyncContextManager[Stage]": ...
 
 
+class Records(list[RequestRecord]):
+    """Keeps what is logged."""
+
+    record = list.append
+
+
 @dataclass
 class Stage:
     """A gateway that serves."""
@@ -55,6 +62,12 @@ class Stage:
     def swap(self, upstreams: Options, **options: Any) -> None:
         """Serve another configuration."""
         self.gateway.swap(self.gateway.prepare(snapshot(self.directory, upstreams, **options)))
+
+    def log(self) -> Records:
+        """What is logged from now on."""
+        records = Records()
+        self.gateway.log_to(records)
+        return records
 
     async def connect(self, **options: Any) -> RawClient:
         """A client connection."""

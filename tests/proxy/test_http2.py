@@ -8,6 +8,7 @@ import pytest
 import trustme
 
 from cors_gateway.snapshot import Http2
+from tests.http2.client import Answer as StreamAnswer
 from tests.http2.client import Http2Client, pseudo
 from tests.proxy.stage import ORIGIN, Stage, Starter, connect, listening, request, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend, reply
@@ -348,3 +349,35 @@ async def test_a_reload_leaves_streams_alone(stage: Stage, backend: RawBackend) 
 
     assert after.values("access-control-expose-headers") == ["x-new"]
     assert (before.status, len(before.body)) == (200, LARGE)
+
+
+async def test_a_preflight_that_is_repeated_is_counted_logged_and_decided_anew_after_a_reload(
+    stage: Stage, backend: RawBackend
+) -> None:
+    records = stage.log()
+    fields = [("origin", ORIGIN), ("access-control-request-method", "POST")]
+    async with await Http2Client.connect(stage.address) as client:
+        first, *others = [await client.ask("OPTIONS", "/", fields) for _ in range(8)]
+        at_once = [client.open([*pseudo("OPTIONS"), *fields]) for _ in range(20)]
+        others += [await client.answer(stream) for stream in at_once]
+        assert stage.gateway.figures().active_requests == 0
+        stage.swap(upstream(backend), policy={"max_age": "7s"})
+        anew = [await client.ask("OPTIONS", "/", fields) for _ in range(4)]
+        mixed = [await client.ask("OPTIONS", f"/{number % 2}", fields) for number in range(6)]
+        stage.gateway.begin_draining()
+        last = await client.ask("OPTIONS", "/", fields)
+
+    assert {_without_date(answer) for answer in others} == {_without_date(first)}
+    assert [answer.values("access-control-max-age") for answer in anew] == [["7"]] * 4
+    assert {_without_date(answer) for answer in (*mixed, last)} == {_without_date(anew[0])}
+    assert [record.target for record in records[-7:]] == [b"/0", b"/1", b"/0", b"/1", b"/0", b"/1", b"/"]
+    assert len(records) == 28 + 4 + 7
+    assert {(record.status, record.protocol, record.bytes_out > 100) for record in records} == {
+        (204, "HTTP/2.0", True)
+    }
+    decisions = stage.gateway.metrics.routes["all"].decisions.values()
+    assert {tally.kind: tally.count for tally in decisions if tally.count} == {"preflight": len(records)}
+
+
+def _without_date(answer: StreamAnswer) -> str:
+    return str((answer.status, [field for field in answer.fields if field[0] != "date"], bytes(answer.body)))

@@ -18,6 +18,7 @@ from tests.http2.client import (
     END_STREAM,
     GOAWAY,
     HEADERS,
+    LIMIT,
     PING,
     PRIORITY,
     RST_STREAM,
@@ -29,7 +30,7 @@ from tests.http2.client import (
     pseudo,
     websocket,
 )
-from tests.proxy.stage import Stage, Starter, listening, until, upstream
+from tests.proxy.stage import ORIGIN, Stage, Starter, listening, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend
 
 CALM = 0xB
@@ -107,6 +108,24 @@ async def test_rapid_resets_end_the_connection(serving: Starter, backend: RawBac
         assert client.goaway == CALM
         assert _ends(stage) == {ConnectionCause.RESETS: 1}
         await until(lambda: not stage.pool.servers[0].active)
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE"], ids=["preflights", "refusals"])
+async def test_answers_that_nobody_waits_for_make_up_for_no_reset(
+    serving: Starter, backend: RawBackend, method: str
+) -> None:
+    asked = [("origin", ORIGIN), ("access-control-request-method", "POST")]
+    async with listening(backend), serving(upstream(backend), http2=Http2.CLEARTEXT) as stage:
+        async with await Http2Client.connect(stage.address) as client:
+            for number in range(4000):
+                if not number % 50:
+                    await asyncio.sleep(0)
+                if client.is_lost:
+                    break
+                client.reset(client.open([*pseudo(method), *asked]))
+            await client.until(lambda: client.is_lost)
+
+        assert _ends(stage) == {ConnectionCause.RESETS: 1}
 
 
 async def test_who_leaves_while_a_connection_is_opened_leaves_nothing_behind(
@@ -226,6 +245,25 @@ async def test_a_body_that_does_not_come_is_waited_for_no_longer_than_configured
         client.send(stream, b"x")
         answer = await client.answer(stream)
         assert (await client.ask()).status == 200
+
+    assert (answer.status, answer.reset) == (408, 0)
+
+
+@pytest.mark.parametrize("data", [b"", b"x"], ids=["no byte a frame", "one byte a frame"])
+async def test_a_body_that_comes_too_slowly_is_waited_for_no_longer_than_configured(
+    serving: Starter, backend: RawBackend, data: bytes
+) -> None:
+    server = {"timeouts": {"request_body": "100ms"}}
+    async with (
+        listening(backend),
+        serving(upstream(backend), server=server, http2=Http2.CLEARTEXT) as stage,
+        await Http2Client.connect(stage.address) as client,
+    ):
+        stream = client.open(pseudo("POST"), is_ended=False)
+        async with asyncio.timeout(LIMIT):
+            while not (answer := client.answers[stream]).is_complete:
+                client.raw(frame(0, 0, stream, data))
+                await asyncio.sleep(0.06)
 
     assert (answer.status, answer.reset) == (408, 0)
 

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from cors_gateway.http2 import PREFACE
 from cors_gateway.http2.engine import MAX_STREAMS
 from cors_gateway.observe.prometheus import Gauges, render
+from cors_gateway.observe.record import RequestRecord
+from cors_gateway.observe.trouble import Trouble
 from cors_gateway.snapshot import Http2
 from tests.http2.client import (
     CONTINUATION,
@@ -26,20 +27,10 @@ from tests.http2.client import (
     pseudo,
     websocket,
 )
-from tests.proxy.stage import Stage, Starter, listening, until, upstream
+from tests.proxy.stage import Records, Stage, Starter, listening, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend
 
 PROTOCOL_ERROR = 1
-
-
-class _Log:
-    """Keeps what is logged."""
-
-    def __init__(self) -> None:
-        self.records: list[Any] = []
-
-    def record(self, record: Any) -> None:
-        self.records.append(record)
 
 
 @pytest.fixture
@@ -50,10 +41,8 @@ async def stage(serving: Starter, backend: RawBackend) -> AsyncIterator[Stage]:
 
 
 @pytest.fixture
-def log(stage: Stage) -> _Log:
-    log = _Log()
-    stage.gateway.log_to(log)
-    return log
+def log(stage: Stage) -> Records:
+    return stage.log()
 
 
 @pytest.mark.parametrize(
@@ -77,16 +66,16 @@ def log(stage: Stage) -> _Log:
     ],
 )
 async def test_a_request_that_is_reset_unread_has_its_line(
-    stage: Stage, backend: RawBackend, log: _Log, fields: list[tuple[str, str]]
+    stage: Stage, backend: RawBackend, log: Records, fields: list[tuple[str, str]]
 ) -> None:
     async with await Http2Client.connect(stage.address) as client:
         answer = await client.answer(client.open(fields))
-        await until(lambda: log.records)
-    (record,) = log.records
+        await until(lambda: log)
+    (record,) = log
 
     assert (answer.status, answer.reset) == (0, PROTOCOL_ERROR)
     assert (record.method, record.target, record.status, record.bytes_out) == (b"-", b"-", 400, 0)
-    assert (record.protocol, record.client, record.trouble.cause) == (
+    assert (record.protocol, record.client, _trouble(record).cause) == (
         "HTTP/2.0",
         "127.0.0.1",
         "http2_malformed",
@@ -111,44 +100,44 @@ async def test_a_request_that_is_reset_unread_has_its_line(
     ],
 )
 async def test_a_request_that_breaks_a_rule_half_way_did_not_just_leave(
-    stage: Stage, backend: RawBackend, log: _Log, fields: list[tuple[str, str]], sent: bytes, cause: str
+    stage: Stage, backend: RawBackend, log: Records, fields: list[tuple[str, str]], sent: bytes, cause: str
 ) -> None:
     async with await Http2Client.connect(stage.address) as client:
         stream = client.open([*pseudo("POST", "/here"), *fields], is_ended=False)
         client.raw(sent)
         answer = await client.answer(stream)
-        await until(lambda: log.records)
-    (record,) = log.records
+        await until(lambda: log)
+    (record,) = log
 
-    assert (record.target, record.status, record.trouble.cause) == (b"/here", 400, cause)
+    assert (record.target, record.status, _trouble(record).cause) == (b"/here", 400, cause)
     assert answer.reset == PROTOCOL_ERROR
 
 
 async def test_streams_beyond_the_bound_have_their_lines_too(
-    stage: Stage, backend: RawBackend, log: _Log
+    stage: Stage, backend: RawBackend, log: Records
 ) -> None:
     """A client that has not acknowledged the settings may not know it: those are refused, and the rest are served."""
     _, writer = await asyncio.open_connection(*stage.address)
     block = header_block(pseudo("POST"))
     opened = [frame(HEADERS, END_HEADERS, 2 * number + 1, block) for number in range(MAX_STREAMS + 2)]
     writer.write(PREFACE + frame(SETTINGS, 0, 0) + b"".join(opened))
-    await until(lambda: len(log.records) == 2)
+    await until(lambda: len(log) == 2)
     await backend.until(lambda: stage.gateway.figures().active_requests == MAX_STREAMS)
     writer.close()
 
-    assert {(one.status, one.trouble.cause) for one in log.records[:2]} == {(503, "http2_too_many_streams")}
-    await until(lambda: len(log.records) == MAX_STREAMS + 2)
+    assert {(one.status, _trouble(one).cause) for one in log[:2]} == {(503, "http2_too_many_streams")}
+    await until(lambda: len(log) == MAX_STREAMS + 2)
 
 
-async def test_a_client_that_leaves_is_still_one(stage: Stage, backend: RawBackend, log: _Log) -> None:
+async def test_a_client_that_leaves_is_still_one(stage: Stage, backend: RawBackend, log: Records) -> None:
     async with await Http2Client.connect(stage.address) as client:
         client.reset(client.open(pseudo("POST"), is_ended=False))
-        await until(lambda: len(log.records) == 1)
+        await until(lambda: len(log) == 1)
         client.open(pseudo(path="/other"))
         await backend.until(lambda: backend.requests)
-    await until(lambda: len(log.records) == 2)
+    await until(lambda: len(log) == 2)
 
-    assert [(one.status, one.trouble.cause) for one in log.records] == [(499, "client_left")] * 2
+    assert [(one.status, _trouble(one).cause) for one in log] == [(499, "client_left")] * 2
 
 
 @pytest.mark.parametrize(
@@ -163,7 +152,7 @@ async def test_a_client_that_leaves_is_still_one(stage: Stage, backend: RawBacke
 async def test_a_connection_that_is_ended_says_why_in_each_of_its_lines(
     stage: Stage,
     backend: RawBackend,
-    log: _Log,
+    log: Records,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
     sent: bytes,
@@ -178,9 +167,9 @@ async def test_a_connection_that_is_ended_says_why_in_each_of_its_lines(
             await backend.until(lambda: backend.requests)
             client.raw(sent)
             await client.until(lambda: client.is_lost)
-    (record,) = log.records
+    (record,) = log
 
-    assert (record.status, record.trouble.cause, record.trouble.detail) == (
+    assert (record.status, _trouble(record).cause, _trouble(record).detail) == (
         499,
         "http2_protocol_error",
         detail,
@@ -212,3 +201,8 @@ async def test_a_response_head_as_large_as_may_be_arrives(serving: Starter, back
         answer = await client.ask()
 
     assert (answer.status, len(answer.fields)) == (204, 202)
+
+
+def _trouble(record: RequestRecord) -> Trouble:
+    assert record.trouble is not None
+    return record.trouble

@@ -321,8 +321,7 @@ async def test_policies_decide_as_over_http_1_1(
     )
     fields = [("origin", origin)] if origin is not None else []
     async with listening(backend), serving(upstream(backend), policy=policy, http2=Http2.CLEARTEXT) as stage:
-        records: list[Any] = []
-        stage.gateway.log_to(_Log(records))
+        records = stage.log()
         async with await connect(stage.address) as old:
             await old.send(
                 request("GET /", handshake + "".join(f"{name}: {value}\r\n" for name, value in fields))
@@ -343,22 +342,12 @@ async def test_policies_decide_as_over_http_1_1(
     assert after.tally.count == 2
 
 
-class _Log:
-    """Keeps what is logged."""
-
-    def __init__(self, records: list[Any]) -> None:
-        self._records = records
-
-    def record(self, record: Any) -> None:
-        self._records.append(record)
-
-
 async def test_bytes_and_requests_are_counted_once(stage: Stage, backend: RawBackend) -> None:
-    records: list[Any] = []
-    stage.gateway.log_to(_Log(records))
+    records = stage.log()
     async with await Http2Client.connect(stage.address) as client:
         stream, answer = await opened(client)
-        assert stage.gateway.figures().active_requests == 1
+        figures = stage.gateway.figures()
+        assert (figures.active_requests, figures.tunnels) == (1, 1)
         assert stage.pool.servers[0].active == 1
         client.send(stream, b"hello")
         await client.until(lambda: bytes(answer.body) == b"hello")

@@ -4,15 +4,15 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 import trustme
 from aiohttp import WSMsgType, web
 from playwright.async_api import async_playwright
 
+from cors_gateway.observe.record import RequestRecord
 from cors_gateway.snapshot import Http2
-from tests.proxy.stage import Starter, until
+from tests.proxy.stage import Records, Starter, until
 
 pytestmark = pytest.mark.browser
 
@@ -87,22 +87,10 @@ async def _backend() -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-class _Log:
-    """Keeps what is logged of WebSockets."""
-
-    def __init__(self) -> None:
-        self.records: list[Any] = []
-
-    def record(self, record: Any) -> None:
-        if record.tally.kind == "websocket":
-            self.records.append(record)
-
-
 async def test_chromium_opens_its_websockets_on_the_connection_of_its_page(serving: Starter) -> None:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("localhost").configure_cert(server)
     server.set_alpn_protocols(["h2", "http/1.1"])
-    log = _Log()
     async with (
         _backend() as url,
         serving({"servers": [url]}, policy=POLICY, tls=server, http2=Http2.TLS) as stage,
@@ -111,18 +99,25 @@ async def test_chromium_opens_its_websockets_on_the_connection_of_its_page(servi
     ):
         page = await browser.new_page(ignore_https_errors=True)
         await page.goto(f"https://localhost:{stage.address[1]}/page")
-        stage.gateway.log_to(log)
+        records = stage.log()
         before = stage.gateway.metrics.connections_total
         async with asyncio.timeout(30):
             talks = await page.evaluate(TALK, [SOCKETS, LARGE])
             left = await page.evaluate(LEFT)
             refused = await page.evaluate(REFUSED)
         opened = stage.gateway.metrics.connections_total - before
-        await until(lambda: len(log.records) == SOCKETS + 2)
+        await until(lambda: len(_of_websockets(records)) == SOCKETS + 2)
         await until(lambda: not stage.pool.servers[0].active)
 
     assert talks == [["chat", [7, LARGE], 1000, True]] * SOCKETS
     assert left == [4001, "goodbye", True]
     assert refused == 1006
     assert opened == 0
-    assert {(one.protocol, one.status) for one in log.records} == {("HTTP/2.0", 101), ("HTTP/2.0", 502)}
+    assert {(one.protocol, one.status) for one in _of_websockets(records)} == {
+        ("HTTP/2.0", 101),
+        ("HTTP/2.0", 502),
+    }
+
+
+def _of_websockets(records: Records) -> list[RequestRecord]:
+    return [one for one in records if one.tally.kind == "websocket"]
