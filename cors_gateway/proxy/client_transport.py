@@ -22,6 +22,8 @@ SLOW_WAITS = 10
 """Times `timeouts.request_body` for which a body may come more slowly."""
 MAX_DISCARDED = 256 * 1024
 """Bytes read and dropped, of a body nobody wants or before a close, so that the client gets to read the answer."""
+ONE_FLIGHT = 14 * 1024
+"""Bytes that reach a client without waiting for it: ten segments (RFC 6928)."""
 LINGER = 2.0
 """Seconds for which a client may still read its last answer before the connection closes."""
 
@@ -221,9 +223,10 @@ class ClientTransport(asyncio.Protocol):
     def _end_or_linger(self, *, is_read: bool) -> None:
         """Send no more after this answer. `is_read`: the client said that it asks no more, and did not go on.
 
-        Then a close resets nothing, and nobody needs to be waited for (RFC 9112 9.6).
+        Then a close resets nothing, and nobody needs to be waited for (RFC 9112 9.6). Should it go on nevertheless, no
+        more is lost by a reset than what it has received by then.
         """
-        if is_read and self._kept is None:
+        if is_read and self._kept is None and self.response.bytes_out <= ONE_FLIGHT:
             self._end()
         else:
             self._linger()

@@ -4,14 +4,14 @@ It is ordered to fork by the supervisor, over a line of its own (`forking.py` is
 forked and who has ended. It carries no traffic and has neither an event loop nor threads, as a fork takes neither along.
 """
 
-import array
+import contextlib
 import gc
 import os
 import select
 import signal
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -42,13 +42,14 @@ class Order(NamedTuple):
     number: int
 
 
-def await_order(line: socket.socket, *, ignored: Iterable[int]) -> Order | None:
+def await_order(line: socket.socket, *, ignored: Collection[int]) -> Order | None:
     """Fork whenever that is ordered. Returns once in every process: in a worker its order; here, at the end of the line, None.
 
     Until a worker handles them, it ignores the same signals as this process.
     """
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ignored)  # who started this process blocked them
     woken, waker = socket.socketpair()
     with line, woken, waker:
         waker.setblocking(False)
@@ -57,7 +58,9 @@ def await_order(line: socket.socket, *, ignored: Iterable[int]) -> Order | None:
         # A collection writes to what it looks at, and a page that one process writes to is shared no longer.
         gc.collect()
         gc.freeze()
-        order = _fork_as_ordered(line, woken)
+        order = None
+        with contextlib.suppress(ConnectionError):  # the supervisor is gone, with reports unread
+            order = _fork_as_ordered(line, woken)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     return order
@@ -91,8 +94,7 @@ def _fork_as_ordered(line: socket.socket, woken: socket.socket) -> Order | None:
 
 
 def _receive(line: socket.socket) -> Order | None:
-    data, ancillary, _, _ = line.recvmsg(ORDER.size, socket.CMSG_SPACE(array.array("i").itemsize))
-    if not data:
+    data, descriptors, _, _ = socket.recv_fds(line, ORDER.size, 1)
+    if not data or not descriptors:  # the kernel drops a descriptor for which there is no room here
         return None
-    descriptors = array.array("i", ancillary[0][2])
     return Order(descriptors[0], ORDER.unpack(data)[0])

@@ -5,18 +5,21 @@ and again when it has ended; workers go on without it.
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from cors_gateway.server.fork_server import ORDER, REPORT, Event
+from cors_gateway.server.signals import HANDLED
 from cors_gateway.server.startup_error import StartupError
 
 FORK_SECONDS = 60.0
 """To import everything, on a machine that is busy."""
 QUIT_SECONDS = 2.0
+NEWS_SECONDS = 0.05
 READ_SIZE = 4096
 
 
@@ -82,7 +85,7 @@ class ForkServer:
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         try:
-            with theirs:
+            with theirs, _blocked(HANDLED):
                 process = subprocess.Popen(  # noqa: S603 - this program itself
                     [*self._program, str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
@@ -129,7 +132,26 @@ class ForkServer:
         if future is not None and not future.done():
             future.set_result(Child(value, exit_code))
 
-    def _child_ended(self, pid: int, code: int) -> None:
+    def _watch(self, pid: int) -> None:
+        """Nobody reports the end of this child any more: see it ourselves."""
+        loop = asyncio.get_running_loop()
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._child_ended(pid, None)
+            return
+        except OSError:  # no descriptor left: whoever waits for it gives up after a while
+            return
+
+        def ended() -> None:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+            # As the first process of a container we are told how it ended, in a moment.
+            loop.call_later(NEWS_SECONDS, self._child_ended, pid, None)
+
+        loop.add_reader(descriptor, ended)
+
+    def _child_ended(self, pid: int, code: int | None) -> None:
         exit_code = self._children.pop(pid, None)
         if exit_code is not None and not exit_code.done():
             exit_code.set_result(code)
@@ -141,6 +163,18 @@ class ForkServer:
             return
         asyncio.get_running_loop().remove_reader(line.fileno())
         line.close()
+        for pid in list(self._children):
+            self._watch(pid)
         for future in self._ordered.values():
             if not future.done():
                 future.set_exception(StartupError("the process that forks workers has ended"))
+
+
+@contextlib.contextmanager
+def _blocked(signals: Collection[signal.Signals]) -> Iterator[None]:
+    """Let who is started meanwhile begin with these blocked: they would end it before it ignores them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

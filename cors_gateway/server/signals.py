@@ -13,6 +13,8 @@ from cors_gateway.observe.event import emit
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """SIGQUIT drains, as it does in nginx."""
 IGNORED = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
+HANDLED = (*STOPS, signal.SIGHUP, *IGNORED)
+"""What a terminal or an operator may send to all processes of the group."""
 INIT = 1
 ECHO_SECONDS = 0.1
 """A signal so soon after the first is the same one, sent to the process and to its group (as timeout(1) does)."""

@@ -81,6 +81,7 @@ class WorkerHandle:
             await asyncio.wait(signs, return_when=asyncio.FIRST_COMPLETED)
         finally:
             closed.cancel()
+        self.is_serving = False
         await asyncio.wait({self._exit_code}, timeout=REPORT_SECONDS)
         if not self._exit_code.done():
             self.kill()

@@ -9,7 +9,6 @@ parent knows when it is time to stop accepting.
 import asyncio
 import os
 import pickle
-import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -28,11 +27,10 @@ from cors_gateway.server.events import configure
 from cors_gateway.server.fork_server import await_order
 from cors_gateway.server.listeners import Bound
 from cors_gateway.server.metrics_transfer import export_metrics
-from cors_gateway.server.signals import IGNORED, STOPS
+from cors_gateway.server.signals import HANDLED
 from cors_gateway.server.worker import Prepared, Worker
 from cors_gateway.snapshot import Snapshot
 
-PARENT_SIGNALS = (*STOPS, signal.SIGHUP, *IGNORED)
 MAX_REFUSALS = 300
 """Refused origins that are handed to the parent at a time; nobody reads more."""
 
@@ -61,7 +59,7 @@ class WorkerProcess:
     async def run(self) -> None:
         """Serve until told to quit, or to the end of all requests if the parent is gone."""
         loop = asyncio.get_running_loop()
-        for number in PARENT_SIGNALS:
+        for number in HANDLED:
             loop.add_signal_handler(number, _leave_to_parent)
         quitting = asyncio.ensure_future(self._quit.wait())
         orphaned = asyncio.ensure_future(self._channel.closed.wait())
@@ -76,7 +74,7 @@ class WorkerProcess:
 
     async def _wind_up(self) -> None:
         """What the parent would have seen to."""
-        for number in PARENT_SIGNALS:
+        for number in HANDLED:
             asyncio.get_running_loop().remove_signal_handler(number)
         if self._worker is None or self._snapshot is None:
             return
@@ -174,6 +172,6 @@ def _leave_to_parent() -> None:
 
 
 if __name__ == "__main__":
-    order = await_order(socket.socket(fileno=int(sys.argv[1])), ignored=PARENT_SIGNALS)
+    order = await_order(socket.socket(fileno=int(sys.argv[1])), ignored=HANDLED)
     if order is not None:
         main(order.descriptor, order.number)
