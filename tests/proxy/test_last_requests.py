@@ -63,6 +63,15 @@ def test_who_may_still_be_sending_is_read_before_the_close(
     assert (near.has_sent_eof, bool(near.ended)) == (is_waited_for, not is_waited_for)
 
 
+def test_an_answer_that_is_on_its_way_for_long_is_not_risked(bench: Bench) -> None:
+    """Who breaks its word and goes on meanwhile would have it cut off by a reset."""
+    bench.send(written("GET /a/x", {"Connection": "close"}))
+    bench.reply("200 OK|Content-Length: 20000")
+    bench.upstream.data_received(bytes(20000))
+    near = bench.near()
+    assert (near.has_sent_eof, near.ended) == (True, "")
+
+
 def test_a_drain_waits_for_who_does_not_know_that_the_answer_is_the_last(bench: Bench) -> None:
     bench.send(written("GET /a/x", {}))
     bench.gateway.begin_draining()

@@ -7,10 +7,13 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.server.backend import Backend
 from tests.server.live import (
     DEADLINE,
     ask,
+    children,
     configuration,
     gateway,
     is_open,
@@ -42,6 +45,20 @@ def test_a_killed_worker_is_replaced_and_the_other_goes_on(tmp_path: Path) -> No
         after = worker_pids(live.process.pid)
         assert (len(before), len(after)) == (2, 2)
         assert started["worker_pid"] in after
+        assert live.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["SIGINT", "SIGHUP"])
+def test_a_signal_to_all_processes_during_the_start_is_the_parents_business(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with gateway(tmp_path, _two_workers()) as live:
+        live.wait_for("start")
+        while not (forked_from := children(live.process.pid)):
+            pass
+        os.kill(forked_from[0], number)  # it imports as yet
+
+        live.wait_for("ready")
         assert live.stop() == 0
 
 

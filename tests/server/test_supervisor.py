@@ -150,6 +150,21 @@ async def test_workers_go_on_without_the_process_that_they_were_forked_from() ->
         assert len(children(os.getpid())) == 1
 
 
+async def test_the_end_of_a_worker_is_seen_when_nobody_is_left_to_report_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cors_gateway.server.worker_handle.REPORT_SECONDS", 10 * DEADLINE)
+    async with _supervisor(1, _program()) as supervisor:
+        await supervisor.start([])
+        (fork_server,) = children(os.getpid())
+        os.kill(fork_server, signal.SIGKILL)
+        await _until(lambda: children(os.getpid()) == [])
+        await _kill(supervisor)
+        await _until(lambda: not supervisor.is_serving)
+
+        await _until(lambda: supervisor.is_serving)
+
+
 async def test_a_program_that_ends_before_it_forks_fails_the_start() -> None:
     async with _supervisor(2, (sys.executable, "-c", "raise SystemExit(5)")) as supervisor:
         with pytest.raises(StartupError, match=r"worker [12] cannot be started: the process that forks"):
