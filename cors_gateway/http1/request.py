@@ -173,7 +173,7 @@ class RequestReader:
             Room(entries=4096 + 2 * origins, size=8 * MIB + 2 * origins * KIB), longest=1024
         )
         self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(
-            Room(entries=1024 + origins, size=8 * MIB + 4 * origins * KIB), longest=64, cost=_cost_of_head
+            Room(entries=1024 + origins, size=8 * MIB + 6 * origins * KIB), longest=64, cost=_cost_of_head
         )
 
     def read(self, block: bytes, before: HeaderSection | None = None) -> HeaderSection:

@@ -504,3 +504,19 @@ def test_credentials_of_the_same_scheme_are_carried() -> None:
     assert second.head is first.head
     assert second.layout is first.layout
     assert kept_lines(second) == [b"Authorization: Bearer b"]
+
+
+def test_what_as_many_origins_ask_as_are_listed_is_remembered() -> None:
+    """Else each of them would have the memory emptied for the others."""
+    origins = 12_000
+    reader = RequestReader(max_bytes=32768, max_fields=100, origins=origins)
+    blocks = [
+        f"Host: api.example.com\r\nConnection: keep-alive\r\nAccept: */*\r\nAccess-Control-Request-Method: PUT\r\n"
+        f"Access-Control-Request-Headers: authorization,content-type\r\nOrigin: https://tenant-{number:05}.example.com\r\n"
+        f"Sec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-site\r\nReferer: https://tenant-{number:05}.example.com/".encode()
+        for number in range(origins)
+    ]
+    for _ in range(5):
+        heads = [reader.read(block).head for block in blocks]
+
+    assert all(reader.read(block).head is head for block, head in zip(blocks, heads, strict=True))
