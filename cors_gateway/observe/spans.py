@@ -109,7 +109,8 @@ class Spans:
         # A daemon, and none of the loop's own threads: those are waited for.
         threading.Thread(target=shut_down, name="tracing", daemon=True).start()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(closed.wait(), CLOSE_SECONDS)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await closed.wait()
 
 
 def _resource() -> Resource:

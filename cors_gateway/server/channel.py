@@ -81,7 +81,8 @@ class Channel:
         self._asked[number] = future
         try:
             self._send({"number": number, "do": do, **fields}, payload, descriptors)
-            answer = await asyncio.wait_for(future, timeout)
+            async with asyncio.timeout(timeout):
+                answer = await future
         finally:
             self._asked.pop(number, None)
         if "error" in answer:

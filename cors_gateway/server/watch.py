@@ -78,8 +78,10 @@ class Watcher:
         """Look after every event and now and then; returns when other directories are to be watched."""
         patience = FIRST_LOOK_SECONDS
         while places == await self._places():
+            # Not `wait_for`: in Python 3.11 it swallows a cancellation that comes together with what it waits for.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), patience)
+                async with asyncio.timeout(patience):
+                    await self._wake.wait()
             self._wake.clear()
             await self._look()
             patience = POLL_SECONDS

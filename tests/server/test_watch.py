@@ -111,3 +111,30 @@ def test_the_fingerprint_is_that_of_a_load(tmp_path: Path) -> None:
     name, content = (hashlib.sha256(part).digest() for part in (str(path).encode(), b"content"))
 
     assert fingerprint((str(path),)) == hashlib.sha256(name + content).hexdigest()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_it_ends_also_when_something_changes_at_that_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    changed = asyncio.Event()
+
+    async def events(*paths: object, **options: object) -> AsyncIterator[None]:
+        while True:
+            await changed.wait()
+            changed.clear()
+            yield
+
+    monkeypatch.setattr("cors_gateway.server.watch.awatch", events)
+    monkeypatch.setattr("cors_gateway.server.watch.FIRST_LOOK_SECONDS", 10 * DEADLINE)
+    monkeypatch.setattr("cors_gateway.server.watch.POLL_SECONDS", 10 * DEADLINE)
+    world = World(tmp_path / "gateway.yaml")
+    task = asyncio.ensure_future(Watcher(world.path, world.reloader, world.load()).run())
+    await asyncio.sleep(0.1)  # until it waits
+    changed.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task}, timeout=2)
+
+    assert task.cancelled()
