@@ -452,3 +452,16 @@ def test_hosts_do_not_multiply_what_is_remembered_of_lines(benches: Benches, twi
         most = max(most, sum(len(host.lines) for host in seen))
 
     assert MAX_REMEMBERED_LINES // 2 < most <= MAX_REMEMBERED_LINES
+
+
+@pytest.mark.parametrize(
+    ("trusted", "is_named", "is_trusted"),
+    [([], False, False), (["unix"], False, True), (["unix"], True, False), (["loopback"], False, False)],
+)
+def test_the_peer_of_a_unix_socket_is_trusted_where_that_is_said_and_nobody_else_named_it(
+    benches: Benches, tmp_path: Path, trusted: list[str], is_named: bool, is_trusted: bool
+) -> None:
+    active = benches(snapshot(tmp_path, {"app": APP}, TWINS, trusted_proxies=trusted)).gateway.active
+    peers = [active.peer("", is_tls=False, is_named=is_named) for _ in range(3)]
+
+    assert {peer.is_trusted for peer in peers} == {is_trusted}
