@@ -48,7 +48,7 @@ APART = {
 
 FLOORS = {
     "proxy": [
-        {"clock", "resolve", "last_words", "failure", "response_rules", "backend_cors", "turns"},
+        {"clock", "resolve", "last_words", "failure", "response_rules", "backend_cors", "splice", "turns"},
         {"connect", "flow", "response_head"},
         {"answers"},
         {"roles"},

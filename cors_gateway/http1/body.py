@@ -49,16 +49,17 @@ def frame_chunk(data: bytes | memoryview) -> bytes:
 class SizedBody:
     """Takes the bytes of a body of known size as they arrive; the counterpart of `ChunkedDecoder`."""
 
-    __slots__ = ("_remaining", "rest")
+    __slots__ = ("remaining", "rest")
 
     def __init__(self, size: int) -> None:
-        self._remaining = size
+        self.remaining = size
+        """Bytes that are still to come. Whoever has some of them go another way takes them off."""
         self.rest: bytes | memoryview = b""
         """Once `is_done`: what followed the body."""
 
     @property
     def is_done(self) -> bool:
-        return not self._remaining
+        return not self.remaining
 
     @overload
     def feed(self, received: bytes, start: int = 0, stop: int | None = None) -> bytes: ...
@@ -68,10 +69,10 @@ class SizedBody:
         self, received: bytes | memoryview, start: int = 0, stop: int | None = None
     ) -> bytes | memoryview:
         """The part of `received[start:stop]` that belongs to the body."""
-        end = start + self._remaining
+        end = start + self.remaining
         piece = received[start : end if stop is None or end < stop else stop]
-        self._remaining -= len(piece)
-        if not self._remaining:
+        self.remaining -= len(piece)
+        if not self.remaining:
             self.rest = received[start + len(piece) :]
         return piece
 

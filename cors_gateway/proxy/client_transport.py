@@ -87,7 +87,7 @@ class ClientTransport(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._flow = Flow(self._transport, self.clock)
-        self.response = ResponseWriter(self._transport.write, self.clock)
+        self.response = ResponseWriter(self._transport.write, self._flow, self.clock)
 
     @property
     def is_idle(self) -> bool:
@@ -123,6 +123,14 @@ class ClientTransport(asyncio.Protocol):
     @abstractmethod
     def piece_received(self, piece: memoryview) -> None:
         """As `flow.Piecewise` says."""
+
+    @abstractmethod
+    def way_on(self) -> tuple[int, int]:
+        """As `splice.Passage` says."""
+
+    @abstractmethod
+    def moved(self, size: int) -> None:
+        """As `splice.Passage` says."""
 
     def pause_body(self) -> None:
         """The backend does not take more: its own deadline counts now."""

@@ -29,10 +29,12 @@ from cors_gateway.proxy.client_transport import (
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.dispatch import Answer, Repeat
 from cors_gateway.proxy.exchange import Exchange
+from cors_gateway.proxy.flow import AHEAD
 from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK, read_request
 from cors_gateway.proxy.response_head import CLOSES, IS_HEAD_REQUEST, IS_HTTP11
 from cors_gateway.proxy.service import Service
+from cors_gateway.proxy.splice import NOWHERE
 from cors_gateway.proxy.turns import MAX_REQUESTS, SLICE, Kept
 
 MAX_REPEATED = 4096
@@ -81,6 +83,21 @@ class ClientConnection(AnsweringConnection):
 
     def piece_received(self, piece: memoryview) -> None:
         self._take_body(piece)
+
+    def way_on(self) -> tuple[int, int]:
+        """As `splice.Passage` says. The end of a body comes as a piece, with what follows it."""
+        exchange, body = self._exchange, self._body
+        if exchange is None or type(body) is not SizedBody:
+            return NOWHERE, 0
+        return exchange.outlet(), body.remaining - AHEAD
+
+    def moved(self, size: int) -> None:
+        """As `splice.Passage` says."""
+        exchange, body = self._exchange, self._body
+        if exchange is not None and type(body) is SizedBody:
+            self._go_on_waiting(size)
+            body.remaining -= size
+            exchange.moved(size)
 
     def eof_received(self) -> bool:
         """The client sends no more; it may still read if it said so before (RFC 9112 9.6)."""
@@ -253,9 +270,13 @@ class ClientConnection(AnsweringConnection):
 
     def _take_body(self, data: bytes | memoryview) -> None:
         """Some of the body has just come."""
-        self._body_until += len(data) / MIN_BODY_RATE
-        self.deadline = min(self._body_until, self.clock.now + self._active.timeouts.request_body)
+        self._go_on_waiting(len(data))
         self._read_body(data)
+
+    def _go_on_waiting(self, size: int) -> None:
+        """So many bytes of the body came, and gain time for the next ones."""
+        self._body_until += size / MIN_BODY_RATE
+        self.deadline = min(self._body_until, self.clock.now + self._active.timeouts.request_body)
 
     def _read_body(self, data: bytes | memoryview | Kept) -> None:
         """Pass on what there is of the body, as far as it is for one turn; the rest is kept, or stays so."""

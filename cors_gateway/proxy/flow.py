@@ -14,6 +14,7 @@ import termios
 from typing import Protocol
 
 from cors_gateway.proxy.clock import NEVER, CoarseClock
+from cors_gateway.proxy.splice import NOT_MOVED, NOWHERE, STEP, Passage, Splicer
 
 PIECE = 96 * 1024
 """Bytes of a body that are read at once: a transport would take 256 KiB, and hold them for whoever is slow.
@@ -49,6 +50,10 @@ class Piecewise(Protocol):
     def resume_writing(self) -> None: ...
 
     def connection_lost(self, exc: Exception | None) -> None: ...
+
+
+class Movable(Piecewise, Passage, Protocol):
+    """Whose long bodies are read in pieces, or moved inside the kernel."""
 
 
 class Flow:
@@ -102,11 +107,20 @@ class Flow:
         self._transport.resume_reading()
         return True
 
-    def read_in_pieces(self, protocol: Piecewise) -> None:
+    def read_in_pieces(self, protocol: Movable) -> None:
         """Much comes, and whoever takes it may be slow: from now on hold no more of it than a piece."""
         if not self._is_piecewise:
             self._is_piecewise = True
-            self.hand_over(PiecewiseReader(protocol))
+            source = self._descriptor()
+            splicer = None if source == NOWHERE else Splicer(source, protocol, self._clock.call_soon)
+            self.hand_over(PiecewiseReader(protocol, splicer))
+
+    def outlet(self) -> int:
+        """The descriptor to which bytes can be written past the transport; `NOWHERE` if they cannot be now."""
+        transport = self._transport
+        if transport.is_closing() or transport.get_write_buffer_size():
+            return NOWHERE
+        return self._descriptor()
 
     def hand_over(self, protocol: asyncio.BaseProtocol) -> None:
         """Let somebody else read. How a transport reads is settled when it starts to."""
@@ -154,6 +168,13 @@ class Flow:
             queued = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
         return self._transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
+    def _descriptor(self) -> int:
+        """That of the socket, if what goes over it is what is written here."""
+        sock = self._transport.get_extra_info("socket")
+        if sock is None or self._transport.get_extra_info("sslcontext") is not None:
+            return NOWHERE
+        return int(sock.fileno())
+
 
 class PiecewiseReader(asyncio.BufferedProtocol):
     """Between a transport and its protocol: reads no more than a piece at once, and copies none that is passed on.
@@ -164,35 +185,71 @@ class PiecewiseReader(asyncio.BufferedProtocol):
 
     _place = bytearray(PIECE)
 
-    def __init__(self, protocol: Piecewise) -> None:
+    def __init__(self, protocol: Piecewise, splicer: Splicer | None = None) -> None:
+        """Without a `splicer` no byte goes another way."""
         self._protocol = protocol
+        self._splicer = splicer
         self._is_passing = False
+        self._left: memoryview | None = None
+        """What the splicer took and could not move: it comes before whatever is read next."""
 
     def get_buffer(self, sizehint: int) -> bytearray | memoryview:
+        self._is_passing = self._protocol.passes_on
+        if self._left is not None:
+            return memoryview(self._left.obj)[len(self._left) :]
         if _is_held(PiecewiseReader._place):
             PiecewiseReader._place = bytearray(PIECE)
-        self._is_passing = self._protocol.passes_on
         place = PiecewiseReader._place
-        return place if self._is_passing else memoryview(place)[:AHEAD]
+        if not self._is_passing:
+            return memoryview(place)[:AHEAD]
+        splicer = self._splicer
+        if splicer is None or not splicer.is_due:
+            return place
+        left = splicer.move(place)
+        if left == NOT_MOVED:
+            return place
+        if left:
+            # Passed on as soon as something is read, or nothing: it may pause or close this transport, which must not
+            # happen between the question where to read to and the reading.
+            self._left = memoryview(place)[:left]
+            splicer.call_soon(self._pass_left)
+        return memoryview(place)[left : left + PIECE - STEP]
 
     def buffer_updated(self, nbytes: int) -> None:
-        piece = memoryview(PiecewiseReader._place)[:nbytes]
+        left, self._left = self._left, None
+        if left is not None:
+            piece = memoryview(left.obj)[: len(left) + nbytes]
+        else:
+            piece = memoryview(PiecewiseReader._place)[:nbytes]
+            if self._splicer is not None:
+                self._splicer.came(nbytes)
         if self._is_passing:
             self._protocol.piece_received(piece)
         else:
             self._protocol.data_received(bytes(piece))
 
     def eof_received(self) -> bool | None:
+        self._pass_left()
+        if self._splicer is not None and self._splicer.error is not None:
+            return False  # it is not the end of a stream, but a loss, and told as that
         return self._protocol.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._pass_left()
+        if exc is None and self._splicer is not None:
+            exc = self._splicer.error
+        self._protocol.connection_lost(exc)
+
+    def _pass_left(self) -> None:
+        if self._left is not None:
+            self._is_passing = self._protocol.passes_on
+            self.buffer_updated(0)
 
     def pause_writing(self) -> None:
         self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
         self._protocol.resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._protocol.connection_lost(exc)
 
 
 def _is_held(place: bytearray) -> bool:

@@ -15,6 +15,7 @@ from cors_gateway.proxy.answers import OwnAnswer, render
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.response_head import IS_HEAD_REQUEST, IS_STREAM, interim_head
 from cors_gateway.proxy.service import Service
+from cors_gateway.proxy.splice import NOWHERE
 
 if TYPE_CHECKING:
     from cors_gateway.proxy.exchange import Exchange
@@ -102,6 +103,11 @@ class AnsweringStream:
         self.bytes_out += len(body)
         self._connection.wrote(self)
         self._hold_back()
+
+    def outlet(self) -> int:
+        return NOWHERE  # bodies go in frames
+
+    def moved(self, size: int) -> None: ...
 
     def interim(self, section: ResponseSection, grant: Grant) -> None:
         self._connection.engine.inform(self.number, self._connection.fields_of(interim_head(section, grant)))

@@ -11,6 +11,7 @@ from cors_gateway.http1.response import ResponseSection
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.answers import OwnAnswer, render
 from cors_gateway.proxy.clock import CoarseClock
+from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.response_head import CLOSES, IS_HEAD_REQUEST, IS_HTTP11, interim_head
 
 _SWITCHED = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -19,10 +20,12 @@ _SWITCHED = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 class ResponseWriter:
     """Writes responses. A `roles.ResponseSink`."""
 
-    __slots__ = ("_clock", "_frames_chunks", "_write", "bytes_out", "form")
+    __slots__ = ("_clock", "_flow", "_frames_chunks", "_write", "bytes_out", "form")
 
-    def __init__(self, write: Callable[[bytes | memoryview], None], clock: CoarseClock) -> None:
+    def __init__(self, write: Callable[[bytes | memoryview], None], flow: Flow, clock: CoarseClock) -> None:
+        """`write` is that of the transport whose `flow` it is."""
         self._write = write
+        self._flow = flow
         self._clock = clock
         self._frames_chunks = False
         self.form = 0
@@ -46,6 +49,14 @@ class ResponseWriter:
         if body:
             self.bytes_out += len(body)
             self._write(body)
+
+    def outlet(self) -> int:
+        """As `roles.ResponseSink` says."""
+        return self._flow.outlet()
+
+    def moved(self, size: int) -> None:
+        """As `roles.ResponseSink` says."""
+        self.bytes_out += size
 
     def interim(self, section: ResponseSection, grant: Grant) -> None:
         """Send an interim response, unless to HTTP/1.0, which knows none (RFC 9110 15.2)."""

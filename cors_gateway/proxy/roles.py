@@ -34,6 +34,12 @@ class ResponseSink(Protocol):
     def go_on(self, body: bytes | memoryview, *, is_last: bool) -> None:
         """Send more of the body; nothing but the end if it is empty."""
 
+    def outlet(self) -> int:
+        """The descriptor to which a body with a length goes as it is (`flow.Flow.outlet`); `splice.NOWHERE` if to none."""
+
+    def moved(self, size: int) -> None:
+        """So many bytes of the body went there."""
+
     def interim(self, section: ResponseSection, grant: Grant) -> None:
         """Send an interim (1xx) response, if the client can take one."""
 
@@ -97,6 +103,9 @@ class Carrier(Protocol):
 
     @property
     def write(self) -> Callable[[bytes | memoryview], None]: ...
+
+    def outlet(self) -> int:
+        """The descriptor to which a body with a length goes as it is; `splice.NOWHERE` if to none."""
 
     def request_sent(self) -> None:
         """The request is complete: from now on the backend's time runs."""

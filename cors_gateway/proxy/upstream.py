@@ -17,10 +17,11 @@ from cors_gateway.proxy import tunnel
 from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
-from cors_gateway.proxy.flow import PIECE
+from cors_gateway.proxy.flow import AHEAD, PIECE
 from cors_gateway.proxy.last_words import last_words
 from cors_gateway.proxy.response_head import ResponseRewriter
 from cors_gateway.proxy.roles import Delivery, Downstream
+from cors_gateway.proxy.splice import NOWHERE
 from cors_gateway.proxy.turns import Kept
 from cors_gateway.proxy.upstream_server import UpstreamServer
 from cors_gateway.proxy.upstream_transport import BODY, CLOSED, HEAD, IDLE, Owner, UpstreamTransport
@@ -85,6 +86,17 @@ class UpstreamConnection(UpstreamTransport):
         else:
             self.deadline = self._clock.now + self._pool.idle_timeout
             self._read_body(exchange, piece)
+
+    def way_on(self) -> tuple[int, int]:
+        """As `splice.Passage` says. Where no length is known nothing remains, and the end of a body comes as a piece."""
+        exchange = self.exchange
+        return NOWHERE if exchange is None else exchange.response.outlet(), self._remaining - AHEAD
+
+    def moved(self, size: int) -> None:
+        """As `splice.Passage` says."""
+        self.deadline = self._clock.now + self._pool.idle_timeout
+        self._remaining -= size
+        cast("Delivery", self.exchange).response.moved(size)
 
     def _work_off(self, kept: Kept) -> None:
         exchange = self.exchange

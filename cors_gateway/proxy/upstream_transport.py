@@ -107,6 +107,10 @@ class UpstreamTransport(asyncio.Protocol):
         """As `flow.Piecewise` says."""
         return self._phase == BODY and self._kept is None
 
+    def outlet(self) -> int:
+        """As `roles.Carrier` says."""
+        return self._flow.outlet()
+
     def _keep_for_later(self, kept: Kept) -> None:
         """Look at this in a turn of its own, and read no more before."""
         self._kept = kept

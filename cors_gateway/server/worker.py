@@ -27,6 +27,7 @@ from cors_gateway.proxy.activation import ActivationError
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.proxy.proxied import ProxiedServer
+from cors_gateway.proxy.splice import KernelPipe
 from cors_gateway.server.health import HealthChecks
 from cors_gateway.server.listeners import BACKLOG, Bound
 from cors_gateway.server.open_files import connections_possible
@@ -91,6 +92,7 @@ class Worker:
         except ActivationError as error:
             raise StartupError(str(error)) from error
         self._gateway.active.generation = generation
+        KernelPipe.of_process()  # now, while there are descriptors for it
         self._health = HealthChecks()
         self._tracing = tracing
         self._log: AccessLog | None = None

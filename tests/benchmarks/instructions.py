@@ -46,10 +46,13 @@ _LARGE_RESPONSE = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Lengt
 
 
 class CollectingTransport(asyncio.Transport):
-    """Takes what is written and never pushes back. Its socket is one end of a pair where nothing ever happens."""
+    """Takes what is written and never pushes back. Its socket is one end of a pair where nothing ever happens.
+
+    It passes for TLS, so that nobody goes past it to that socket.
+    """
 
     def __init__(self, quiet: socket.socket) -> None:
-        super().__init__({"socket": quiet, "peername": ("127.0.0.1", 50000)})
+        super().__init__({"socket": quiet, "peername": ("127.0.0.1", 50000), "sslcontext": True})
         self.written: list[bytes] = []
         self.protocol: asyncio.BaseProtocol | None = None
         """Who reads, since somebody took over from the first."""
@@ -234,7 +237,7 @@ def _new_connection(template: str) -> Work:
 
 
 def _download(bench: Bench, number: int) -> None:
-    """A piece of a large body."""
+    """A piece of a large body that is read and written here."""
     if number % 160 == 0:
         bench.deliver(bench.client, messages.get("/api/large").encode())
         bench.deliver(bench.backend, _LARGE_RESPONSE.encode())

@@ -15,6 +15,7 @@ from cors_gateway.observe.record import CLIENT_CLOSED_REQUEST
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.failure import UpstreamFailure
+from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.response_head import CLOSES, IS_HTTP11
 from cors_gateway.proxy.response_writer import ResponseWriter
@@ -39,7 +40,7 @@ class Client:
 
     def __post_init__(self) -> None:
         clock: Any = SimpleNamespace(date_line=b"Date: now\r\n")
-        self.response = ResponseWriter(self.transport.write, clock)
+        self.response = ResponseWriter(self.transport.write, Flow(self.transport, clock), clock)
         self.response.form = IS_HTTP11
 
     def response_form(self) -> int:
