@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.benchmarks import backend, rows, servers
+from tests.benchmarks.backend import Backend
 from tests.benchmarks.certificate import issue
 from tests.benchmarks.load import Target
 from tests.benchmarks.measurement import Result, measure
@@ -75,36 +76,56 @@ def _sites(chosen: Sequence[Row]) -> Iterator[list[Row]]:
 def _measure_site(run: Run, group: Sequence[Row], found: dict[Server, Program], folder: Path) -> None:
     """Start backend and proxies for one shape of site and measure the rows that need it."""
     shape = group[0].shape
-    certificate = issue(folder) if shape.tls else None
     cores = divide_cores(shape.workers)
     with contextlib.ExitStack() as stack:
         behind = stack.enter_context(backend.serving(folder, cores.around))
-        targets = {}
-        able = {server: program for server, program in found.items() if not server.lacks(shape)}
-        for server, program in able.items():
-            site = Site(free_port(), behind.port, behind.sink_port, shape, certificate)
-            home = folder / server.name
+
+        def start(shape: Shape, name: str) -> dict[str, Target]:
+            home = folder / name
             home.mkdir()
-            try:
-                launch = server.configure(program, site, home)
-                if shape == Shape():
-                    run.configurations[server.name] = _readable(launch, site, home)
-                process = stack.enter_context(_started(launch, site, home, cores))
-                targets[server.name] = Target(site, process.pid, home, cores, folder, server, program)
-            except (MissingError, StartError) as error:
-                run.skipped[server.name] = str(error)
-                _say(f"skipping {server.name}: {error}\n")
+            return _start_all(run, shape, found, behind, home, cores, stack)
+
+        targets = start(shape, "site")
         for row in group:
             if not sys.stderr.isatty():
                 _say(f"{row.name}\n")
+            beside = {} if row.beside is None else start(row.beside, f"beside-{row.name}")
+            able = {name: target for name, target in targets.items() if row.beside is None or name in beside}
             run.results += measure(
-                row, targets, proxy_cores=cores.proxy, rounds=run.rounds, seconds=run.seconds, say=_say
+                row, able, beside, proxy_cores=cores.proxy, rounds=run.rounds, seconds=run.seconds, say=_say
             )
-            run.results += [
-                Result(row.name, server.name, (), server.lacks(shape))
-                for server in found
-                if server not in able
-            ]
+            lacking = {server.name: server.lacks(shape) for server in found}
+            run.results += [Result(row.name, name, (), lack) for name, lack in lacking.items() if lack]
+
+
+def _start_all(
+    run: Run,
+    shape: Shape,
+    found: dict[Server, Program],
+    behind: Backend,
+    folder: Path,
+    cores: Cores,
+    stack: contextlib.ExitStack,
+) -> dict[str, Target]:
+    """Start every server that can be such a site, until the stack ends."""
+    certificate = issue(folder) if shape.tls else None
+    targets = {}
+    for server, program in found.items():
+        if server.lacks(shape):
+            continue
+        site = Site(free_port(), behind.port, behind.sink_port, shape, certificate)
+        home = folder / server.name
+        home.mkdir()
+        try:
+            launch = server.configure(program, site, home)
+            if shape == Shape():
+                run.configurations[server.name] = _readable(launch, site, home)
+            process = stack.enter_context(_started(launch, site, home, cores))
+            targets[server.name] = Target(site, process.pid, home, cores, folder, server, program)
+        except (MissingError, StartError) as error:
+            run.skipped[server.name] = str(error)
+            _say(f"skipping {server.name}: {error}\n")
+    return targets
 
 
 def _started(
@@ -167,6 +188,8 @@ def estimate(chosen: Sequence[Row], measured: Sequence[Server], run: Run) -> flo
     total = sum(_START_SECONDS * len(measured) for _ in _sites(chosen))
     for row in chosen:
         turn = max(run.seconds, row.least) + _BETWEEN_SECONDS
+        if row.beside is not None:
+            turn *= 2
         turns = 1 if row.is_fresh else run.rounds
         able = sum(not server.lacks(row.shape) for server in measured)
         total += able * (turns * turn + (0 if row.is_fresh else max(1.0, row.least) + _BETWEEN_SECONDS))

@@ -4,8 +4,8 @@ import contextlib
 import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tests.benchmarks.cpu import core_busy_seconds, cpu_seconds, resident_bytes
 from tests.benchmarks.load import Target
@@ -19,7 +19,8 @@ _LOG_FLUSH_SECONDS = 0.5
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One turn. CPU in seconds per request, throughput in requests per second, latencies in seconds, memory in bytes,
-    `held` for each of what the row says; `disturbance` is the share of the proxy's cores that others used meanwhile."""
+    `held` for each of what the row says; `disturbance` is the share of the proxy's cores that others used meanwhile.
+    `beside` is the CPU per request of the turn at the other site, if the row has one."""
 
     cpu: float
     throughput: float
@@ -30,6 +31,7 @@ class Sample:
     errors: int
     held: float
     disturbance: float
+    beside: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +50,24 @@ class Result:
 def measure(
     row: Row,
     targets: dict[str, Target],
+    beside: Mapping[str, Target],
     *,
     proxy_cores: frozenset[int],
     rounds: int,
     seconds: int,
     say: Callable[[str], None],
 ) -> list[Result]:
-    """One row on every target, interleaved. A target that answers wrongly gets a fault instead of numbers."""
+    """One row on every target, interleaved. A target that answers wrongly gets a fault instead of numbers.
+
+    `beside` are the targets at the other site, if the row has one.
+    """
     faults: dict[str, str] = {}
     samples: dict[str, list[Sample]] = {name: [] for name in targets}
     for name, target in targets.items():
         try:
             _prepare(row, target)
+            if row.beside is not None:
+                _prepare(replace(row, shape=row.beside), beside[name])
         except (WrongAnswerError, LoadError) as error:
             faults[name] = str(error)
     names = [name for name in targets if name not in faults]
@@ -68,7 +76,11 @@ def measure(
         for name in _rotated(names, turn):
             say(f"{row.name}: round {turn + 1} of {rounds}, {name}")
             try:
-                samples[name].append(_sample(row, targets[name], proxy_cores, seconds))
+                sample = _sample(row, targets[name], proxy_cores, seconds)
+                if row.beside is not None:
+                    other = _sample(row, beside[name], proxy_cores, seconds)
+                    sample = replace(sample, beside=other.cpu)
+                samples[name].append(sample)
             except LoadError as error:
                 faults[name] = str(error)
     return [Result(row.name, name, tuple(samples[name]), faults.get(name, "")) for name in targets]

@@ -39,6 +39,8 @@ _METHOD = """\
   not allowed. A proxy that answers wrongly gets a word instead of numbers.
 * Every round gives each proxy its turn, and the order rotates. Figures are medians over the rounds; ratios are medians
   of the ratios within a round.
+* What the access log and many routes add is measured in turns that follow each other: one with them, one without, on
+  processes of their own.
 * CPU is user and system time of the whole process tree, read from the processes' own clocks (what ended meanwhile, from
   `/proc/PID/stat`), divided by the requests answered. It depends far less on what else the machine does than
   throughput and latency, which are those of a saturated proxy.

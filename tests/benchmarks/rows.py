@@ -48,7 +48,8 @@ class Row:
 
     An `is_fresh` row needs processes that did nothing before: it is measured once, without warm-up. A turn takes `least`
     seconds or more. `goal` is one for CPU time per request as a multiple of the reference, unless `is_by_request` says
-    that this is not what the row is about. `each` is what memory held is divided by."""
+    that this is not what the row is about. `each` is what memory held is divided by. Where there is a shape `beside`,
+    each turn is one at a site of that shape as well: what the difference costs is smaller than what an hour changes."""
 
     name: str
     title: str
@@ -60,6 +61,7 @@ class Row:
     goal: Goal | None = None
     is_by_request: bool = True
     each: str = ""
+    beside: Shape | None = None
 
 
 QUICK = ("preflight", "get", "post", "download")
@@ -167,6 +169,7 @@ ALL = (
         _wrk_get("many-get"),
         _GET,
         Shape(many_routes=True, many_origins=True),
+        beside=_PLAIN,
     ),
     Row(
         "many-spread",
@@ -201,6 +204,7 @@ ALL = (
         _wrk_get("log-get"),
         _GET,
         Shape(access_log=True),
+        beside=_PLAIN,
     ),
     Row("tls-get", "GET 100 B, repeated fields, TLS", _wrk_get("tls-get"), _GET, Shape(tls=True)),
     Row(

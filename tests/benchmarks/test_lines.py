@@ -12,7 +12,9 @@ from tests.benchmarks.rows import ALL, Goal
 from tests.benchmarks.table import in_bytes, in_figures, shown, text_table
 
 
-def _with(held: float = 0, p50: float = 1e-3, p99: float = 2e-3, longest: float = 3e-3) -> Sample:
+def _with(
+    held: float = 0, p50: float = 1e-3, p99: float = 2e-3, longest: float = 3e-3, beside: float = 1e-6
+) -> Sample:
     return Sample(
         cpu=0,
         throughput=1000,
@@ -23,6 +25,7 @@ def _with(held: float = 0, p50: float = 1e-3, p99: float = 2e-3, longest: float 
         errors=0,
         held=held,
         disturbance=0,
+        beside=beside,
     )
 
 
@@ -73,9 +76,9 @@ def test_a_fault_shows_nothing_whatever_was_measured_before() -> None:
 @pytest.mark.parametrize(
     ("title", "results", "expected"),
     [
-        ("access log", [_result("get", "gateway", 20), _result("log-get", "gateway", 23)], 1.15),
-        ("access log", [_result("log-get", "gateway", 23)], None),
-        ("1,000 routes", [_result("get", "gateway", 20), _result("many-get", "gateway", 21)], 1.05),
+        ("access log", [_result("log-get", "gateway", 23, 46, 69, sample=_with(beside=20e-6))], 2.3),
+        ("access log", [_result("get", "gateway", 20)], None),
+        ("1,000 routes", [_result("many-get", "gateway", 21, sample=_with(beside=20e-6))], 1.05),
         ("memory of an idle", [_result("idle", "gateway", 1, sample=_with(held=5 * 1024))], 5.0),
         ("memory of one more", [_result("worker", "gateway", 1, sample=_with(held=3 * 2**20))], 3.0),
         ("start until", [_result("start", "gateway", 1, 1, 1, sample=_with(p50=0.25))], 0.25),

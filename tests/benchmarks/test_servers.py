@@ -124,3 +124,4 @@ def test_the_estimate_counts_turns_and_leaves_out_who_cannot_have_a_row() -> Non
     assert seconds("get", rounds=10) > seconds("get")
     assert seconds("idle", rounds=10) == seconds("idle")
     assert seconds("get-paced") > seconds("get")
+    assert seconds("log-get") > seconds("log-preflight")
