@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cors_gateway.observe.access_log import JsonFormat
+from cors_gateway.observe.log_format import JsonFormat
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.observe.tracing import RecordSink
 from cors_gateway.policy.reason import Reason
@@ -70,7 +70,7 @@ class Feed:
         if len(self._lines) >= MAX_LINES:
             self._lost += 1
             return
-        self._lines.append(self._format.line(record, time.time()).decode("ascii").rstrip())
+        self._lines.append(self._format.line(record, time.time()).rstrip())
 
     def take(self) -> Seen:
         """What was kept since the last time."""

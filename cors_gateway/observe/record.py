@@ -7,8 +7,7 @@ I/O.
 from dataclasses import dataclass
 from typing import Protocol
 
-from cors_gateway.http1.forwarded import HTTP11
-from cors_gateway.http1.request import HeaderSection
+from cors_gateway.http1.request import HeaderSection, RequestHead
 from cors_gateway.observe.metrics import RouteStats, Tally
 from cors_gateway.observe.trouble import Trouble
 
@@ -33,7 +32,10 @@ class Trace(Protocol):
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request and its outcome. Byte strings are as received: whoever writes them escapes them."""
+    """One request and its outcome, never changed. Byte strings are as received: whoever writes them escapes them.
+
+    Made for every request that is logged, so its members are given in order: names cost more than all the rest.
+    """
 
     stats: RouteStats
     tally: Tally
@@ -43,43 +45,50 @@ class RequestRecord:
     host: bytes
     client: str
     """Address of the client, as believed (`trusted_proxies`)."""
-    protocol: str = HTTP11
+    origin: bytes | None
+    protocol: str
     """What the request came in."""
+    generation: int
+    """Of the configuration in service."""
+    status: int
+    """Status sent, or `CLIENT_CLOSED_REQUEST`."""
+    bytes_out: int
+    """Bytes of the response, head included."""
+    ended: float
+    """When the response was complete (monotonic seconds)."""
+    section: HeaderSection | None = None
+    """The request's fields; None of a request that was not understood, or was answered from memory."""
+    trouble: Trouble | None = None
+    """What befell the request that is not a decision."""
+    asked: RequestHead | None = None
+    """Of a preflight that was refused: what it asked for."""
     seconds: float = 0.0
     """From the end of the request head to the end of the response; 0 if no backend was asked."""
-    status: int = 0
-    """Status sent, or `CLIENT_CLOSED_REQUEST`."""
     bytes_in: int = 0
     """Bytes of the request body."""
-    bytes_out: int = 0
-    """Bytes of the response, head included."""
-    origin: bytes | None = None
-    section: HeaderSection | None = None
-    """The request's fields, if a backend was asked."""
     request_id: bytes = b""
     """A token (RFC 9110 5.6.2), or empty if no backend was asked."""
-    traceparent: bytes | None = None
-    """As received (W3C Trace Context), or of the spans if there are any."""
-    trace: Trace | None = None
-    """The spans of the request, to be ended."""
     upstream: str = ""
     """Address of the server that answered or failed; empty if none was asked."""
     connect_seconds: float = 0.0
     """Until a connection to the upstream took the request up, or none could be had."""
     upstream_seconds: float = 0.0
     """From sending the request until the response head came; 0 if none did."""
-    trouble: Trouble | None = None
-    """What befell the request that is not a decision."""
-    method_asked: bytes | None = None
-    """What a preflight that was refused asked for."""
-    headers_asked: bytes | None = None
-    generation: int = 0
+    trace: Trace | None = None
+    """The spans of the request, to be ended."""
 
     @property
     def failure(self) -> str:
         """Why the upstream could not answer, or not to the end: a word of `proxy.failure`; empty if it could."""
         return self.trouble.failure if self.trouble is not None else ""
 
+    @property
+    def traceparent(self) -> bytes | None:
+        """As received (W3C Trace Context), or of the spans if there are any."""
+        if self.trace is not None:
+            return self.trace.traceparent
+        return self.section.value_of(b"traceparent") if self.section is not None else None
+
     def field(self, name: bytes) -> bytes | None:
-        """The first value of a request field by its lower-case name."""
-        return self.section.value_of(name) if self.section is not None else None
+        """The first value of a request field by its lower-case name, if a backend was asked."""
+        return self.section.value_of(name) if self.section is not None and self.request_id else None

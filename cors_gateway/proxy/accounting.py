@@ -33,12 +33,13 @@ class Accounting:
         self._metrics = metrics
         self._overhead = metrics.overhead
 
-    def finished(self, exchange: Exchange, bytes_out: int, peer: Peer, active: Active) -> None:
-        """An exchange is over."""
+    def finished(self, exchange: Exchange, bytes_out: int, peer: Peer, active: Active) -> float:
+        """An exchange is over. Gives how long it took, in seconds."""
         forward = exchange.forward
         stats = exchange.stats
         line = forward.line
-        stats.count(line.method, exchange.status, time.monotonic() - exchange.started)
+        seconds = time.monotonic() - exchange.started
+        stats.count(line.method, exchange.status, seconds)
         trouble = exchange.trouble
         if trouble is not None:
             _tell(exchange, trouble)
@@ -49,6 +50,7 @@ class Accounting:
             self._overhead.observe(exchange.sent_at - exchange.started)
         if forward.tally.is_refusal:
             self._note_refusal(stats, forward.tally, exchange.head, line.method, line.target)
+        return seconds
 
     def answered(self, answer: Answer, bytes_out: int, peer: Peer, active: Active) -> None:
         """A request was answered without a backend."""
@@ -105,66 +107,106 @@ class LoggedAccounting(Accounting):
         super().__init__(metrics)
         self._log = log
 
-    def finished(self, exchange: Exchange, bytes_out: int, peer: Peer, active: Active) -> None:
-        super().finished(exchange, bytes_out, peer, active)
-        forward = exchange.forward
-        line, section, trace = forward.line, forward.section, forward.trace
-        record = _record(exchange.stats, forward.tally, line.method, line.target, section.head, peer, active)
-        record.seconds = time.monotonic() - exchange.started
-        record.status = exchange.status
-        record.bytes_in = exchange.bytes_in
-        record.bytes_out = bytes_out
-        record.section = section
-        if not line.is_http11:
-            record.protocol = HTTP10
-        record.request_id = forward.request_id
-        record.upstream = exchange.upstream
-        record.upstream_seconds = exchange.upstream_seconds
-        record.connect_seconds = (exchange.sent_at or exchange.started + record.seconds) - exchange.started
-        record.trouble = exchange.trouble
-        record.trace = trace
-        record.traceparent = trace.traceparent if trace is not None else section.value_of(b"traceparent")
-        if record.tally.is_refusal and record.tally.kind == Kind.PREFLIGHT:
-            _note_asked(record, section.head)
-        self._log.record(record)
+    def finished(self, exchange: Exchange, bytes_out: int, peer: Peer, active: Active) -> float:
+        seconds = Accounting.finished(self, exchange, bytes_out, peer, active)
+        forward, started = exchange.forward, exchange.started
+        line, section, tally = forward.line, forward.section, forward.tally
+        head = section.head
+        self._log.record(
+            # In order, as `RequestRecord` says.
+            RequestRecord(
+                exchange.stats,
+                tally,
+                line.method,
+                line.target,
+                head.host or b"",
+                client_address(peer, head.forwarding, active.trusted) if peer.is_trusted else peer.address,
+                head.origin[0] if head.origin else None,
+                peer.protocol if line.is_http11 else HTTP10,
+                active.generation,
+                exchange.status,
+                bytes_out,
+                started + seconds,
+                section,
+                exchange.trouble,
+                head if tally.is_refusal and tally.kind == Kind.PREFLIGHT else None,
+                seconds,
+                exchange.bytes_in,
+                forward.request_id,
+                exchange.upstream,
+                exchange.sent_at - started if exchange.sent_at else seconds,
+                exchange.upstream_seconds,
+                forward.trace,
+            )
+        )
+        return seconds
 
     def answered(self, answer: Answer, bytes_out: int, peer: Peer, active: Active) -> None:
         super().answered(answer, bytes_out, peer, active)
-        line, section = answer.line, answer.section
-        record = _record(answer.stats, answer.tally, line.method, line.target, section.head, peer, active)
-        record.status = answer.answer.status
-        if not line.is_http11:
-            record.protocol = HTTP10
-        record.bytes_out = bytes_out
-        record.trouble = answer.trouble
-        record.traceparent = section.value_of(b"traceparent")
-        if record.tally.is_refusal and record.tally.kind == Kind.PREFLIGHT:
-            _note_asked(record, section.head)
-        self._log.record(record)
+        line, section, tally = answer.line, answer.section, answer.tally
+        head = section.head
+        self._log.record(
+            RequestRecord(
+                answer.stats,
+                tally,
+                line.method,
+                line.target,
+                head.host or b"",
+                client_address(peer, head.forwarding, active.trusted),
+                head.origin[0] if head.origin else None,
+                peer.protocol if line.is_http11 else HTTP10,
+                active.generation,
+                answer.answer.status,
+                bytes_out,
+                time.monotonic(),
+                section,
+                answer.trouble,
+                head if tally.is_refusal and tally.kind == Kind.PREFLIGHT else None,
+            )
+        )
 
     def repeated(self, repeat: Repeat, request: bytes, answer: bytes, peer: Peer) -> None:
-        super().repeated(repeat, request, answer, peer)
-        target, preflight = request.split(b" ", 2)[1], repeat.preflight
-        stats = repeat.route.stats
-        record = _record(stats, repeat.tally, b"OPTIONS", target, preflight.asked, peer, repeat.active)
-        record.status = preflight.answer.status
-        record.bytes_out = len(answer)
-        if repeat.tally.is_refusal:
-            _note_asked(record, preflight.asked)
-        self._log.record(record)
+        Accounting.repeated(self, repeat, request, answer, peer)
+        tally, active, preflight = repeat.tally, repeat.active, repeat.preflight
+        head = preflight.asked
+        self._log.record(
+            RequestRecord(
+                repeat.route.stats,
+                tally,
+                b"OPTIONS",
+                request.split(b" ", 2)[1],
+                head.host or b"",
+                client_address(peer, head.forwarding, active.trusted) if peer.is_trusted else peer.address,
+                head.origin[0],
+                peer.protocol,
+                active.generation,
+                preflight.answer.status,
+                len(answer),
+                time.monotonic(),
+                asked=head if tally.is_refusal else None,
+            )
+        )
 
     def refused(self, refusal: RefusedRequest, bytes_out: int, peer: Peer, active: Active) -> None:
         super().refused(refusal, bytes_out, peer, active)
         head = refusal.head
-        method, path, host = head.method or b"-", head.path or b"-", head.host or b""
-        record = RequestRecord(refusal.stats, refusal.tally, method, path, host, peer.address)
-        record.status = refusal.answer.status
-        record.bytes_out = bytes_out
-        record.origin = head.origin
-        record.protocol = peer.protocol
-        record.trouble = refused(refusal.fault)
-        record.generation = active.generation
-        self._log.record(record)
+        self._log.record(
+            RequestRecord(
+                refusal.stats,
+                refusal.tally,
+                head.method or b"-",
+                head.path or b"-",
+                head.host or b"",
+                peer.address,
+                head.origin,
+                peer.protocol,
+                active.generation,
+                refusal.answer.status,
+                bytes_out,
+                time.monotonic(),
+                trouble=refused(refusal.fault),
+            )
+        )
 
 
 def _tell(exchange: Exchange, trouble: Trouble) -> None:
@@ -185,27 +227,3 @@ def _tell(exchange: Exchange, trouble: Trouble) -> None:
         connect_seconds=round((exchange.sent_at or now) - exchange.started, 3),
         seconds=round(now - exchange.started, 3),
     )
-
-
-def _note_asked(record: RequestRecord, head: RequestHead) -> None:
-    """What a refused preflight asked for: without it the refusal cannot be mended."""
-    record.method_asked = b", ".join(head.method_asked)
-    record.headers_asked = b", ".join(head.headers_asked)
-
-
-def _record(
-    stats: RouteStats,
-    tally: Tally,
-    method: bytes,
-    target: bytes,
-    head: RequestHead,
-    peer: Peer,
-    active: Active,
-) -> RequestRecord:
-    """What a record says of every request that was understood."""
-    client = client_address(peer, head.forwarding, active.trusted)
-    record = RequestRecord(stats, tally, method, target, head.host or b"", client)
-    record.origin = head.origin[0] if head.origin else None
-    record.generation = active.generation
-    record.protocol = peer.protocol
-    return record

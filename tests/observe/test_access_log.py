@@ -1,50 +1,79 @@
 """The access log: one line a request, and nothing a client sends can change that."""
 
 import asyncio
+import fcntl
 import json
 import os
 import re
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cors_gateway.http1.cause import Cause
-from cors_gateway.observe.access_log import AccessLog, CombinedFormat, JsonFormat, TextFormat
+from cors_gateway.http1.forwarded import HTTP10, HTTP11
+from cors_gateway.http1.request import HeaderSection, Layout, RequestHead
+from cors_gateway.http1.request_fields import KEEP, RequestField
+from cors_gateway.observe.access_log import BATCH_LINES, BATCH_RECORDS, AccessLog
 from cors_gateway.observe.background_writer import BackgroundWriter
+from cors_gateway.observe.log_format import NUMBERS, TENTHS, CombinedFormat, JsonFormat, TextFormat
 from cors_gateway.observe.metrics import RouteStats
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.observe.trouble import CLIENT_LEFT, Trouble
 from cors_gateway.snapshot import AccessLog as Form
 
 NOON = 1_795_348_800.25
-COMBINED = re.compile(rb'\S+ - - \[[^\]]+\] "[^"]*" [0-9]+ [0-9]+ "[^"]*" "[^"]*"\n')
+COMBINED = re.compile(r'\S+ - - \[[^\]]+\] "[^"]*" [0-9]+ [0-9]+ "[^"]*" "[^"]*"\n')
+FORMATS = (JsonFormat, CombinedFormat, TextFormat)
+TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+AnyFormat = JsonFormat | CombinedFormat | TextFormat
 
 
-class Recorded(RequestRecord):
-    """A record with fields of its own."""
+def section(fields: dict[str, bytes]) -> HeaderSection:
+    """A header section with these fields, whatever bytes they have."""
+    read = [RequestField(KEEP, name.encode(), name.encode(), value) for name, value in fields.items()]
+    return HeaderSection([field.line for field in read], read, Layout(read), RequestHead())
 
-    fields: dict[bytes, bytes]
 
-    def field(self, name: bytes) -> bytes | None:
-        return self.fields.get(name)
+def asked(method: bytes, *headers: bytes) -> RequestHead:
+    """The head of a preflight."""
+    head = RequestHead()
+    head.method_asked, head.headers_asked = (method,), headers
+    return head
 
 
 def record(
     method: bytes = b"GET", target: bytes = b"/api/x?token=1", host: bytes = b"gw.test", **fields: bytes
-) -> Recorded:
+) -> RequestRecord:
     stats = RouteStats("api")
-    made = Recorded(stats, stats.decision("actual", "allowed", "granted"), method, target, host, "192.0.2.7")
-    made.status = 200
-    made.bytes_in, made.bytes_out = 5, 1234
-    made.seconds, made.connect_seconds, made.upstream_seconds = 0.0123, 0.0012, 0.0101
-    made.origin = b"https://app.example.com"
-    made.upstream = "http://backend:8000"
-    made.request_id = b"abc123"
-    made.traceparent = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    made.generation = 3
-    made.fields = {name.replace("_", "-").encode(): value for name, value in fields.items()}
-    return made
+    return RequestRecord(
+        stats,
+        stats.decision("actual", "allowed", "granted"),
+        method,
+        target,
+        host,
+        "192.0.2.7",
+        b"https://app.example.com",
+        HTTP11,
+        generation=3,
+        status=200,
+        bytes_out=1234,
+        ended=0.0,
+        section=section(
+            {"traceparent": TRACEPARENT} | {name.replace("_", "-"): value for name, value in fields.items()}
+        ),
+        seconds=0.0123,
+        bytes_in=5,
+        request_id=b"abc123",
+        upstream="http://backend:8000",
+        connect_seconds=0.0012,
+        upstream_seconds=0.0101,
+    )
 
 
 def test_a_json_line_says_all_there_is_to_say() -> None:
@@ -89,36 +118,35 @@ def test_a_json_line_says_all_there_is_to_say() -> None:
     ],
 )
 def test_a_cause_stands_with_what_is_known_of_it(trouble: Trouble, said: dict[str, str]) -> None:
-    told = record()
-    told.trouble = trouble
+    told = replace(record(), trouble=trouble)
     row = json.loads(JsonFormat().line(told, NOON))
     assert {name: row[name] for name in ("cause", "detail", "failure") if name in row} == said
 
 
 def test_a_refused_preflight_says_what_was_asked() -> None:
-    told = record()
-    told.method_asked, told.headers_asked = b"PUT", b"x-a, x-b"
+    told = replace(record(), asked=asked(b"PUT", b"x-a", b"x-b"))
     assert json.loads(JsonFormat().line(told, NOON))["asked"] == {"method": "PUT", "headers": "x-a, x-b"}
 
 
 def test_the_text_format_is_a_short_line_for_people() -> None:
-    quiet, loud = record(), record()
-    quiet.origin, quiet.tally = None, quiet.stats.decision("not_cors", "not_cors", "none")
-    loud.tally = loud.stats.decision("preflight", "header_not_allowed", "refused")
-    loud.method_asked, loud.headers_asked = b"PUT", b"x-a\n"
-    loud.trouble = Trouble("request_refused", Cause.HEAD_TOO_LARGE, "limit 100")
+    made = record()
+    quiet = replace(made, origin=None, tally=made.stats.decision("not_cors", "not_cors", "none"))
+    loud = replace(
+        made,
+        tally=made.stats.decision("preflight", "header_not_allowed", "refused"),
+        asked=asked(b"PUT", b"x-a\n"),
+        trouble=Trouble("request_refused", Cause.HEAD_TOO_LARGE, "limit 100"),
+    )
 
-    assert TextFormat().line(quiet, NOON)[9:] == b"200 GET gw.test/api/x 12.3ms api\n"
+    assert TextFormat().line(quiet, NOON)[9:] == "200 GET gw.test/api/x 12.3ms api\n"
     assert TextFormat().line(loud, NOON)[9:] == (
-        b"200 GET gw.test/api/x 12.3ms api from https://app.example.com preflight refused: header_not_allowed"
-        b" asked PUT with x-a\\x0A ! head_too_large (limit 100)\n"
+        "200 GET gw.test/api/x 12.3ms api from https://app.example.com preflight refused: header_not_allowed"
+        " asked PUT with x-a\\x0A ! head_too_large (limit 100)\n"
     )
 
 
 def test_what_there_is_not_is_left_out() -> None:
-    bare = record()
-    bare.origin = bare.traceparent = None
-    bare.upstream, bare.request_id = "", b""
+    bare = replace(record(), origin=None, section=None, upstream="", request_id=b"")
     assert (
         json.loads(JsonFormat().line(bare, NOON))
         .keys()
@@ -131,50 +159,119 @@ def test_the_combined_format() -> None:
         record(referer=b"https://app.example.com/?q=1", user_agent=b'A "quoted" agent'), NOON
     )
     assert line == (
-        b'192.0.2.7 - - [22/Nov/2026:12:00:00 +0000] "GET /api/x HTTP/1.1" 200 1234 '
-        b'"https://app.example.com/" "A \\x22quoted\\x22 agent"\n'
+        '192.0.2.7 - - [22/Nov/2026:12:00:00 +0000] "GET /api/x HTTP/1.1" 200 1234 '
+        '"https://app.example.com/" "A \\x22quoted\\x22 agent"\n'
     )
 
 
-@pytest.mark.parametrize("form", [JsonFormat, CombinedFormat, TextFormat])
-def test_query_strings_cookies_and_credentials_are_never_written(
-    form: type[JsonFormat | CombinedFormat],
-) -> None:
-    line = form().line(record(cookie=b"sesame", authorization=b"sesame", referer=b"https://x/?sesame"), NOON)
-    assert b"token" not in line
-    assert b"sesame" not in line
+@pytest.mark.parametrize("form", FORMATS)
+def test_query_strings_cookies_and_credentials_are_never_written(form: type[AnyFormat]) -> None:
+    made, told = form(), record(cookie=b"sesame", authorization=b"sesame", referer=b"https://x/?sesame")
+    for line in (made.line(told, NOON), made.line(told, NOON), made.line(told, NOON)):
+        assert "token" not in line
+        assert "sesame" not in line
+
+
+def test_the_combined_format_has_fields_of_what_went_to_a_backend() -> None:
+    answered = replace(record(referer=b"https://x/", user_agent=b"agent"), upstream="", request_id=b"")
+    assert CombinedFormat().line(answered, NOON).endswith('200 1234 "-" "-"\n')
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40), st.binary(max_size=40))
 def test_no_bytes_can_forge_a_line(target: bytes, origin: bytes, agent: bytes) -> None:
-    made = record(target=target, host=agent, user_agent=agent)
-    made.origin = origin
-    made.traceparent = origin
+    made = replace(record(target=target, host=agent, user_agent=agent, traceparent=origin), origin=origin)
     line = JsonFormat().line(made, NOON)
-    assert line.count(b"\n") == 1
+    assert line.count("\n") == 1
     assert line.isascii()
     assert set(json.loads(line)) <= set(json.loads(JsonFormat().line(record(), NOON)))
     combined = CombinedFormat().line(made, NOON)
     assert COMBINED.fullmatch(combined), combined
 
 
-def test_a_value_is_written_the_same_again() -> None:
-    form = JsonFormat()
-    odd = record(target=b"/caf\xc3\xa9\x00")
-    assert form.line(odd, NOON) == form.line(odd, NOON)
-    assert json.loads(form.line(odd, NOON))["path"] == "/café\x00"
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_value_is_written_the_same_again(form: type[AnyFormat]) -> None:
+    written = form()
+    odd = record(target=b"/caf\xc3\xa9\x00?a", referer=b"/\x00?b", user_agent=b"\xff")
+    lines = [written.line(odd, NOON) for _ in range(3)]
+    assert len(set(lines)) == 1
+    assert lines[0] == form().line(replace(odd, target=b"/caf\xc3\xa9\x00?c"), NOON)
 
 
-async def test_lines_come_out_in_batches_and_at_the_end() -> None:
+def test_what_is_remembered_of_one_request_is_not_said_of_another() -> None:
+    form, told = JsonFormat(), record()
+    others = [
+        replace(told, generation=4),
+        replace(told, host=b"other.test"),
+        replace(told, method=b"PUT"),
+        replace(told, protocol=HTTP10),
+        replace(told, client="192.0.2.8"),
+        replace(told, upstream="http://backend:8001"),
+        replace(told, tally=told.stats.decision("actual", "origin_not_allowed", "refused")),
+        replace(told, target=b"/api/y"),
+        replace(told, status=502),
+        replace(told, seconds=0.5),
+    ]
+    for one in [told, *others, told, *others]:
+        assert form.line(one, NOON) == JsonFormat().line(one, NOON)
+    assert len({form.line(one, NOON) for one in [told, *others]}) == len(others) + 1
+
+
+@given(st.integers(0, 10**13))
+def test_numbers_are_written_whole(number: int) -> None:
+    assert NUMBERS[number] == str(number)
+    assert TENTHS[number] == str(Decimal(number).scaleb(-1).quantize(Decimal("0.1")))
+
+
+@given(st.lists(st.floats(0, 4e9), max_size=9))
+def test_a_line_has_its_own_time(moments: list[float]) -> None:
+    """Also if somebody sets the clock back."""
+    form, combined = JsonFormat(), CombinedFormat()
+    for now in moments:
+        at = datetime.fromtimestamp(int(now * 1000) // 1000, UTC)
+        stamp = f"{at:%Y-%m-%dT%H:%M:%S}.{int(now * 1000) % 1000:03}Z"
+        assert json.loads(form.line(record(), now))["ts"] == stamp
+        assert f"[{datetime.fromtimestamp(int(now), UTC):%d/%b/%Y:%H:%M:%S} +0000]" in combined.line(
+            record(), now
+        )
+
+
+@pytest.mark.parametrize("count", [3, BATCH_RECORDS, BATCH_LINES, BATCH_LINES + BATCH_RECORDS + 1])
+async def test_lines_come_out_in_order_and_all_of_them_at_the_end(count: int) -> None:
     reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)
     log = AccessLog(Form.JSON, BackgroundWriter(writer, name="test"), asyncio.get_running_loop())
-    for _ in range(3):
-        log.record(record())
+    for number in range(count):
+        log.record(replace(record(), status=number))
     log.close()
     os.close(writer)
     with os.fdopen(reader, "rb") as stream:
-        assert len(stream.read().splitlines()) == 3
+        assert [json.loads(line)["status"] for line in stream] == list(range(count))
     assert log.dropped == 0
+
+
+@pytest.mark.parametrize("count", [1, BATCH_RECORDS, BATCH_RECORDS + 1])
+async def test_a_line_comes_out_without_another_one_after_it(count: int) -> None:
+    reader, writer = os.pipe()
+    log = AccessLog(Form.JSON, BackgroundWriter(writer, name="test"), asyncio.get_running_loop())
+    for _ in range(count):
+        log.record(record())
+    with os.fdopen(reader, "rb") as stream:
+        lines = await asyncio.to_thread(lambda: [stream.readline() for _ in range(count)])
+        assert all(lines)
+        log.close()
+        os.close(writer)
+
+
+async def test_a_line_has_the_time_at_which_its_request_was_over() -> None:
+    reader, writer = os.pipe()
+    log = AccessLog(Form.JSON, BackgroundWriter(writer, name="test"), asyncio.get_running_loop())
+    before = time.time()
+    log.record(replace(record(), ended=time.monotonic() - 1000))
+    log.close()
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        moment = datetime.fromisoformat(json.loads(stream.read())["ts"]).timestamp()
+    assert before - 1000.01 < moment < time.time() - 999.99
 
 
 async def test_a_reader_who_stopped_reading_costs_lines_and_nothing_else() -> None:

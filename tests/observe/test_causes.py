@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cors_gateway.observe.access_log import JsonFormat
+from cors_gateway.observe.log_format import JsonFormat
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.snapshot import UnderscoreHeaders, UpstreamLimits
 from tests.observe.conftest import Event

@@ -4,16 +4,17 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http2.cause import ConnectionCause
-from cors_gateway.observe.access_log import JsonFormat
+from cors_gateway.observe.log_format import JsonFormat
 from cors_gateway.observe.remedies import REMEDIES
 from cors_gateway.observe.trouble import Notice, Trouble
 from cors_gateway.proxy.failure import UpstreamFailure
 from tests import causes_page
-from tests.observe.test_access_log import NOON, record
+from tests.observe.test_access_log import NOON, asked, record
 from tests.observe.test_prometheus import CONTRACT
 
 ROOT = Path(__file__).parents[2]
@@ -82,9 +83,8 @@ def test_the_page_of_causes_is_current() -> None:
 
 
 def test_every_field_of_the_access_log_is_documented() -> None:
-    failed = record()
-    failed.trouble = Trouble("upstream_failed", Cause.FOLDED_LINE, "line 3", "upstream_invalid_response")
-    failed.method_asked = b"PUT"
+    trouble = Trouble("upstream_failed", Cause.FOLDED_LINE, "line 3", "upstream_invalid_response")
+    failed = replace(record(), trouble=trouble, asked=asked(b"PUT"))
     documented = [name for names, _ in rows("Access log") for name in CODE.findall(names)]
 
     assert len(set(documented)) == len(documented)

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from cors_gateway.observe.access_log import JsonFormat
+from cors_gateway.http1.forwarded import HTTP11
 from cors_gateway.observe.feed import MAX_LINES, Feed, Interest, Seen, WatchedLog, merge_seen
+from cors_gateway.observe.log_format import JsonFormat
 from cors_gateway.observe.metrics import RouteStats
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.observe.trouble import ORIGIN_REMOVED, Trouble
@@ -23,13 +24,21 @@ def record(
 ) -> RequestRecord:
     stats = RouteStats(route)
     kind, outcome = ("not_cors", "none") if reason == "not_cors" else ("actual", "granted")
-    made = RequestRecord(
-        stats, stats.decision(kind, reason, outcome), b"GET", b"/x", b"gateway.test", "192.0.2.1"
+    return RequestRecord(
+        stats,
+        stats.decision(kind, reason, outcome),
+        b"GET",
+        b"/x",
+        b"gateway.test",
+        "192.0.2.1",
+        origin.encode() or None,
+        HTTP11,
+        generation=1,
+        status=status,
+        bytes_out=0,
+        ended=0.0,
+        trouble=trouble,
     )
-    made.origin = origin.encode() or None
-    made.status = status
-    made.trouble = trouble
-    return made
 
 
 @pytest.mark.parametrize(

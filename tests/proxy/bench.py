@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import cors_gateway
 from cors_gateway.config.load import load
-from cors_gateway.observe.access_log import JsonFormat
+from cors_gateway.observe.log_format import JsonFormat
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.observe.refusals import RefusedOrigin
