@@ -4,7 +4,7 @@ No byte that a client sent can end a line or start a field: what is not plain AS
 and query strings are never written.
 
 Writing lines is most of what a log costs. So what hardly changes from one line to the next is remembered as it was
-written: where requests go and from whom, the time, and numbers, all but the largest of which come again and again.
+written: where requests go and from whom, the time, and small numbers.
 """
 
 import json
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from cors_gateway.http1.memo import MIB, OVERHEAD, Key, Memo, Room
+from cors_gateway.http1.request import RequestHead
 from cors_gateway.observe.record import RequestRecord
 from cors_gateway.observe.trouble import Trouble
 from cors_gateway.policy.reason import Kind, Reason
@@ -28,6 +29,8 @@ MAX_VALUE = 2048
 MAX_ORIGIN = 256
 MAX_REMEMBERED = 4096
 """Values of one kind that are remembered as they were written."""
+MAX_NUMBER = 2048
+"""Numbers below this one are remembered."""
 
 # Printable ASCII but for what JSON escapes: a value of these bytes alone can be written as it is.
 _PLAIN = bytes(set(range(0x20, 0x7F)) - {0x22, 0x5C})
@@ -39,7 +42,7 @@ class Numbers(dict[int, str]):
 
     def __missing__(self, number: int) -> str:
         written = self.write(number)
-        if 0 <= number < MAX_REMEMBERED:
+        if 0 <= number < MAX_NUMBER:
             self[number] = written
         return written
 
@@ -140,15 +143,16 @@ class JsonFormat:
         if record.trouble is not None:
             rest += _trouble(record.trouble)
         if record.asked is not None:
-            rest += f',"asked":{{"method":{_json(b", ".join(record.asked.method_asked))},"headers":{_json(b", ".join(record.asked.headers_asked))}}}'
+            rest += _asked(record.asked)
         section = record.section
         if section is not None and (
             record.trace is not None or section.layout.find(section.fields, b"traceparent")
         ):
             rest += _trace_id(record.traceparent or b"")
         return (
-            f'{self._stamp}{where}{self._paths[record.target]},"status":{NUMBERS[record.status]},"bytes_in":{NUMBERS[record.bytes_in]}'
-            f',"bytes_out":{NUMBERS[record.bytes_out]},"duration_ms":{duration}{whence}{rest}}}\n'
+            f'{self._stamp}{where}{self._paths[record.target]},"status":{NUMBERS[record.status]}'
+            f',"bytes_in":{NUMBERS[record.bytes_in]},"bytes_out":{NUMBERS[record.bytes_out]}'
+            f',"duration_ms":{duration}{whence}{rest}}}\n'
         )
 
     def _set_stamp(self, now: float) -> None:
@@ -256,6 +260,12 @@ def _trouble(trouble: Trouble) -> str:
     if trouble.failure:
         written += f',"failure":"{trouble.failure}"'
     return written
+
+
+def _asked(head: RequestHead) -> str:
+    """What a refused preflight asked for: without it the refusal cannot be mended."""
+    method, headers = b", ".join(head.method_asked), b", ".join(head.headers_asked)
+    return f',"asked":{{"method":{_json(method)},"headers":{_json(headers)}}}'
 
 
 def _trace_id(traceparent: bytes) -> str:

@@ -22,9 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from cors_gateway.config.load import load
+from cors_gateway.observe.access_log import AccessLog
+from cors_gateway.observe.background_writer import BackgroundWriter
 from cors_gateway.observe.metrics import Metrics
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.proxy.upstream import UpstreamConnection
+from cors_gateway.snapshot import AccessLog as Form
 from tests.benchmarks import messages
 from tests.benchmarks.backend import JSON_BODY
 from tests.benchmarks.servers import Program, gateway
@@ -88,6 +91,16 @@ class CollectingTransport(asyncio.Transport):
         data = b"".join(self.written)
         self.written.clear()
         return data
+
+
+class ForgetfulWriter(BackgroundWriter):
+    """Takes lines and writes none."""
+
+    def __init__(self) -> None:
+        self.dropped = 0
+
+    def put(self, data: bytes, lines: int = 1) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +190,8 @@ def _bench(shape: Shape) -> Iterator[Bench]:
             loaded = load(launch.files[0], {})
         assert loaded.snapshot is not None, loaded.problems
         served = Gateway(loaded.snapshot, loop=loop, instance_id="calls", metrics=Metrics())
+        if shape.access_log:
+            served.log_to(AccessLog(loaded.snapshot.server.access_log or Form.JSON, ForgetfulWriter(), loop))
         connect = served.connection_factory(tls=False)
         client, near, far = connect(), CollectingTransport(quiet), CollectingTransport(quiet)
         client.connection_made(near)
@@ -262,6 +277,7 @@ def _last(request: str) -> str:
 
 
 _BODY = "x" * 1024
+_LOGGED = Shape(access_log=True)
 _MANY = Shape(many_routes=True, many_origins=True)
 _SPREAD = messages.spread(_MANY, preflights=False)[: MANY_ROUTES // 4]
 
@@ -274,6 +290,8 @@ ROWS: dict[str, tuple[Shape, Work]] = {
     "new-connection": (Shape(), _new_connection(_last(messages.get("/api/json")))),
     "new-varying": (Shape(), _new_connection(_last(messages.get_varying("/api/json")))),
     "download": (Shape(), _download),
+    "log-preflight": (_LOGGED, _preflight(messages.preflight("/api/orders/1"))),
+    "log-get": (_LOGGED, _exchange(messages.get("/api/json"))),
     "many-get": (_MANY, _exchange(messages.get("/api/json"))),
     "many-spread": (_MANY, _exchange(*_SPREAD)),
 }
