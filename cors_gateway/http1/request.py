@@ -6,8 +6,9 @@ is put together from lines that were understood, never copied through as a whole
 
 import base64
 import binascii
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from itertools import compress
+from operator import attrgetter
 from typing import cast
 
 from cors_gateway.http1 import request_fields as kind
@@ -21,6 +22,8 @@ from cors_gateway.http1.request_fields import FieldNames, ReadField, RequestFiel
 
 MAX_REMEMBERED = 4096
 """Bytes of a section whose meaning is remembered."""
+
+_LINE: Callable[[RequestField], bytes] = attrgetter("line")
 
 # Options that are no field names.
 _CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
@@ -172,7 +175,8 @@ class RequestReader:
         self._lines: Memo[bytes, RequestField] = Memo(
             Room(entries=4096 + 2 * origins, size=8 * MIB + 2 * origins * KIB), longest=1024
         )
-        self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(
+        # By the lines and not by the fields: the same line may have been read into several.
+        self._heads: Memo[tuple[bytes, ...], RequestHead] = Memo(
             Room(entries=1024 + origins, size=8 * MIB + 6 * origins * KIB), longest=64, cost=_cost_of_head
         )
 
@@ -225,18 +229,19 @@ class RequestReader:
 
     def _head(self, read: tuple[RequestField, ...], size: int) -> RequestHead:
         """What the fields that mean something say together; remembered like the lines they were read from."""
-        head = self._heads.get(read)
+        lines = tuple(map(_LINE, read))
+        head = self._heads.get(lines)
         if head is None:
             head = RequestHead()
             _interpret(head, cast("tuple[ReadField, ...]", read))
             if size <= MAX_REMEMBERED:
-                self._heads.offer(read, head)
+                self._heads.offer(lines, head)
         return head
 
 
-def _cost_of_head(read: tuple[RequestField, ...], head: RequestHead) -> int:
-    """Of the fields and what they say together."""
-    return OVERHEAD * (2 + len(read)) + 2 * len(b"".join([field.line for field in read]))
+def _cost_of_head(lines: tuple[bytes, ...], head: RequestHead) -> int:
+    """Of the fields that were read from these lines, and what they say together."""
+    return OVERHEAD * (2 + len(lines)) + 2 * len(b"".join(lines))
 
 
 def check_version(head: RequestHead, is_http11: bool) -> None:

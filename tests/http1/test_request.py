@@ -522,3 +522,12 @@ def test_what_as_many_origins_ask_as_are_listed_is_remembered() -> None:
     heads = [reader.read(block).head for block in blocks]
 
     assert all(reader.read(block).head is head for block, head in zip(blocks, heads, strict=True))
+
+
+def test_lines_say_the_same_whichever_connection_read_them_first() -> None:
+    """Each connection may hold other fields of the same lines; what they say together is remembered once."""
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    a, b = (b"Host: x\r\nOrigin: https://%b.example" % name for name in (b"a", b"b"))
+    first = reader.read(a)
+    heads = [reader.read(b, before).head for before in (first, None) * 3]
+    assert heads[-1] is heads[-2]
