@@ -9,7 +9,7 @@ import binascii
 from collections.abc import Callable, Container, Sequence
 from itertools import compress
 from operator import attrgetter
-from typing import cast
+from typing import Any
 
 from cors_gateway.http1 import request_fields as kind
 from cors_gateway.http1.body import ChunkedDecoder, SizedBody
@@ -233,7 +233,8 @@ class RequestReader:
         head = self._heads.get(lines)
         if head is None:
             head = RequestHead()
-            _interpret(head, cast("tuple[ReadField, ...]", read))
+            meaningful: Any = read  # so they are `ReadField`; to cast would be a call
+            _interpret(head, meaningful)
             if size <= MAX_REMEMBERED:
                 self._heads.offer(lines, head)
         return head

@@ -16,7 +16,7 @@ from cors_gateway.http1.request_fields import folded
 from cors_gateway.http1.request_line import RequestLine, parse_request_line
 from cors_gateway.observe.metrics import RouteStats, Tally
 from cors_gateway.policy.preflight import PreflightDecision
-from cors_gateway.policy.reason import Kind, Reason
+from cors_gateway.policy.reason import Kind, Reason, outcome_of
 from cors_gateway.proxy.answers import OwnAnswer, answer_preflight, edited
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.proxy.response_rules import Decider, ResponseRules, RuledPolicy, rules_of_route
@@ -53,7 +53,7 @@ class Tallies(dict[tuple[Kind, Reason], Tally]):
         self._stats = stats
 
     def __missing__(self, outcome: tuple[Kind, Reason]) -> Tally:
-        tally = self[outcome] = self._stats.tally(*outcome)
+        tally = self[outcome] = self._stats.decision(*outcome, outcome_of(*outcome))
         return tally
 
 
