@@ -6,9 +6,8 @@ is put together from lines that were understood, never copied through as a whole
 
 import base64
 import binascii
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 from itertools import compress
-from operator import attrgetter
 from typing import Any
 
 from cors_gateway.http1 import request_fields as kind
@@ -22,8 +21,6 @@ from cors_gateway.http1.request_fields import FieldNames, ReadField, RequestFiel
 
 MAX_REMEMBERED = 4096
 """Bytes of a section whose meaning is remembered."""
-
-_LINE: Callable[[RequestField], bytes] = attrgetter("line")
 
 # Options that are no field names.
 _CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
@@ -175,8 +172,7 @@ class RequestReader:
         self._lines: Memo[bytes, RequestField] = Memo(
             Room(entries=4096 + 2 * origins, size=8 * MIB + 2 * origins * KIB), longest=1024
         )
-        # By the lines and not by the fields: the same line may have been read into several.
-        self._heads: Memo[tuple[bytes, ...], RequestHead] = Memo(
+        self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(
             Room(entries=1024 + origins, size=8 * MIB + 6 * origins * KIB), longest=64, cost=_cost_of_head
         )
 
@@ -195,7 +191,8 @@ class RequestReader:
                 if fields is before.fields:
                     return HeaderSection(lines, fields, before.layout, before.head)
                 if fields is not None:
-                    head = self._head(tuple(compress(fields, before.layout.is_read)), len(block))
+                    said = tuple(compress(fields, before.layout.is_read))
+                    head = self._heads.get(said) or self._new_head(fields, before.layout, len(block))
                     if head.nominated == before.head.nominated:
                         return HeaderSection(lines, fields, before.layout, head)
             if self._max_fields and len(lines) > self._max_fields:
@@ -204,7 +201,8 @@ class RequestReader:
             known = self._lines.get
             fields = [known(line) or read(line) for line in lines]
             layout = Layout(fields)
-            head = self._head(tuple(compress(fields, layout.is_read)), len(block))
+            said = tuple(compress(fields, layout.is_read))
+            head = self._heads.get(said) or self._new_head(fields, layout, len(block))
         except ProtocolFault as fault:
             self._locate(fault, lines)
             raise
@@ -227,22 +225,30 @@ class RequestReader:
                     fault.line = at
                 return
 
-    def _head(self, read: tuple[RequestField, ...], size: int) -> RequestHead:
-        """What the fields that mean something say together; remembered like the lines they were read from."""
-        lines = tuple(map(_LINE, read))
-        head = self._heads.get(lines)
+    def _new_head(self, fields: list[RequestField], layout: Layout, size: int) -> RequestHead:
+        """What the fields that mean something say together; remembered like the lines they were read from.
+
+        The same line may have been read into several fields, by connections that were there before it came twice. From
+        here on all have the one that is remembered, or each of them would have heads of its own remembered.
+        """
+        known = self._lines
+        for at, field in enumerate(fields):
+            if field.line in known:
+                fields[at] = known[field.line]
+        # So they are `ReadField`; to cast would be a call.
+        read: Any = tuple(compress(fields, layout.is_read))
+        head = self._heads.get(read)
         if head is None:
             head = RequestHead()
-            meaningful: Any = read  # so they are `ReadField`; to cast would be a call
-            _interpret(head, meaningful)
+            _interpret(head, read)
             if size <= MAX_REMEMBERED:
-                self._heads.offer(lines, head)
+                self._heads.offer(read, head)
         return head
 
 
-def _cost_of_head(lines: tuple[bytes, ...], head: RequestHead) -> int:
-    """Of the fields that were read from these lines, and what they say together."""
-    return OVERHEAD * (2 + len(lines)) + 2 * len(b"".join(lines))
+def _cost_of_head(read: tuple[RequestField, ...], head: RequestHead) -> int:
+    """Of the fields and what they say together."""
+    return OVERHEAD * (2 + len(read)) + 2 * len(b"".join([field.line for field in read]))
 
 
 def check_version(head: RequestHead, is_http11: bool) -> None:
