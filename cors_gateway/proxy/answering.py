@@ -19,6 +19,7 @@ from cors_gateway.proxy.client_transport import (
     DISCARD,
     HEAD,
     LINGERING,
+    ONE_FLIGHT,
     PARTIAL,
     WAIT,
     ClientTransport,
@@ -223,15 +224,15 @@ class AnsweringConnection(ClientTransport):
     def _rest(self) -> None:
         """Nothing was asked for a while: forget the last request, and in the end close.
 
-        The kernel may still hold megabytes of the answer. While the client takes them it cannot ask for more, and would
-        find the connection closed as soon as it can.
+        The kernel may still hold megabytes of the answer, or have held them until just now. While the client takes them
+        it cannot ask for more, and would find the connection closed as soon as it can.
         """
         flow, now, timeouts = self._flow, self.clock.now, self._service.active.timeouts
         before, flow.left = flow.left, flow.untaken()
         if self._is_at_rest:
             is_reading = flow.left < before
         else:
-            is_reading = flow.left > 0
+            is_reading = flow.left > 0 or self.response.bytes_out > ONE_FLIGHT
             self._forget()
             self.deadline += timeouts.keep_alive - self._active.rest_after
         if is_reading:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cors_gateway.proxy.active import REST_AFTER
-from cors_gateway.proxy.client_transport import MAX_AHEAD, MIN_BODY_RATE, SLOW_WAITS
+from cors_gateway.proxy.client_transport import MAX_AHEAD, MIN_BODY_RATE, ONE_FLIGHT, SLOW_WAITS
 from tests.proxy.bench import Bench, snapshot, written
 
 LISTED = "https://app.example.com"
@@ -152,6 +152,23 @@ async def test_little_is_read_ahead_of_a_request_in_progress(bench: Bench) -> No
 
     assert bench.near().written.count(b"HTTP/1.1 200 OK") >= 2
     assert bench.near().reads
+
+
+@pytest.mark.parametrize(
+    ("size", "late"), [(ONE_FLIGHT // 2, 0.0), (ONE_FLIGHT + 1, REST_AFTER)], ids=["short", "long"]
+)
+async def test_whoever_may_have_read_until_now_is_idle_from_now_on(
+    bench: Bench, size: int, late: float
+) -> None:
+    """A long answer may have waited in the kernel, for a client that took the end of it when nobody looked."""
+    bench.send(written("GET /app/", {}))
+    bench.reply(f"200 OK|Content-Length: {size}")
+    bench.upstream.data_received(bytes(size))
+    wait(bench, KEEP_ALIVE + late - 0.5)
+    assert bench.near().ended == ""
+    wait(bench, 1)
+
+    assert bench.near().ended == "aborted"
 
 
 # -- a process that stood still
