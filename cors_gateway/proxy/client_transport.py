@@ -158,8 +158,7 @@ class ClientTransport(asyncio.Protocol):
         """Keep what was not looked at: the end of what came last, or of what was taken of the bytes kept."""
         if self._kept is None:
             self._kept = Kept(data)
-            if len(data) > MAX_AHEAD:
-                self._flow.read_in_pieces(self)
+            self._flow.read_in_pieces(self)
         else:
             self._kept.put_back(data)
         self._hold_back()
@@ -168,10 +167,9 @@ class ClientTransport(asyncio.Protocol):
         """Keep what has just come, after what is kept already."""
         if self._kept is None:
             self._kept = Kept(data)
+            self._flow.read_in_pieces(self)
         else:
             self._kept.append(data)
-        if len(self._kept) > MAX_AHEAD:
-            self._flow.read_in_pieces(self)
         self._hold_back()
 
     def _hold_back(self) -> None:

@@ -223,7 +223,10 @@ class ClientConnection(AnsweringConnection):
         if not exchange.is_over:
             forward.lender.start(exchange)
             if self._phase == BODY:
-                self._flow.read_in_pieces(self)
+                if head.framing == SIZED and head.content_length <= AHEAD:
+                    self._flow.read_in_pieces(self)
+                else:
+                    self._flow.read_upload(self)
                 if not exchange.is_connected:
                     self.pause_body()
         return b""

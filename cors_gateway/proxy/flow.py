@@ -23,6 +23,8 @@ With half as many the system works longer for each megabyte, with more a slow pe
 """
 AHEAD = 16 * 1024
 """Bytes that are read at once of what does not just pass through."""
+UPLOAD_WINDOW = 64 * 1024
+"""Bytes that may be on their way of an upload when it begins: what Linux gives any connection. The kernel raises it."""
 
 # Whatever a peer does not take at once holds up the reading at the other end: one piece is held, and no second one.
 # With TLS there may be something left of a handshake, and what is below has marks of its own.
@@ -121,6 +123,16 @@ class Flow:
         if transport.is_closing() or transport.get_write_buffer_size():
             return NOWHERE
         return self._descriptor()
+
+    def read_upload(self, protocol: Piecewise) -> None:
+        """As `read_in_pieces`, with as much room in the kernel as a connection without a bound begins with."""
+        if not self._is_piecewise:
+            self.read_in_pieces(protocol)
+            sock = self._transport.get_extra_info("socket")
+            with contextlib.suppress(OSError, AttributeError):
+                # Linux raises the window to what somebody waits for. SO_RCVBUF would fix it.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, UPLOAD_WINDOW)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
     def hand_over(self, protocol: asyncio.BaseProtocol) -> None:
         """Let somebody else read. How a transport reads is settled when it starts to."""

@@ -1,6 +1,7 @@
 """How long a client connection is waited for, and what it costs meanwhile: call by call, on a clock that is set."""
 
 import asyncio
+import select
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,11 @@ import pytest
 
 from cors_gateway.proxy.active import REST_AFTER
 from cors_gateway.proxy.client_transport import MAX_AHEAD, MIN_BODY_RATE, ONE_FLIGHT, SLOW_WAITS
+from cors_gateway.proxy.flow import AHEAD, UPLOAD_WINDOW, PiecewiseReader
+from cors_gateway.server.listeners import RECEIVE_BUFFER, Listeners
+from cors_gateway.snapshot import TcpListener
 from tests.proxy.bench import Bench, snapshot, written
+from tests.proxy.stage import LIMIT
 
 LISTED = "https://app.example.com"
 OPEN = {"open": {"allow_origins": [LISTED]}}
@@ -140,7 +145,9 @@ async def test_answers_from_memory_keep_a_connection_as_any_others_do(bench: Ben
 
 async def test_little_is_read_ahead_of_a_request_in_progress(bench: Bench) -> None:
     bench.send(written("GET /app/", {}))
+    assert bench.near().protocol is None
     bench.send(written("GET /app/", {}))
+    assert isinstance(bench.near().protocol, PiecewiseReader)  # the next read brings no more than a piece
     assert bench.near().reads
     bench.send(written("GET /app/", {"Cookie": "x" * MAX_AHEAD}))
     assert not bench.near().reads
@@ -169,6 +176,34 @@ async def test_whoever_may_have_read_until_now_is_idle_from_now_on(
     wait(bench, 1)
 
     assert bench.near().ended == "aborted"
+
+
+@pytest.mark.parametrize(
+    ("framing", "is_long"),
+    [
+        ({"Content-Length": str(AHEAD + 1)}, True),
+        ({"Transfer-Encoding": "chunked"}, True),
+        ({"Content-Length": str(AHEAD)}, False),
+    ],
+    ids=["sized", "chunked", "short"],
+)
+async def test_a_long_body_gets_more_room_than_its_connection_began_with(
+    bench: Bench, framing: dict[str, str], is_long: bool
+) -> None:
+    listeners = Listeners()
+    (bound,) = listeners.open([TcpListener("127.0.0.1", 0)])
+    with socket.create_connection(bound.socket.getsockname()):
+        assert select.select([bound.socket], [], [], LIMIT)[0]
+        near, _ = bound.socket.accept()
+        with near:
+            bench.near().stand_on(near)
+            bench.send(written("POST /app/", framing))
+
+            room = near.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            assert (room >= UPLOAD_WINDOW, room <= RECEIVE_BUFFER) == (is_long, not is_long)
+            assert near.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == 1
+            assert isinstance(bench.near().protocol, PiecewiseReader)
+    listeners.close()
 
 
 # -- a process that stood still

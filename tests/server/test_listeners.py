@@ -1,5 +1,7 @@
 """Listening sockets: what is bound, what is kept, what is cleaned up, and what is said when it cannot be."""
 
+import contextlib
+import select
 import socket
 import stat
 from collections.abc import Iterator
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cors_gateway.server.listeners import Listeners
+from cors_gateway.server.listeners import RECEIVE_BUFFER, Listeners
 from cors_gateway.server.startup_error import StartupError
 from cors_gateway.snapshot import TcpListener, UnixListener
 
@@ -29,6 +31,21 @@ def taken() -> Iterator[int]:
 def _connect(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
+
+
+@contextlib.contextmanager
+def _accepted(listening: socket.socket) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of a new connection: that of the client, and the accepted one."""
+    with socket.create_connection(listening.getsockname()) as far:
+        assert select.select([listening], [], [], 5.0)[0]
+        near, _ = listening.accept()
+        with near:
+            yield far, near
+
+
+def _scale(sock: socket.socket) -> int:
+    """By how many bits its receive window is scaled (tcp_info(7))."""
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[6] >> 4
 
 
 def test_an_address_says_the_port_that_the_system_chose(listeners: Listeners) -> None:
@@ -196,3 +213,29 @@ def _free_port(host: str) -> int:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
         sock.bind((host, 0))
         return int(sock.getsockname()[1])
+
+
+# -- how much a new connection sends before somebody reads
+
+
+def test_a_client_that_nobody_reads_from_yet_sends_no_more_than_a_bound(listeners: Listeners) -> None:
+    (bound,) = listeners.open([TcpListener("127.0.0.1", 0)])
+    with _accepted(bound.socket) as (far, near):
+        far.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while far.send(bytes(RECEIVE_BUFFER)):
+                pass
+        received = len(near.recv(10 * RECEIVE_BUFFER, socket.MSG_PEEK))
+
+    assert 0 < received <= RECEIVE_BUFFER
+
+
+def test_the_window_can_grow_as_far_as_that_of_any_other_connection(listeners: Listeners) -> None:
+    """A size that stays fixed would also fix the scale, and bound every upload."""
+    (bound,) = listeners.open([TcpListener("127.0.0.1", 0)])
+    with (
+        socket.create_server(("127.0.0.1", 0)) as unbounded,
+        _accepted(unbounded) as (_, free),
+        _accepted(bound.socket) as (_, near),
+    ):
+        assert _scale(near) == _scale(free)

@@ -162,7 +162,7 @@ KINDS = (
     Kind("a slow reader", _pour, _read_slowly, 60, 128 * KIB),
     Kind("a slow reader, of chunks", _pour_chunks, _read_slowly, 60, 128 * KIB),
     Kind("an upload to a backend that stopped reading", _read_head, _upload, 60, 128 * KIB),
-    Kind("requests read ahead of one that is not answered", _read_head, _ask_ahead, 60, 160 * KIB),
+    Kind("requests read ahead of one that is not answered", _read_head, _ask_ahead, 60, 64 * KIB),
     Kind("an idle connection", _answer, _ask_once(32), 8000, 8 * KIB, is_idle=True),
     Kind(
         "an idle connection after a head of 8 KiB", _answer, _ask_once(8 * KIB), 4000, 8 * KIB, is_idle=True
