@@ -37,6 +37,7 @@ _UNLIKE = (
     *("request_id", "generation"),
 )
 """Of a row of the access log: what two requests that are treated alike do not share."""
+_GIVEN_ID = re.compile(rb'(X-Request-Id: |"request_id": ")[0-9a-f]{32}')
 
 
 class Seen(NamedTuple):
@@ -163,8 +164,8 @@ class Bench:
     def take(self, connection: int = 0) -> Seen:
         """What was seen since the last time."""
         near = self.near(connection)
-        request = re.sub(rb"X-Request-Id: [0-9a-f]{32}", b"X-Request-Id: ...", self.far.written)
-        answer, self.far.written, near.written = near.written, b"", b""
+        request, answer = (_GIVEN_ID.sub(rb"\1...", written) for written in (self.far.written, near.written))
+        self.far.written = near.written = b""
         refused = [replace(entry, count=0, last=0.0) for entry in self.metrics.refusals.latest(1)]
         return Seen(request, answer, self._log.take(), refused)
 

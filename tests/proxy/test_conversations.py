@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cors_gateway.snapshot import Snapshot
@@ -125,6 +125,13 @@ class Conversation(NamedTuple):
     """One for each connection, half there when the gateway begins to drain."""
 
 
+_TO_LOG_IN = Turn(
+    written("GET /login/x", dict([*BASE, ("Sec-Fetch-Mode", "cors")])),
+    "302 Found|Location: https://login.example/|Content-Length: 0",
+)
+LOGINS = Conversation([Step(0, _TO_LOG_IN)] * 3, [_TO_LOG_IN])
+"""Answered by the gateway itself, and therefore with an id."""
+
 Benches = Callable[[Snapshot], Bench]
 Fields = tuple[tuple[str, str], ...]
 
@@ -218,6 +225,7 @@ def test_every_request_of_a_long_conversation_is_treated_as_if_it_were_the_first
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(conversation=conversations())
+    @example(conversation=LOGINS)
     def hold(conversation: Conversation) -> None:
         serving = 0
         shared = benches(configurations[serving])
