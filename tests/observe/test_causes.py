@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,18 +57,18 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def scene(directory: Path, upstreams: Options | None = None, **options: Any) -> AsyncIterator[Scene]:
+async def scene(
+    directory: Path, upstreams: Options | None = None, *, timeouts: Mapping[str, Any] = {}, **options: Any
+) -> AsyncIterator[Scene]:
     with bound_socket() as sock:
         backend, log = RawBackend(sock), Log()
-        app = upstreams or upstream(backend, timeouts={"response_head": "100ms", "idle": "100ms"}, retries=0)
+        app = upstreams or upstream(backend, timeouts=timeouts, retries=0)
         async with listening(backend), start(directory, app, **options) as stage:
             stage.gateway.log_to(log)
             yield Scene(stage, backend, log)
 
 
-LIMITS = {
-    "server": {"limits": {"request_head": "2KiB", "request_body": 5}, "timeouts": {"request_head": "100ms"}}
-}
+LIMITS = {"server": {"limits": {"request_head": "2KiB", "request_body": 5}}}
 
 REFUSED = [
     (request("GET /a/b?q", FROM_PAGE + f"Cookie: {LONG}\r\n"), 431, "head_too_large", "limit 2048"),
@@ -210,7 +210,8 @@ FAILED = [
 async def test_a_failure_of_the_upstream_says_its_cause_and_its_timings(
     tmp_path: Path, events: list[Event], script: Script, cause: str, failure: str
 ) -> None:
-    async with scene(tmp_path) as it:
+    timeouts = {"response_head": "100ms"} if cause == "upstream_response_timeout" else {}
+    async with scene(tmp_path, timeouts=timeouts) as it:
         it.backend.script = script
         await it.stage.ask(fields=FROM_PAGE)
         row = await it.row()
@@ -446,15 +447,16 @@ async def test_only_an_event_stream_may_be_silent_for_longer_than_idle(
     tmp_path: Path, kind: str, is_event_stream: bool
 ) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode()
-    async with scene(tmp_path) as it:
-        it.backend.script = lambda _: Answer(
-            [head, b"data: one\n\n", b"data: two\n\n"], gap=0.7, then="close"
-        )
-        reader, writer = await asyncio.open_connection(*it.stage.address)
-        with contextlib.closing(writer):
-            writer.write(request("GET /events", "Connection: close\r\n"))
-            received = await asyncio.wait_for(reader.read(), 10)
+    async with scene(tmp_path, timeouts={"idle": "30s"}) as it, await it.stage.connect() as client:
+        it.backend.script = lambda _: Answer([head + b"data: one\n\n"], then="hold")
+        await client.send(request("GET /events", "Connection: close\r\n"))
+        await client.read_until(b"data: one\n\n")
+        for _ in range(3):
+            it.stage.pass_time(31)
+        it.backend.connections[0].transport.write(b"data: two\n\n")
+        it.backend.connections[0].close()
+        await client.wait_closed()
         row = await it.row()
 
-        assert (b"data: two" in received) is is_event_stream
+        assert (b"data: two" in client.received) is is_event_stream
         assert row.get("cause") == (None if is_event_stream else "upstream_response_timeout")

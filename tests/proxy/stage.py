@@ -20,9 +20,9 @@ from cors_gateway.observe.record import RequestRecord
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.snapshot import Http2, Snapshot
-from tests.wire.raw_backend import RawBackend
+from tests.wire.raw_backend import Answer, RawBackend, Script
 from tests.wire.raw_client import RawClient
-from tests.wire.strict_http import Response
+from tests.wire.strict_http import Request, Response
 
 ORIGIN = "https://app.example.com"
 LIMIT = 10.0
@@ -68,6 +68,18 @@ class Stage:
         records = Records()
         self.gateway.log_to(records)
         return records
+
+    def pass_time(self, seconds: float) -> None:
+        """So much later, for the gateway: from the first time on, its clock goes on only when it is told to.
+
+        What is given time here is given it whatever the machine does meanwhile.
+        """
+        clock = self.gateway.clock
+        clock.stop()
+        clock.now += seconds
+        for item in [item for item in clock.watched if item.deadline <= clock.now]:
+            if item.deadline <= clock.now:  # one that went before may have put it off
+                item.on_deadline()
 
     async def connect(self, **options: Any) -> RawClient:
         """A client connection."""
@@ -206,6 +218,20 @@ async def until(condition: Any) -> None:
     async with asyncio.timeout(LIMIT):
         while not condition():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.005)
+
+
+def together(backend: RawBackend, count: int) -> Script:
+    """Answers nobody until so many ask, and then everybody."""
+    ok = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+    def script(_: Request) -> Answer:
+        if len(backend.requests) < count:
+            return Answer([])
+        for connection, _ in backend.requests[:-1]:
+            connection.transport.write(ok)
+        return Answer([ok])
+
+    return script
 
 
 def counts(backends: Sequence[RawBackend]) -> list[int]:

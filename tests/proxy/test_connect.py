@@ -133,9 +133,10 @@ async def test_a_failure_to_connect_makes_the_next_attempt_ask_again(
 async def test_a_timeout_makes_the_next_attempt_ask_again(
     resolver: Resolver, connector: Connector, backend: RawBackend, other: RawBackend
 ) -> None:
-    connector._timeout = 0.05
     backend.sock.listen(0)
     resolver.addresses = [backend.address]
+    await connector.addresses.get()  # it is the server that takes too long
+    connector._timeout = 0.05
     with socket.socket() as first, socket.socket() as second:
         for queued in (first, second):
             queued.setblocking(False)
@@ -295,6 +296,7 @@ async def test_a_resolver_that_hangs_from_the_start_is_a_gateway_timeout(
     resolver.may_answer.clear()
     async with serving(upstream(f"http://{NAME}", timeouts={"connect": "100ms"})) as stage:
         answer = await stage.ask()
+        stage.pool.servers[0].connector._timeout = LIMIT
         resolver.addresses = [backend.address]
         resolver.may_answer.set()
         async with listening(backend):

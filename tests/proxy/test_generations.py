@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tests.proxy.stage import LIMIT, ORIGIN, Starter, counts, listening, request, until, upstream
+from tests.proxy.stage import LIMIT, ORIGIN, Starter, counts, listening, request, together, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend, accept_websocket, targets
 from tests.wire.raw_client import NoResponseError, RawClient
 
@@ -130,6 +130,7 @@ async def test_a_request_that_waits_for_a_connection_is_served_after_a_reload(
             queued.setblocking(False)
             queued.connect_ex(backend.address)
         section = upstream(backend, other, timeouts={"connect": "200ms"})
+        other.script = together(other, 2)
         async with listening(other), serving(section) as stage:
             clients = [await stage.connect() for _ in range(2)]
             for client in clients:  # one of them begins with the server that does not accept

@@ -1,6 +1,7 @@
 """Traffic through every kind of listener, as a process serves it: families, files, TLS, reloads."""
 
 import asyncio
+import contextlib
 import http.client
 import os
 import signal
@@ -16,7 +17,7 @@ import pytest
 import trustme
 
 from cors_gateway.proxy import client_transport as client_module
-from tests.proxy.stage import LIMIT, Starter, connect, listening, request, upstream
+from tests.proxy.stage import LIMIT, Starter, connect, listening, request, until, upstream
 from tests.wire.gateway_process import GatewayProcess, free_port, running_gateway
 from tests.wire.raw_backend import Answer, RawBackend, bound_socket
 from tests.wire.raw_client import RawClient
@@ -62,7 +63,19 @@ def install(authority: trustme.CA, directory: Path) -> bytes:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> Iterator[Served]:
-    directory = tmp_path_factory.mktemp("listeners")
+    with _serving(tmp_path_factory.mktemp("listeners"), authority, {}) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> Iterator[Served]:
+    """The same, and soon weary of those who say nothing."""
+    with _serving(tmp_path_factory.mktemp("hasty"), authority, {"request_head": "1s"}) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def _serving(directory: Path, authority: trustme.CA, timeouts: dict[str, str]) -> Iterator[Served]:
     install(authority, directory)
     client_tls = ssl.create_default_context()
     authority.configure_trust(client_tls)
@@ -78,7 +91,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> I
                     {"address": f"127.0.0.1:{ports[2]}", "tls": tls},
                     {"address": f"unix:{unix}", "mode": "0620"},
                 ],
-                "timeouts": {"request_head": "1s"},
+                "timeouts": timeouts,
             },
             "upstreams": {"backend": {"servers": ["http://{}:{}".format(*sock.getsockname())]}},
             "routes": [{"name": "all", "path": "/", "upstream": "backend", "cors": "disabled"}],
@@ -133,39 +146,55 @@ async def test_a_refused_request_is_answered_and_closed(served: Served, kind: st
     assert (answer.status, bool(ended)) == (400, True)
 
 
+HALF = b"GET / HTTP/1.1\r\nHo"
+
+
+@pytest.fixture(scope="module")
+def last_words(hasty: Served) -> dict[tuple[str, bytes], bytes]:
+    """What comes until the end, to clients of every listener that send nothing, or half a head; all wait together."""
+
+    async def hear_out(kind: str, sent: bytes) -> bytes:
+        async with await hasty.connect(kind) as client:
+            await client.send(sent)
+            assert await client.wait_closed()
+            return bytes(client.received)
+
+    async def hear_all() -> list[bytes]:
+        return await asyncio.gather(*[hear_out(*each) for each in cases])
+
+    cases = [(kind, sent) for kind in KINDS.args[1] for sent in (b"", HALF)]
+    return dict(zip(cases, asyncio.run(hear_all()), strict=True))
+
+
 @KINDS
-async def test_a_client_that_sends_nothing_is_closed_without_a_word(served: Served, kind: str) -> None:
-    async with await served.connect(kind) as client:
-        ended = await client.wait_closed()
-
-    assert (bool(ended), bytes(client.received)) == (True, b"")
+def test_a_client_that_sends_nothing_is_closed_without_a_word(
+    last_words: dict[tuple[str, bytes], bytes], kind: str
+) -> None:
+    assert last_words[kind, b""] == b""
 
 
 @KINDS
-async def test_a_client_that_stays_half_way_in_a_head_is_told(served: Served, kind: str) -> None:
-    async with await served.connect(kind) as client:
-        await client.send(b"GET / HTTP/1.1\r\nHo")
-        answer = await client.read_response()
-        ended = await client.wait_closed()
-
-    assert (answer.status, bool(ended)) == (408, True)
+def test_a_client_that_stays_half_way_in_a_head_is_told(
+    last_words: dict[tuple[str, bytes], bytes], kind: str
+) -> None:
+    assert last_words[kind, HALF].startswith(b"HTTP/1.1 408 ")
 
 
 def test_the_socket_file_has_its_mode(served: Served) -> None:
     assert stat.S_IMODE(Path(served.unix).stat().st_mode) == 0o620
 
 
-def test_who_never_begins_a_handshake_is_closed(served: Served) -> None:
-    with socket.create_connection(served.tls, LIMIT) as silent:
+def test_who_never_begins_a_handshake_is_closed(hasty: Served) -> None:
+    with socket.create_connection(hasty.tls, LIMIT) as silent:
         assert silent.recv(1) == b""
 
 
-def test_who_speaks_no_tls_is_closed_and_others_are_served(served: Served) -> None:
-    with socket.create_connection(served.tls, LIMIT) as plain:
+def test_who_speaks_no_tls_is_closed_and_others_are_served(hasty: Served) -> None:
+    with socket.create_connection(hasty.tls, LIMIT) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         while plain.recv(4096):
             pass
-    assert _certificate(served)
+    assert _certificate(hasty)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=lambda v: v.name)
@@ -270,15 +299,16 @@ async def test_a_slow_reader_over_tls_gets_everything(
     section = upstream(backend)
     async with (
         listening(backend),
-        serving(section, tls=server_tls, server={"timeouts": {"send": "200ms"}}) as stage,
+        serving(section, tls=server_tls, server={"timeouts": {"send": "10s"}}) as stage,
         await stage.connect(tls=client_tls, server_name="localhost") as client,
     ):
         await client.send(request())
         while len(client.received) < size and not client.ended:
             client.stop_reading()
-            await asyncio.sleep(0.05)
+            stage.pass_time(1)
             client.start_reading()
-            await asyncio.sleep(0.005)
+            before = len(client.received)
+            await until(lambda before=before: len(client.received) != before or client.ended)
         answer = await client.read_response()
 
     assert (len(answer.body), answer.complete) == (size, True)

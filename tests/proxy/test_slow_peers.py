@@ -6,6 +6,7 @@ What is moved here is larger than what kernels hold on the way, so that it is th
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 
 import pytest
 
@@ -16,7 +17,10 @@ from tests.wire.stream_backend import Serve, serving_streams
 SIZE = 12 << 20
 PIECE = 256 << 10
 PATIENCE = "300ms"
-"""What the gateway is given; reading everything takes several times as long."""
+"""What those are given who never take or say anything again."""
+WHILE = 1.0
+GIVEN = "10s"
+"""What those are given who take a piece each WHILE, by the clock of the gateway: all of it takes four times as long."""
 STEP = 0.02
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n"
@@ -27,13 +31,13 @@ def download(fields: bytes = b"") -> Script:
     return lambda _: Answer([LARGE % (SIZE, fields), bytes(SIZE)])
 
 
-async def read_slowly(sock: socket.socket, size: int) -> int:
-    """Read until there are `size` bytes or the connection ends, with a pause after each piece; how many there were."""
+async def read_slowly(sock: socket.socket, size: int, stage: Stage) -> int:
+    """Read until there are `size` bytes or the connection ends, and take a WHILE for each piece; how many there were."""
     loop = asyncio.get_running_loop()
     count = 0
     while count < size and (data := await loop.sock_recv(sock, PIECE)):
         count += len(data)
-        await asyncio.sleep(STEP)
+        stage.pass_time(WHILE * len(data) / PIECE)
     return count
 
 
@@ -43,7 +47,7 @@ def reading(backend: RawBackend, serve: Serve) -> contextlib.AbstractAsyncContex
     return serving_streams(backend.sock, serve)
 
 
-async def _read_request(reader: asyncio.StreamReader, pause: float) -> None:
+async def _read_request(reader: asyncio.StreamReader, took: Callable[[int], None] = lambda _: None) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
     left = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or b"0")
     while left:
@@ -51,19 +55,20 @@ async def _read_request(reader: asyncio.StreamReader, pause: float) -> None:
         if not data:
             raise asyncio.IncompleteReadError(b"", left)
         left -= len(data)
-        await asyncio.sleep(pause)
+        took(len(data))
+        await asyncio.sleep(STEP)
 
 
 async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Reads every request slowly and answers it."""
     while True:
-        await _read_request(reader, STEP)
+        await _read_request(reader)
         writer.write(OK)
 
 
 async def slowly_and_silently(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Reads slowly, and never answers."""
-    await _read_request(reader, STEP)
+    await _read_request(reader)
     await reader.read()
 
 
@@ -81,12 +86,12 @@ async def test_a_client_that_reads_slowly_gets_everything(serving: Starter, back
     backend.script = download()
     async with (
         listening(backend),
-        serving(upstream(backend), server={"timeouts": {"send": PATIENCE}}) as stage,
+        serving(upstream(backend), server={"timeouts": {"send": GIVEN}}) as stage,
     ):
         loop = asyncio.get_running_loop()
         with await stage.connect_slowly() as sock:
             await loop.sock_sendall(sock, request())
-            assert await read_slowly(sock, SIZE) >= SIZE
+            assert await read_slowly(sock, SIZE, stage) >= SIZE
             await loop.sock_sendall(sock, request("HEAD /"))
             assert await loop.sock_recv(sock, PIECE)
 
@@ -97,11 +102,11 @@ async def test_the_last_response_of_a_connection_reaches_a_slow_client_whole(
     backend.script = download()
     async with (
         listening(backend),
-        serving(upstream(backend), server={"timeouts": {"send": PATIENCE}}) as stage,
+        serving(upstream(backend), server={"timeouts": {"send": GIVEN}}) as stage,
     ):
         with await stage.connect_slowly() as sock:
             await asyncio.get_running_loop().sock_sendall(sock, request("GET /", "Connection: close\r\n"))
-            count = await read_slowly(sock, SIZE * 2)
+            count = await read_slowly(sock, SIZE * 2, stage)
 
     assert count > SIZE
 
@@ -111,11 +116,11 @@ async def test_a_response_that_is_not_read_yet_does_not_make_a_connection_idle(
 ) -> None:
     """Else a short keep-alive time would cut off the end of long responses."""
     backend.script = download()
-    timeouts = {"send": "10s", "keep_alive": "50ms"}
+    timeouts = {"send": GIVEN, "keep_alive": "1s"}
     async with listening(backend), serving(upstream(backend), server={"timeouts": timeouts}) as stage:
         with await stage.connect_slowly() as sock:
             await asyncio.get_running_loop().sock_sendall(sock, request())
-            count = await read_slowly(sock, SIZE)
+            count = await read_slowly(sock, SIZE, stage)
 
     assert count >= SIZE
 
@@ -126,14 +131,17 @@ async def test_a_connection_is_not_idle_before_its_client_has_the_response(
     """The kernel has taken all of it at once. A client that then asks again must not find the connection closed."""
     size = 512 << 10
     backend.script = lambda _: Answer([LARGE % (size, b""), bytes(size)])
-    timeouts = {"send": "10s", "keep_alive": "200ms"}
-    async with listening(backend), serving(upstream(backend), server={"timeouts": timeouts}) as stage:
-        loop = asyncio.get_running_loop()
+    timeouts = {"send": GIVEN, "keep_alive": "1s"}
+    section = upstream(backend, keep_alive={"idle": "60s"})
+    async with listening(backend), serving(section, server={"timeouts": timeouts}) as stage:
+        loop, log = asyncio.get_running_loop(), stage.log()
         with await stage.connect_slowly() as sock:
-            for _ in range(2):
+            for answered in (1, 2):
                 await loop.sock_sendall(sock, request())
-                await asyncio.sleep(1.0)
-                assert await read_slowly(sock, size) >= size
+                await until(lambda answered=answered: len(log) == answered)
+                for _ in range(5):
+                    stage.pass_time(WHILE)
+                assert await read_slowly(sock, size, stage) >= size
 
     assert len(backend.connections) == 1
 
@@ -171,12 +179,11 @@ async def test_a_backend_is_not_blamed_for_a_client_that_reads_slowly(
 ) -> None:
     """While the client holds everything up, the backend's idle time does not run."""
     backend.script = download()
-    section = upstream(backend, timeouts={"idle": "100ms"})
+    section = upstream(backend, timeouts={"idle": GIVEN})
     async with listening(backend), serving(section) as stage:
         with await stage.connect_slowly() as sock:
             await asyncio.get_running_loop().sock_sendall(sock, request())
-            await asyncio.sleep(0.5)
-            count = await read_slowly(sock, SIZE)
+            count = await read_slowly(sock, SIZE, stage)
 
     assert count >= SIZE
 
@@ -201,9 +208,13 @@ async def upload(stage: Stage, answers: int = 1) -> list[int]:
 
 
 async def test_a_backend_that_reads_slowly_gets_everything(serving: Starter, backend: RawBackend) -> None:
-    section = upstream(backend, timeouts={"idle": PATIENCE})
-    timeouts = {"request_body": PATIENCE}
-    async with reading(backend, slowly), serving(section, server={"timeouts": timeouts}) as stage:
+    async def at_leisure(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _read_request(reader, lambda count: stage.pass_time(WHILE * count / PIECE))
+        writer.write(OK)
+
+    section = upstream(backend, timeouts={"idle": GIVEN})
+    timeouts = {"request_body": GIVEN}
+    async with reading(backend, at_leisure), serving(section, server={"timeouts": timeouts}) as stage:
         assert await upload(stage) == [200]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cors_gateway.server.health import HealthChecks
-from tests.proxy.stage import ORIGIN, Starter, counts, listening, request, until, upstream
+from tests.proxy.stage import ORIGIN, Starter, counts, listening, request, together, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend, echo, reply
 from tests.wire.strict_http import Request
 
@@ -115,7 +115,13 @@ async def test_a_server_that_fails_its_health_checks_is_spared_until_it_passes_t
     """It goes on accepting connections all the while."""
     status = 500
     backend.script = lambda request: reply(status) if request.target == "/well" else echo(request)
-    check = {"path": "/well", "interval": "20ms", "timeout": "20ms", "unhealthy_after": 2, "healthy_after": 2}
+    check = {
+        "path": "/well",
+        "interval": "250ms",
+        "timeout": "250ms",
+        "unhealthy_after": 2,
+        "healthy_after": 2,
+    }
     checks = HealthChecks()
     async with (
         listening(backend, other),
@@ -142,9 +148,10 @@ async def test_a_server_that_fails_its_health_checks_is_spared_until_it_passes_t
 
 async def test_the_connection_used_last_is_used_first(serving: Starter, backend: RawBackend) -> None:
     """So that those that are not needed grow old."""
-    backend.script = lambda request: Answer([b"", OK], gap=0.05 if request.target == "/together" else 0)
+    backend.script = together(backend, 4)
     async with listening(backend), serving(upstream(backend)) as stage:
-        await stage.ask_many(4, "GET /together")
+        await stage.ask_many(4)
+        backend.script = lambda _: Answer([OK])
         backend.requests.clear()
         for _ in range(10):
             await stage.ask()
@@ -154,7 +161,7 @@ async def test_the_connection_used_last_is_used_first(serving: Starter, backend:
 
 
 async def test_no_more_connections_are_kept_than_configured(serving: Starter, backend: RawBackend) -> None:
-    backend.script = lambda _: Answer([b"", OK], gap=0.05)
+    backend.script = together(backend, 10)
     async with (
         listening(backend),
         serving(upstream(backend, keep_alive={"connections": 3, "idle": "60s"})) as stage,
@@ -363,7 +370,7 @@ async def test_a_backend_that_refuses_an_upload_and_closes_is_heard(
         refusing = threading.Thread(target=refuse, args=[listener, 10])
         refusing.start()
         async with serving(upstream(f"http://{host}:{port}")) as stage:
-            answers = [await asyncio.to_thread(upload, stage.address) for _ in range(10)]
+            answers = await asyncio.gather(*[asyncio.to_thread(upload, stage.address) for _ in range(10)])
         refusing.join()
 
     assert [answer[9:12] for answer in answers] == [b"413"] * 10
