@@ -187,6 +187,7 @@ def test_routes_may_all_stand_in_included_files(tmp_path: Path) -> None:
         (b"\x7fELF\x02\x01\x01\0\0\0", "file.encoding", "character U+007F cannot stand in a YAML file"),
         (b"#" * (16 * 1024 * 1024 + 1), "file.too_large", "larger than 16,384 KiB"),
     ],
+    ids=["missing", "empty", "UTF-16 with a mark", "UTF-16", "Latin-1", "no text", "too large"],
 )
 def test_a_file_that_cannot_be_read_is_one_clear_problem(
     content: bytes | None, code: str, message: str, tmp_path: Path

@@ -2,13 +2,14 @@
 `python -m tests.engines`.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.demo.conftest import running_demo
 from tests.engines.differential import differences
-from tests.engines.engine import engines, running
+from tests.engines.engine import Engine, engines, running
 from tests.engines.table import DOCUMENT, results, written
 from tests.engines.world import world
 
@@ -34,21 +35,26 @@ RUN_ALL = """async () => {
 }"""
 
 
-@pytest.mark.parametrize("name", engines())
-def test_an_engine_does_what_is_explained(name: str, tmp_path: Path) -> None:
-    with world(tmp_path, seed=SEED, policies=POLICIES) as looked_at, running(name) as engine:
+@pytest.fixture(scope="module", params=engines())
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with running(request.param) as engine:
+        yield engine
+
+
+def test_an_engine_does_what_is_explained(engine: Engine, tmp_path: Path) -> None:
+    with world(tmp_path, seed=SEED, policies=POLICIES) as looked_at:
         assert list(differences(engine, looked_at, pairs=PAIRS, seed=SEED)) == []
 
 
-@pytest.mark.parametrize("name", engines())
-def test_the_table_of_the_documentation_is_what_engines_do(name: str) -> None:
-    with running(name) as engine:
-        assert results(engine) == written(DOCUMENT.read_text(), name)
+def test_the_table_of_the_documentation_is_what_engines_do(engine: Engine) -> None:
+    assert results(engine) == written(DOCUMENT.read_text(), engine.name)
 
 
-@pytest.mark.parametrize("name", engines())
-def test_the_demo_shows_the_same_in_every_engine(name: str, tmp_path: Path) -> None:
-    with running_demo(tmp_path) as demo, running(name) as engine:
+def test_the_demo_shows_the_same_in_every_engine(engine: Engine, tmp_path: Path) -> None:
+    with running_demo(tmp_path) as demo:
         engine.go(demo.page)
 
-        assert engine.call(RUN_ALL, None) == ["10 of 10 as wanted", f"{STRAIGHT[name]} of 10 as wanted"]
+        assert engine.call(RUN_ALL, None) == [
+            "10 of 10 as wanted",
+            f"{STRAIGHT[engine.name]} of 10 as wanted",
+        ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import trustme
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from tests.engines.chromium import FLAGS, PROGRAM
 from tests.wire.gateway_process import free_port, running_gateway
@@ -116,21 +116,30 @@ def _port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-@pytest.fixture(name="page")
-def _page(port: int, tmp_path: Path) -> Iterator[Page]:
-    """A page of one site; every name leads to this machine. The profile takes cookies of other sites, as most do."""
+@pytest.fixture(scope="module", name="browser")
+def _browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """For which every name leads to this machine. Its profile takes cookies of other sites, as most do."""
     flags = [*FLAGS, "--host-resolver-rules=MAP * 127.0.0.1"]
-    preferences = tmp_path / "profile" / "Default" / "Preferences"
+    profile = tmp_path_factory.mktemp("profile")
+    preferences = profile / "Default" / "Preferences"
     preferences.parent.mkdir(parents=True)
     preferences.write_text('{"profile": {"block_third_party_cookies": false, "cookie_controls_mode": 0}}')
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile", executable_path=PROGRAM, args=flags, ignore_https_errors=True
+            profile, executable_path=PROGRAM, args=flags, ignore_https_errors=True
         )
-        page = context.new_page()
-        page.goto(f"https://{APP}:{port}/page")
-        yield page
+        yield context
         context.close()
+
+
+@pytest.fixture(name="page")
+def _page(browser: BrowserContext, port: int) -> Iterator[Page]:
+    """A page of one site, without cookies."""
+    browser.clear_cookies()
+    page = browser.new_page()
+    page.goto(f"https://{APP}:{port}/page")
+    yield page
+    page.close()
 
 
 def ask(page: Page, port: int, path: str) -> Any:

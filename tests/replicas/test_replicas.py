@@ -12,13 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.replicas.fleet import Address, balanced, fleet
+from tests.replicas.fleet import Address, Replica, balanced, fleet
 from tests.server.backend import Backend
 from tests.server.live import DEADLINE, ORIGIN
 
 pytestmark = pytest.mark.haproxy
-
-sizes = pytest.mark.parametrize("size", [2, 4])
 
 ASKED = "Access-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: x-one\r\n"
 REQUESTS = {
@@ -45,22 +43,29 @@ def _answer(address: Address, request: str) -> bytes:
     return CHANGING.sub(b"*", received)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def backend() -> Iterator[Backend]:
     """Answers at once what it need not hold."""
     with Backend(holds="POST").running() as running:
         yield running
 
 
-@sizes
-def test_no_answer_depends_on_who_gives_it(tmp_path: Path, size: int, backend: Backend) -> None:
-    with fleet(tmp_path, size, backend.url) as replicas:
-        for name, request in REQUESTS.items():
-            # Twice each: what a replica has seen before must not matter either.
-            answers = {_answer(one.address, request) for one in replicas * 2}
+@pytest.fixture(scope="module", params=[2, 4])
+def replicas(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, backend: Backend
+) -> Iterator[list[Replica]]:
+    """All of them serve, and whoever stops one starts it again."""
+    with fleet(tmp_path_factory.mktemp("fleet"), request.param, backend.url) as running:
+        yield running
 
-            assert len(answers) == 1, name
-            assert answers.pop().startswith(b"HTTP/1.1 "), name
+
+def test_no_answer_depends_on_who_gives_it(replicas: list[Replica]) -> None:
+    for name, request in REQUESTS.items():
+        # Twice each: what a replica has seen before must not matter either.
+        answers = {_answer(one.address, request) for one in replicas * 2}
+
+        assert len(answers) == 1, name
+        assert answers.pop().startswith(b"HTTP/1.1 "), name
 
 
 def _outcome(connection: http.client.HTTPConnection, method: str, path: str) -> str:
@@ -85,11 +90,9 @@ def _use(address: Address, is_over: threading.Event) -> Counter[str]:
     return outcomes
 
 
-@sizes
-def test_a_rolling_restart_under_load_loses_nothing(tmp_path: Path, size: int, backend: Backend) -> None:
+def test_a_rolling_restart_under_load_loses_nothing(tmp_path: Path, replicas: list[Replica]) -> None:
     is_over = threading.Event()
     with (
-        fleet(tmp_path, size, backend.url) as replicas,
         balanced(tmp_path, replicas) as balancer,
         ThreadPoolExecutor(6) as pool,
     ):
@@ -113,13 +116,13 @@ def _once(address: Address, method: str) -> str:
         return _outcome(connection, method, "/api/x")
 
 
-@sizes
 def test_a_killed_replica_costs_its_open_requests_and_no_more(
-    tmp_path: Path, size: int, backend: Backend
+    tmp_path: Path, replicas: list[Replica], backend: Backend
 ) -> None:
     """Requests in progress are spread evenly; those of the dead one end with 502, and new ones go elsewhere."""
+    size = len(replicas)
+    backend.hold()
     with (
-        fleet(tmp_path, size, backend.url) as replicas,
         balanced(tmp_path, replicas) as balancer,
         ThreadPoolExecutor(2 * size) as pool,
     ):
@@ -131,6 +134,7 @@ def test_a_killed_replica_costs_its_open_requests_and_no_more(
         later = Counter(_once(balancer.address, "GET") for _ in range(20))
         backend.release()
         outcomes = Counter(request.result() for request in open_requests)
+    replicas[0].start()
 
     assert later == {"200": 20}
     assert outcomes == {"200": 2 * size - 2, "502": 2}

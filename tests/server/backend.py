@@ -50,6 +50,10 @@ class Backend:
         """Answer what has arrived and what will."""
         self._released.set()
 
+    def hold(self) -> None:
+        """Hold what arrives from now on, after a release."""
+        self._released.clear()
+
     @contextlib.contextmanager
     def running(self) -> Iterator["Backend"]:
         """Serve in a thread."""

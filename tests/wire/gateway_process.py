@@ -64,12 +64,21 @@ class GatewayProcess:
 def running_gateway(directory: Path, configuration: dict[str, Any]) -> Iterator[GatewayProcess]:
     """A gateway that serves `configuration` (listen, admin and logging are filled in here) from `directory`.
 
-    Leaving the context stops it, and raises GatewayError when it exits with anything but 0 or ever wrote a
-    traceback or a warning that a coroutine or an exception was lost.
+    Leaving the context stops it, and raises GatewayError as `ending_well` does.
     """
-    gateway = start_gateway(directory, configuration)
-    try:
+    with ending_well(start_gateway(directory, configuration)) as gateway:
         wait_until_ready(gateway)
+        yield gateway
+
+
+@contextlib.contextmanager
+def ending_well(gateway: GatewayProcess) -> Iterator[GatewayProcess]:
+    """Leaving the context stops it.
+
+    Raises GatewayError when it exits with anything but 0 or ever wrote a traceback or a warning that a coroutine or an
+    exception was lost.
+    """
+    try:
         yield gateway
     finally:
         code = gateway.stop()

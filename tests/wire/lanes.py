@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.wire.corpus import Case
-from tests.wire.gateway_process import running_gateway
+from tests.wire.gateway_process import ending_well, start_gateway, wait_until_ready
 from tests.wire.raw_backend import RawBackend, bound_socket
 from tests.wire.raw_client import RawClient
 
@@ -30,12 +30,14 @@ def gateway_lanes(directory: Path, count: int, configure: Configure) -> Iterator
     """`count` running gateways; `configure` makes the configuration for the address of a backend."""
     with contextlib.ExitStack() as stack:
         lanes = []
+        gateways = []
         for number in range(count):
             sock = stack.enter_context(bound_socket())
-            gateway = stack.enter_context(
-                running_gateway(directory / f"lane{number}", configure(sock.getsockname()))
-            )
-            lanes.append(Lane(gateway.address, RawBackend(sock)))
+            started = start_gateway(directory / f"lane{number}", configure(sock.getsockname()))
+            gateways.append(stack.enter_context(ending_well(started)))
+            lanes.append(Lane(started.address, RawBackend(sock)))
+        for gateway in gateways:
+            wait_until_ready(gateway)
         yield lanes
 
 

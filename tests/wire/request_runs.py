@@ -10,7 +10,7 @@ from typing import Any
 from tests.wire.corpus import Case
 from tests.wire.lanes import Lane, ask
 from tests.wire.raw_backend import Answer, accept_websocket, echo, reply
-from tests.wire.raw_client import RawClient, converse
+from tests.wire.raw_client import DEADLINE, RawClient, converse
 from tests.wire.request_scoring import Observation, methods_of
 from tests.wire.strict_http import Request, parse_requests
 
@@ -23,6 +23,9 @@ LONG_TIMEOUTS = {"request_head": "20s", "request_body": "20s", "keep_alive": "20
 MAX_BYTEWISE = 400  # longer messages are only cut at some points
 GAP = 0.001  # seconds between pieces
 SLOW = 1.0  # seconds; a case that waits for a deadline is not run again
+
+UNFINISHED = {"ch-end-xx"}
+"""Requests that never end to a gateway that drops trailers: it waits for the rest, and the client not that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ async def observe(lane: Lane, case: Case, segments: Sequence[bytes], gap: float)
         half_close=case.half_close or _ends_in_the_middle(case),
         is_close_expected=case.expect["close"] is True,
         probe=PROBE if case.expect["close"] is False else b"",
+        deadline=2 * SLOW if case.id in UNFINISHED else DEADLINE,
     )
     # A later request on a connection of its own: whatever the case set in motion has reached the backend by then.
     assert await ask(lane.address, BARRIER) == 200

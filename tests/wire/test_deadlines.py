@@ -1,7 +1,13 @@
-"""Every wait ends: slow heads, stalled bodies, idle connections, peers that do not read or do not accept."""
+"""Every wait ends: slow heads, stalled bodies, idle connections, peers that do not read or do not accept.
+
+The scenes are played at the same time, each with hosts of its own: what they do is wait.
+"""
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
 
 from tests.wire.conftest import KEEP_ALIVE, ORIGIN, REQUEST_BODY, STALL, Place
 from tests.wire.lanes import ask
@@ -9,6 +15,25 @@ from tests.wire.raw_backend import Answer, RawBackend
 from tests.wire.raw_client import NoResponseError, RawClient
 
 MANY = 200  # more single bytes than any deadline here allows
+
+SCENES: dict[str, Callable[[Place, Place], Awaitable[None]]] = {}
+"""Each with two hosts that no other uses."""
+
+
+def scene(play: Callable[[Place, Place], Awaitable[None]]) -> Callable[[Place, Place], Awaitable[None]]:
+    SCENES[play.__name__] = play
+    return play
+
+
+@pytest.fixture(scope="module")
+def faults(places: list[Place]) -> dict[str, BaseException | None]:
+    """What was wrong in each."""
+
+    async def play_all() -> list[BaseException | None]:
+        playing = [play(places.pop(), places.pop()) for play in SCENES.values()]
+        return await asyncio.gather(*playing, return_exceptions=True)
+
+    return dict(zip(SCENES, asyncio.run(play_all()), strict=True))
 
 
 async def _dribble(client: RawClient, data: bytes) -> None:
@@ -25,7 +50,8 @@ async def _status(client: RawClient, method: str = "GET") -> int:
         return 0
 
 
-async def test_a_head_that_dribbles_in_is_408_although_bytes_keep_coming(place: Place) -> None:
+@scene
+async def a_head_that_dribbles_in_is_408_although_bytes_keep_coming(place: Place, other: Place) -> None:
     async with place.backend() as backend, await RawClient.connect(place.address) as client:
         dribbling = asyncio.ensure_future(_dribble(client, place.request(fields=f"X-Fill: {'x' * MANY}\r\n")))
         status = await _status(client)
@@ -36,7 +62,8 @@ async def test_a_head_that_dribbles_in_is_408_although_bytes_keep_coming(place: 
     assert (status, bool(ended), backend.connections) == (408, True, [])
 
 
-async def test_a_second_head_is_given_no_more_time_than_the_first(place: Place) -> None:
+@scene
+async def a_second_head_is_given_no_more_time_than_the_first(place: Place, other: Place) -> None:
     async with place.backend() as backend, await RawClient.connect(place.address) as client:
         await client.send(place.request("GET /first"))
         first = await _status(client)
@@ -48,7 +75,8 @@ async def test_a_second_head_is_given_no_more_time_than_the_first(place: Place) 
     assert (first, second, len(backend.requests)) == (200, 408, 1)
 
 
-async def test_a_body_that_keeps_coming_may_take_its_time(place: Place) -> None:
+@scene
+async def a_body_that_keeps_coming_may_take_its_time(place: Place, other: Place) -> None:
     """The deadline is for the next bytes, not for the whole."""
     async with place.backend() as backend, await RawClient.connect(place.address) as client:
         await client.send(place.request("POST /", "Content-Length: 4\r\n"))
@@ -60,7 +88,8 @@ async def test_a_body_that_keeps_coming_may_take_its_time(place: Place) -> None:
     assert (response.status, backend.requests[0][1].body) == (200, b"slow")
 
 
-async def test_a_body_that_stops_coming_is_408_and_ends_the_upstream_request(place: Place) -> None:
+@scene
+async def a_body_that_stops_coming_is_408_and_ends_the_upstream_request(place: Place, other: Place) -> None:
     async with place.backend() as backend, await RawClient.connect(place.address) as client:
         await client.send(place.request("POST /", "Content-Length: 4\r\n") + b"st")
         status = await _status(client, "POST")
@@ -70,7 +99,8 @@ async def test_a_body_that_stops_coming_is_408_and_ends_the_upstream_request(pla
     assert (status, bool(ended), bool(upstream_ended), backend.requests) == (408, True, True, [])
 
 
-async def test_an_idle_connection_is_closed_without_a_word(place: Place) -> None:
+@scene
+async def an_idle_connection_is_closed_without_a_word(place: Place, other: Place) -> None:
     async with place.backend(), await RawClient.connect(place.address) as client:
         await client.send(place.request())
         await client.read_response()
@@ -83,7 +113,10 @@ async def test_an_idle_connection_is_closed_without_a_word(place: Place) -> None
     assert (second, ended, extra) == (200, "fin", b"")
 
 
-async def test_a_response_head_that_dribbles_in_is_504_although_bytes_keep_coming(place: Place) -> None:
+@scene
+async def a_response_head_that_dribbles_in_is_504_although_bytes_keep_coming(
+    place: Place, other: Place
+) -> None:
     head = b"HTTP/1.1 200 OK\r\nX-Fill: " + b"x" * MANY
     answer = Answer([bytes([byte]) for byte in head], gap=0.1, then="hold")
     async with place.backend(lambda _: answer) as backend, await RawClient.connect(place.address) as client:
@@ -95,7 +128,8 @@ async def test_a_response_head_that_dribbles_in_is_504_although_bytes_keep_comin
     assert response.values("access-control-allow-origin") == [ORIGIN]
 
 
-async def test_a_client_that_never_reads_is_given_up(place: Place) -> None:
+@scene
+async def a_client_that_never_reads_is_given_up(place: Place, other: Place) -> None:
     size = 64 << 20
     huge = Answer([b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size, bytes(size)])
     async with (
@@ -110,7 +144,8 @@ async def test_a_client_that_never_reads_is_given_up(place: Place) -> None:
     assert upstream_ended
 
 
-async def test_a_backend_that_does_not_accept_is_504_and_preflights_go_on(place: Place) -> None:
+@scene
+async def a_backend_that_does_not_accept_is_504_and_preflights_go_on(place: Place, other: Place) -> None:
     """Its queue of connections is full, so that further handshakes are silently dropped."""
     place.sock.listen(0)
     with socket.socket() as first, socket.socket() as second:
@@ -129,8 +164,8 @@ async def test_a_backend_that_does_not_accept_is_504_and_preflights_go_on(place:
     assert response.values("access-control-allow-origin") == [ORIGIN]
 
 
-async def test_a_silent_backend_delays_nobody_else(place: Place, places: list[Place]) -> None:
-    other = places.pop()
+@scene
+async def a_silent_backend_delays_nobody_else(place: Place, other: Place) -> None:
     async with (
         place.backend(lambda _: Answer([], then="hold")),
         other.backend(),
@@ -159,7 +194,10 @@ def test_the_deadlines_here_are_shorter_than_the_dribbling() -> None:
     assert max(STALL, REQUEST_BODY, KEEP_ALIVE) < MANY * 0.1 / 2
 
 
-async def test_a_preflight_that_was_answered_before_keeps_its_connection_alive_too(place: Place) -> None:
+@scene
+async def a_preflight_that_was_answered_before_keeps_its_connection_alive_too(
+    place: Place, other: Place
+) -> None:
     """From the third of equal preflights on they are answered from memory; the connection waits as after any other."""
     fields = f"Origin: {ORIGIN}\r\nAccess-Control-Request-Method: PUT\r\n"
     async with await RawClient.connect(place.address) as client:
@@ -170,3 +208,9 @@ async def test_a_preflight_that_was_answered_before_keeps_its_connection_alive_t
         ended = await client.wait_closed()
 
     assert ended
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_every_wait_ends(name: str, faults: dict[str, BaseException | None]) -> None:
+    if fault := faults[name]:
+        raise fault
