@@ -10,7 +10,7 @@ from cors_gateway.observe.feed import Interest
 from tests.admin.conftest import Client
 from tests.admin.stand_in import ORIGIN, StandIn
 
-LIMIT = 10.0
+LIMIT = 30.0
 
 
 def line(**fields: object) -> str:

@@ -22,7 +22,7 @@ def _ask(
 ) -> tuple[int, list[tuple[str, str]], bytes]:
     request = urllib.request.Request(url, method=method, headers=dict(headers or {}), data=body)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.headers.items(), answer.read()
     except urllib.error.HTTPError as answer:
         with answer:
@@ -50,9 +50,9 @@ def test_it_ends_while_a_browser_is_connected_and_a_call_is_in_progress(tmp_path
 
 
 def test_the_gateway_s_own_page_comes_along_and_its_log(demo: Demo) -> None:
-    with urllib.request.urlopen(f"{demo.gateway}/api/products", timeout=10) as answer:
+    with urllib.request.urlopen(f"{demo.gateway}/api/products", timeout=30) as answer:
         assert answer.status == 200
-    with urllib.request.urlopen(f"{demo.admin}/summary", timeout=10) as answer:
+    with urllib.request.urlopen(f"{demo.admin}/summary", timeout=30) as answer:
         summary = json.load(answer)
 
     assert summary["since_start"]["requests"] >= 1
@@ -82,7 +82,7 @@ def test_under_another_name_the_page_leads_to_where_it_works(
     host: str, status: int, location: str | None, demo: Demo
 ) -> None:
     port = demo.page.rpartition(":")[2]
-    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
     connection.request("GET", "/", headers={"Host": f"{host}:{port}"})
     answer = connection.getresponse()
     body = answer.read().decode()
@@ -170,7 +170,7 @@ def test_the_gateway_replaces_what_the_backend_sends(demo: Demo) -> None:
 
 def _connect(origin: str) -> socket.socket:
     host, _, port = origin.removeprefix("http://").partition(":")
-    return socket.create_connection((host, int(port)), timeout=10)
+    return socket.create_connection((host, int(port)), timeout=30)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ class Stage:
     def arrived(self, origin: str) -> list[str]:
         """Methods that the backend has seen of the newest call to `origin`."""
         call = next(url for url in reversed(self.requests) if url.startswith(origin)).rpartition("call=")[2]
-        with urllib.request.urlopen(f"{self.demo.backend}/_journal/{call}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.demo.backend}/_journal/{call}", timeout=30) as answer:
             return [record["method"] for record in json.load(answer)]
 
 

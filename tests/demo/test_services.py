@@ -67,7 +67,7 @@ def _explain(page: str, origin: str, call: str) -> object:
     request = urllib.request.Request(
         f"{page}/why", json.dumps(described).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)["steps"][0]["answered_by"]
 
 
@@ -83,11 +83,11 @@ def test_page_and_backend_run_apart_and_still_talk() -> None:
         with _service("page", port, {"DEMO_BACKEND": backend, "DEMO_PAGE_ORIGIN": origin}) as line:
             assert line == f"demo page on {origin}"
             for service in (backend, page):
-                with urllib.request.urlopen(f"{service}/healthz", timeout=10) as answer:
+                with urllib.request.urlopen(f"{service}/healthz", timeout=30) as answer:
                     assert answer.read() == b"ok\n"
-            with urllib.request.urlopen(stranger, timeout=10) as answer:
+            with urllib.request.urlopen(stranger, timeout=30) as answer:
                 assert f"frame-ancestors {origin}" in answer.headers["Content-Security-Policy"]
-            urllib.request.urlopen(f"{backend}/api/products?call=one", timeout=10).close()
+            urllib.request.urlopen(f"{backend}/api/products?call=one", timeout=30).close()
             assert _explain(page, origin, "one") == "backend"
             assert _explain(page, origin, "other") == "gateway"
 

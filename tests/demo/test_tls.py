@@ -54,7 +54,7 @@ def page(demo: Demo) -> Iterator[Page]:
 
 
 def _connections(demo: Demo) -> float:
-    with urllib.request.urlopen(f"{demo.admin}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"{demo.admin}/metrics", timeout=30) as answer:
         lines = answer.read().decode().splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith(CONNECTIONS))
 
@@ -91,7 +91,7 @@ def test_without_the_extra_it_says_so_and_speaks_http_1_1(tmp_path: Path) -> Non
         context.set_alpn_protocols(["h2", "http/1.1"])
         host, _, port = demo.gateway.removeprefix("https://").partition(":")
         with (
-            socket.create_connection((host, int(port)), timeout=10) as plain,
+            socket.create_connection((host, int(port)), timeout=30) as plain,
             context.wrap_socket(plain) as connection,
         ):
             agreed = connection.selected_alpn_protocol()

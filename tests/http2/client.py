@@ -16,7 +16,7 @@ import h2.connection
 import h2.events
 import hpack
 
-LIMIT = 10.0
+LIMIT = 30.0
 """Seconds after which a test has failed."""
 HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 1, 2, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS = 1, 4

@@ -14,7 +14,7 @@ SAFELISTED_METHODS = frozenset({"GET", "HEAD", "POST"})
 _BODIES = frozenset({"POST", "PUT", "PATCH"})
 _CORS = "access-control-"
 
-_DEADLINE = 10.0
+_DEADLINE = 30.0
 
 Answered = dict[str, Any]
 Fields = Sequence[tuple[str, str]]

@@ -20,7 +20,7 @@ from tests.migrate.backend import replaced
 from tests.migrate.case import Case
 from tests.wire.gateway_process import free_port
 
-_LIMIT = 10.0
+_LIMIT = 30.0
 _MODULES = Path("/usr/lib/nginx/modules")
 _LISTEN = re.compile(r"listen(\s+)([^;\s]+)([^;]*);")
 _TLS_WORDS = re.compile(r"\s+(?:ssl|http2|reuseport|ipv6only=\w+)\b")

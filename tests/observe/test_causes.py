@@ -46,7 +46,7 @@ class Scene:
         with contextlib.closing(writer):
             writer.write(data)
             writer.write_eof()
-            return await asyncio.wait_for(reader.read(), 10)
+            return await asyncio.wait_for(reader.read(), 30)
 
     async def row(self) -> dict[str, Any]:
         await until(lambda: self.log.rows)

@@ -25,7 +25,7 @@ from tests.wire.raw_client import RawClient
 from tests.wire.strict_http import Request, Response
 
 ORIGIN = "https://app.example.com"
-LIMIT = 10.0
+LIMIT = 30.0
 """Seconds after which a test has failed; nothing here asserts how long anything takes."""
 
 Options = Mapping[str, Any]

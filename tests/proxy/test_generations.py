@@ -129,7 +129,7 @@ async def test_a_request_that_waits_for_a_connection_is_served_after_a_reload(
         for queued in (first, second):
             queued.setblocking(False)
             queued.connect_ex(backend.address)
-        section = upstream(backend, other, timeouts={"connect": "200ms"})
+        section = upstream(backend, other, timeouts={"connect": "1s"})
         other.script = together(other, 2)
         async with listening(other), serving(section) as stage:
             clients = [await stage.connect() for _ in range(2)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cors_gateway.server.health import HealthChecks
-from tests.proxy.stage import ORIGIN, Starter, counts, listening, request, together, until, upstream
+from tests.proxy.stage import LIMIT, ORIGIN, Starter, counts, listening, request, together, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend, echo, reply
 from tests.wire.strict_http import Request
 
@@ -50,6 +50,7 @@ async def test_a_server_that_refuses_is_passed_over_for_any_method(
 ) -> None:
     """Nothing was sent to it."""
     async with listening(other), serving(upstream(backend, other)) as stage:
+        stage.pass_time(0)  # and no more
         statuses = [(await stage.ask(f"{method} /", body=b"hello")).status for _ in range(6)]
         assert stage.pool.servers[0].ejected_until > stage.gateway.clock.now
 
@@ -70,6 +71,7 @@ async def test_a_server_that_was_left_out_returns_when_it_listens_again(
     serving: Starter, backend: RawBackend, other: RawBackend
 ) -> None:
     async with serving(upstream(backend, other)) as stage, listening(other):
+        stage.pass_time(0)  # and no more
         assert set(await stage.ask_many(20)) == {200}
         ejected = stage.pool.servers[0]
         assert not ejected.is_available(stage.gateway.clock.now)
@@ -348,7 +350,7 @@ async def test_a_backend_that_refuses_an_upload_and_closes_is_heard(
     size = 8 << 20
 
     def upload(address: tuple[str, int]) -> bytes:
-        with socket.create_connection(address, 10.0) as client:
+        with socket.create_connection(address, LIMIT) as client:
             client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
             with contextlib.suppress(OSError):
                 client.sendall(bytes(size))

@@ -205,6 +205,6 @@ def is_open(address: tuple[str, int]) -> bool:
     """Whether somebody listens there."""
     try:
         socket.create_connection(address, DEADLINE).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it was closed just now
         return False
     return True

@@ -31,7 +31,7 @@ def first_line(directory: Path, written: int, read: int) -> str:
         assert process.stderr is not None
         while json.loads(process.stderr.readline())["event"] != "ready":
             pass
-        client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         client.request("OPTIONS", "/x", headers={"Origin": ORIGIN, "Access-Control-Request-Method": "GET"})
         client.getresponse()
         client.close()

@@ -15,10 +15,10 @@ async def test_it_ends_by_itself_and_both_are_logged(caplog: pytest.LogCaptureFi
     traffic = Traffic()
     diagnoses = Diagnoses(traffic.diagnose)
     with caplog.at_level(logging.INFO, "cors_gateway"):
-        await diagnoses.begin(A, 0.05)
+        await diagnoses.begin(A, 0.2)
         assert list(traffic.diagnosed) == [A]
         assert list(diagnoses.ends) == [A]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while traffic.diagnosed or len(caplog.messages) < 2:  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.01)
 

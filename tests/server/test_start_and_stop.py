@@ -123,7 +123,7 @@ def test_a_request_in_progress_is_answered_after_sigterm(tmp_path: Path, backend
         live.send(signal.SIGTERM)
         live.wait_for("drain")
         while is_open(address):
-            pass
+            time.sleep(0.01)
         backend.release()
         response = connection.getresponse()
 
@@ -143,7 +143,7 @@ def test_a_second_signal_ends_at_once_with_exit_code_3(tmp_path: Path, backend: 
             live.send(signal.SIGTERM)
             live.wait_for("drain")
             while is_open(address):
-                pass
+                time.sleep(0.01)
             time.sleep(ECHO_SECONDS)
             live.send(signal.SIGTERM)
 
@@ -158,8 +158,8 @@ def test_a_signal_that_arrives_twice_at_the_same_time_is_one(tmp_path: Path, bac
         connection = http.client.HTTPConnection(*address, timeout=DEADLINE)
         connection.request("GET", "/slow")
         backend.wait_for_request()
-        live.send(signal.SIGTERM)
-        live.send(signal.SIGINT)
+        for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+            live.send(number)
         live.wait_for("drain")
         backend.release()
 

@@ -17,7 +17,7 @@ from cors_gateway.server.subscriptions import (
 )
 from tests.admin.stand_in import Traffic
 
-LIMIT = 10.0
+LIMIT = 30.0
 A, B = "https://a.example", "https://b.example"
 
 

@@ -135,6 +135,6 @@ async def test_it_ends_also_when_something_changes_at_that_moment(
     for _ in range(turns):
         await asyncio.sleep(0)
     task.cancel()
-    await asyncio.wait({task}, timeout=2)
+    await asyncio.wait({task}, timeout=DEADLINE)
 
     assert task.cancelled()

@@ -13,7 +13,7 @@ from tests.wire.raw_backend import EarlyScript, RawBackend, Script, bound_socket
 
 UPSTREAMS = 80
 
-RELEASE_DEADLINE = 10.0  # seconds
+RELEASE_DEADLINE = 30.0  # seconds
 
 ORIGIN = "https://app.example"
 

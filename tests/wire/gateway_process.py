@@ -16,6 +16,8 @@ from typing import Any
 START_DEADLINE = 30.0  # seconds; the machine may be busy
 STOP_DEADLINE = 20.0
 
+_promised: set[int] = set()
+
 
 class GatewayError(Exception):
     """The process did not start, did not stop, or wrote a traceback."""
@@ -126,10 +128,14 @@ def wait_until_ready(gateway: GatewayProcess) -> None:
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A loopback port that was free a moment ago, and is not promised to anybody else of this process."""
+    while True:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port = int(sock.getsockname()[1])
+        if port not in _promised:
+            _promised.add(port)
+            return port
 
 
 def _memory(pid: int, name: str) -> int:

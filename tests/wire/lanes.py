@@ -63,7 +63,7 @@ def run_cases(
     return results
 
 
-async def ask(address: tuple[str, int], request: bytes, method: str = "GET", deadline: float = 10.0) -> int:
+async def ask(address: tuple[str, int], request: bytes, method: str = "GET", deadline: float = 30.0) -> int:
     """The status of one request on a connection of its own; raises NoResponseError when there is none."""
     async with await RawClient.connect(address) as client:
         await client.send(request)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self, cast
 
+from tests.wire.gateway_process import free_port
 from tests.wire.strict_http import (
     IncompleteError,
     MalformedError,
@@ -108,7 +109,7 @@ class BackendConnection(asyncio.Protocol):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
-    async def wait_ended(self, deadline: float = 10.0) -> str:
+    async def wait_ended(self, deadline: float = 30.0) -> str:
         """How the gateway ended the connection, or an empty string when it has not by then."""
         try:
             async with asyncio.timeout(deadline):
@@ -243,7 +244,7 @@ class RawBackend:
             connection.transport.abort()
         await asyncio.sleep(0)
 
-    async def until(self, is_true: Callable[[], object], deadline: float = 10.0) -> None:
+    async def until(self, is_true: Callable[[], object], deadline: float = 30.0) -> None:
         """Wait for connections or requests to arrive. Raises TimeoutError."""
         async with asyncio.timeout(deadline):
             while not is_true():
@@ -280,12 +281,11 @@ class RawBackend:
 
 def bound_socket() -> socket.socket:
     """A socket bound to a free loopback port and not listening, so that connections to it are refused."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = probe.getsockname()
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(address)  # by number: a port the kernel chose would be given back when listening stops
+    sock.bind(
+        ("127.0.0.1", free_port())
+    )  # by number: a port the kernel chose would be given back when listening stops
     return sock
 
 

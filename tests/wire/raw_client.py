@@ -9,7 +9,7 @@ from typing import Self, cast
 
 from tests.wire.strict_http import IncompleteError, MalformedError, Response, parse_response
 
-DEADLINE = 10.0  # seconds; generous, because it only matters when something is wrong
+DEADLINE = 30.0  # seconds; generous, because it only matters when something is wrong
 
 
 class NoResponseError(Exception):

@@ -102,7 +102,7 @@ async def run_case(lane: Lane, case: Case, asking: Asking = ask_plainly) -> Obse
     backend.played.clear()
     seen = backend.mark()
     conversation = await asking(lane, case)
-    await asyncio.wait_for(backend.played.wait(), 10.0)
+    await asyncio.wait_for(backend.played.wait(), 30.0)
     return Observation(conversation, await _follow_up(lane), seen())
 
 

@@ -323,7 +323,8 @@ async def test_a_download_to_a_client_that_does_not_read_is_held_back(place: Pla
         async with await RawClient.connect(place.address, receive_buffer=1 << 16) as client:
             client.stop_reading()
             await client.send(place.request())
-            await asyncio.sleep(1.0)
+            await backend.until(lambda: backend.requests)
+            await asyncio.sleep(0.5)
             unsent = backend.connections[0].transport.get_write_buffer_size()
             client.start_reading()
             response = await client.read_response()

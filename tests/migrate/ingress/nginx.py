@@ -27,7 +27,7 @@ _ELSEWHERE = frozenset(
     {"ssl_verify_client", "limit_req", "limit_conn", "mirror", "auth_request", "auth_basic"}
 )
 _CLOSED = "return 503;"
-_LIMIT = 10.0
+_LIMIT = 30.0
 
 
 def directives_of(case: IngressCase) -> Directive:
