@@ -124,7 +124,7 @@ class Flow:
             return NOWHERE
         return self._descriptor()
 
-    def read_upload(self, protocol: Piecewise) -> None:
+    def read_upload(self, protocol: Movable) -> None:
         """As `read_in_pieces`, with as much room in the kernel as a connection without a bound begins with."""
         if not self._is_piecewise:
             self.read_in_pieces(protocol)
