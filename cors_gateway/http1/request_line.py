@@ -63,6 +63,13 @@ def parse_request_line(line: bytes, max_bytes: int = 0) -> RequestLine:
     return RequestLine(method, target, path, (path,), None, True)
 
 
+def plain_path(line: bytes, max_bytes: int = 0) -> bytes:
+    """The path of a request line that is as nearly every client sends it, or nothing: then `parse_request_line` says what
+    it is."""
+    plain = _PLAIN.fullmatch(line)
+    return b"" if plain is None or 0 < max_bytes < len(line) else plain[3]
+
+
 def _parse_in_full(line: bytes) -> RequestLine:
     parts = line.split(b" ")
     if len(parts) != 3:

@@ -14,7 +14,7 @@ from cors_gateway.http1.forwarded import HTTP2, HTTP11, Peer, passed_here_before
 from cors_gateway.http1.grammar import is_token, without_default_port
 from cors_gateway.http1.location import redirect_location
 from cors_gateway.http1.request import NO_BODY, HeaderSection, check_version
-from cors_gateway.http1.request_line import RequestLine, parse_request_line
+from cors_gateway.http1.request_line import RequestLine, parse_request_line, plain_path
 from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
 from cors_gateway.observe.trouble import Trouble, refused
 from cors_gateway.policy.reason import Kind, Reason
@@ -26,6 +26,9 @@ from cors_gateway.proxy.preflight_memory import PreflightAnswer, remembered
 from cors_gateway.snapshot import Redirect, Refusal
 
 MAX_FORWARDED_ID = 128
+
+# Python 3.11 looks members of enumerations up by a call.
+_PREFLIGHT = Kind.PREFLIGHT
 
 ROUTE_CLOSED = "route_closed"
 """The reason of a route with `refuse`, in its problem document."""
@@ -70,7 +73,7 @@ class Repeat:
         self.active = active
         self.route = route
         self.preflight = preflight
-        self.tally = route.tallies[Kind.PREFLIGHT, preflight.reason]
+        self.tally = route.tallies[_PREFLIGHT, preflight.reason]
         """Not counted yet."""
 
 
@@ -97,8 +100,14 @@ class Dispatcher:
         """As `Dispatch` says."""
         head = last.head
         if head.asks_preflight and line.startswith(b"OPTIONS "):
-            line_read = parse_request_line(line, last.active.limits.request_head)
-            return self._preflight(last, line_read, peer)
+            limit = last.active.limits.request_head
+            path = plain_path(line, limit)
+            if path and head.is_plain:
+                route = last.host.routes.select(path, head.method_asked[0])
+                repeat = None if route is None else _answered_before(last, route)
+                if repeat is not None:
+                    return repeat
+            return self._preflight(last, parse_request_line(line, limit), peer)
         routed = last.host.lines.get(line) or last.host.read_line(line)
         route = routed.route
         if route is not None and routed.is_plain and head.is_plain:
@@ -114,10 +123,7 @@ class Dispatcher:
     # -- preflights ------------------------------------------------------------------------------------------------
 
     def _preflight(self, last: LastRequest, line: RequestLine, peer: Peer) -> Forward | Answer | Repeat:
-        """Routed by the method that it asks for (Fetch, CORS-preflight fetch): the policy is that request's.
-
-        One that belongs to a trace is not answered from memory, because its log line names the trace.
-        """
+        """Routed by the method that it asks for (Fetch, CORS-preflight fetch): the policy is that request's."""
         head = last.head
         is_plain = head.is_plain and line.is_plain
         if not is_plain:
@@ -128,15 +134,14 @@ class Dispatcher:
         route = last.host.routes.select_one(line.readings, asked)
         if route is None:
             return self._no_route(last, line, Kind.PREFLIGHT)
-        may_repeat = is_plain and not last.section.layout.find(last.section.fields, b"traceparent")
-        if may_repeat:
-            preflight = last.active.preflights.get((head, route.policy))
-            if preflight is not None:
-                return Repeat(last.active, route, preflight)
+        if is_plain:
+            repeat = _answered_before(last, route)
+            if repeat is not None:
+                return repeat
         decision = route.policy.preflight(
             head.origin, head.method_asked, head.headers_asked, head.private_network
         )
-        tally = route.tallies[Kind.PREFLIGHT, decision.reason]
+        tally = route.tallies[_PREFLIGHT, decision.reason]
         if decision.forward:
             return self._forward_in_full(last, RoutedLine(line, route), route, peer, tally)
         own = route.answer_preflight(decision)
@@ -239,6 +244,17 @@ class Dispatcher:
         """An answer before anybody asked what CORS comes to."""
         stats, tally = self._metrics.unrouted, self._metrics.undecided
         return Answer(answer, line=line, section=last.section, stats=stats, tally=tally, trouble=trouble)
+
+
+def _answered_before(last: LastRequest, route: ActiveRoute) -> Repeat | None:
+    """What is remembered for the preflight, if anything is.
+
+    One that belongs to a trace is not answered from memory, because its log line names the trace.
+    """
+    preflight = last.active.preflights.get((last.head, route.policy))
+    if preflight is None or last.section.layout.find(last.section.fields, b"traceparent"):
+        return None
+    return Repeat(last.active, route, preflight)
 
 
 def _answer_of_route(
