@@ -13,7 +13,7 @@ from operator import ne
 from typing import TypeVar
 
 # A field value without white space around it (RFC 9110 5.5), so that the line goes on as it came.
-_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff](?:[\x09\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
+_VALUE = re.compile(rb"(?![\x09\x20])[\x09\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff]")
 
 
 class Field:
