@@ -12,6 +12,7 @@ from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.response_writer import ResponseWriter
 from cors_gateway.proxy.service import Service
+from cors_gateway.proxy.splice import End
 from cors_gateway.proxy.turns import Kept
 
 MAX_AHEAD = 16 * 1024
@@ -125,7 +126,7 @@ class ClientTransport(asyncio.Protocol):
         """As `flow.Piecewise` says."""
 
     @abstractmethod
-    def way_on(self) -> tuple[int, int]:
+    def way_on(self) -> tuple[End, int]:
         """As `splice.Passage` says."""
 
     @abstractmethod

@@ -34,7 +34,7 @@ from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK, read_request
 from cors_gateway.proxy.response_head import CLOSES, IS_HEAD_REQUEST, IS_HTTP11
 from cors_gateway.proxy.service import Service
-from cors_gateway.proxy.splice import NOWHERE
+from cors_gateway.proxy.splice import NOWHERE, End
 from cors_gateway.proxy.turns import MAX_REQUESTS, SLICE, Kept
 
 MAX_REPEATED = 4096
@@ -84,7 +84,7 @@ class ClientConnection(AnsweringConnection):
     def piece_received(self, piece: memoryview) -> None:
         self._take_body(piece)
 
-    def way_on(self) -> tuple[int, int]:
+    def way_on(self) -> tuple[End, int]:
         """As `splice.Passage` says. The end of a body comes as a piece, with what follows it."""
         exchange, body = self._exchange, self._body
         if exchange is None or type(body) is not SizedBody:

@@ -21,7 +21,7 @@ from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.readable_redirect import InsteadSink, readable
 from cors_gateway.proxy.response_rules import ResponseRules
 from cors_gateway.proxy.roles import Carrier, Downstream, ResponseSink
-from cors_gateway.proxy.splice import NOWHERE
+from cors_gateway.proxy.splice import NOWHERE, End
 
 # Safe methods (RFC 9110 9.2.1, RFC 10008 2): nobody minds if a backend executed one and then died. PUT and DELETE are
 # idempotent, but a backend that executed one may say so differently the second time.
@@ -105,8 +105,8 @@ class Exchange:
             data = frame_chunk(data)
         self._write(data)
 
-    def outlet(self) -> int:
-        """The descriptor to which the request's body goes as it is; `splice.NOWHERE` if to none."""
+    def outlet(self) -> End:
+        """Where the request's body goes as it is; `splice.NOWHERE` if to none."""
         return NOWHERE if self._carrier is None else self._carrier.outlet()
 
     def moved(self, size: int) -> None:

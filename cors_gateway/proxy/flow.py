@@ -14,7 +14,7 @@ import termios
 from typing import Protocol
 
 from cors_gateway.proxy.clock import NEVER, CoarseClock
-from cors_gateway.proxy.splice import NOT_MOVED, NOWHERE, STEP, Passage, Splicer
+from cors_gateway.proxy.splice import NOT_MOVED, NOWHERE, STEP, End, Passage, Splicer
 
 PIECE = 96 * 1024
 """Bytes of a body that are read at once: a transport would take 256 KiB, and hold them for whoever is slow.
@@ -62,7 +62,7 @@ class Flow:
     """The state of both directions of one transport."""
 
     __slots__ = (
-        *("_clock", "_is_piecewise", "_transport"),
+        *("_clock", "_end", "_is_piecewise", "_transport"),
         *("is_reading_paused", "is_writing_paused", "left", "stall_deadline"),
     )
 
@@ -73,6 +73,7 @@ class Flow:
         self._clock = clock
         self.is_reading_paused = False
         self._is_piecewise = False
+        self._end: End | None = None
         self.left = 0
         """Bytes that the peer had not taken when somebody looked last."""
         self.is_writing_paused = False
@@ -113,16 +114,16 @@ class Flow:
         """Much comes, and whoever takes it may be slow: from now on hold no more of it than a piece."""
         if not self._is_piecewise:
             self._is_piecewise = True
-            source = self._descriptor()
-            splicer = None if source == NOWHERE else Splicer(source, protocol, self._clock.call_soon)
+            source = self._bare_end()
+            splicer = None if source is NOWHERE else Splicer(source, protocol, self._clock.call_soon)
             self.hand_over(PiecewiseReader(protocol, splicer))
 
-    def outlet(self) -> int:
-        """The descriptor to which bytes can be written past the transport; `NOWHERE` if they cannot be now."""
+    def outlet(self) -> End:
+        """Where bytes can be written past the transport; `NOWHERE` if they cannot be now."""
         transport = self._transport
         if transport.is_closing() or transport.get_write_buffer_size():
             return NOWHERE
-        return self._descriptor()
+        return self._bare_end()
 
     def read_upload(self, protocol: Movable) -> None:
         """As `read_in_pieces`, with as much room in the kernel as a connection without a bound begins with."""
@@ -180,12 +181,13 @@ class Flow:
             queued = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
         return self._transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
-    def _descriptor(self) -> int:
-        """That of the socket, if what goes over it is what is written here."""
-        sock = self._transport.get_extra_info("socket")
-        if sock is None or self._transport.get_extra_info("sslcontext") is not None:
-            return NOWHERE
-        return int(sock.fileno())
+    def _bare_end(self) -> End:
+        """The socket, if what goes over it is what is written here."""
+        if self._end is None:
+            sock = self._transport.get_extra_info("socket")
+            is_bare = sock is not None and self._transport.get_extra_info("sslcontext") is None
+            self._end = End(sock.fileno()) if is_bare else NOWHERE
+        return self._end
 
 
 class PiecewiseReader(asyncio.BufferedProtocol):

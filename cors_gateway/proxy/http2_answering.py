@@ -15,7 +15,7 @@ from cors_gateway.proxy.answers import OwnAnswer, render
 from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.response_head import IS_HEAD_REQUEST, IS_STREAM, interim_head
 from cors_gateway.proxy.service import Service
-from cors_gateway.proxy.splice import NOWHERE
+from cors_gateway.proxy.splice import NOWHERE, End
 
 if TYPE_CHECKING:
     from cors_gateway.proxy.exchange import Exchange
@@ -104,7 +104,7 @@ class AnsweringStream:
         self._connection.wrote(self)
         self._hold_back()
 
-    def outlet(self) -> int:
+    def outlet(self) -> End:
         return NOWHERE  # bodies go in frames
 
     def moved(self, size: int) -> None: ...

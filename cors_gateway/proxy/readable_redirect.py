@@ -15,7 +15,7 @@ from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.answers import OwnAnswer, problem, under
 from cors_gateway.proxy.response_rules import ResponseRules
 from cors_gateway.proxy.roles import ResponseSink
-from cors_gateway.proxy.splice import NOWHERE
+from cors_gateway.proxy.splice import NOWHERE, End
 
 REASON = "cross_origin_redirect"
 
@@ -68,7 +68,7 @@ class InsteadSink:
     def go_on(self, body: bytes | memoryview, *, is_last: bool) -> None:
         """Drop it."""
 
-    def outlet(self) -> int:
+    def outlet(self) -> End:
         return NOWHERE
 
     def moved(self, size: int) -> None: ...

@@ -13,6 +13,7 @@ from cors_gateway.proxy.answers import OwnAnswer, render
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.response_head import CLOSES, IS_HEAD_REQUEST, IS_HTTP11, interim_head
+from cors_gateway.proxy.splice import End
 
 _SWITCHED = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
@@ -50,7 +51,7 @@ class ResponseWriter:
             self.bytes_out += len(body)
             self._write(body)
 
-    def outlet(self) -> int:
+    def outlet(self) -> End:
         """As `roles.ResponseSink` says."""
         return self._flow.outlet()
 

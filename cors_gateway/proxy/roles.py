@@ -16,6 +16,7 @@ from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.answers import OwnAnswer
 from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.proxy.response_rules import ResponseRules
+from cors_gateway.proxy.splice import End
 
 
 class ResponseSink(Protocol):
@@ -34,8 +35,8 @@ class ResponseSink(Protocol):
     def go_on(self, body: bytes | memoryview, *, is_last: bool) -> None:
         """Send more of the body; nothing but the end if it is empty."""
 
-    def outlet(self) -> int:
-        """The descriptor to which a body with a length goes as it is (`flow.Flow.outlet`); `splice.NOWHERE` if to none."""
+    def outlet(self) -> End:
+        """Where a body with a length goes as it is (`flow.Flow.outlet`); `splice.NOWHERE` if to none."""
 
     def moved(self, size: int) -> None:
         """So many bytes of the body went there."""
@@ -104,8 +105,8 @@ class Carrier(Protocol):
     @property
     def write(self) -> Callable[[bytes | memoryview], None]: ...
 
-    def outlet(self) -> int:
-        """The descriptor to which a body with a length goes as it is; `splice.NOWHERE` if to none."""
+    def outlet(self) -> End:
+        """Where a body with a length goes as it is; `splice.NOWHERE` if to none."""
 
     def request_sent(self) -> None:
         """The request is complete: from now on the backend's time runs."""

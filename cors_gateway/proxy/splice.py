@@ -19,8 +19,6 @@ STEP = 92 * 1024
 MAX_MOVED = 512 * 1024
 """Bytes moved before one read. A transport may read 32 times in one turn of the loop."""
 NOT_MOVED = -1
-NOWHERE = -1
-"""The descriptor where there is none that may be written to."""
 
 # A pipe has a slot for each page of its size, and a packet takes one however small it is.
 _PIPE_SIZE = 1024 * 1024
@@ -28,6 +26,24 @@ _PIPE_SIZE = 1024 * 1024
 _FLAGS = getattr(os, "SPLICE_F_NONBLOCK", 0) | getattr(os, "SPLICE_F_MOVE", 0)
 _UNABLE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP})
 """What says of a pair of descriptors that the kernel does not move between them, and nothing of a connection."""
+_FOR_NOW = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOBUFS})
+"""What may be otherwise the next time, and says nothing of a connection either."""
+
+
+class End:
+    """The bare socket of one transport, as far as bytes are moved from or to it."""
+
+    __slots__ = ("descriptor", "error")
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.error: OSError | None = None
+        """How the connection broke. A socket says so once, to whoever reads or writes first: if that was done here, its
+        transport sees an end of stream."""
+
+
+NOWHERE = End(-1)
+"""Where there is none that may be written to."""
 
 
 class Moved(NamedTuple):
@@ -46,8 +62,8 @@ class Moved(NamedTuple):
 class Passage(Protocol):
     """Who gets a long body and knows where it goes."""
 
-    def way_on(self) -> tuple[int, int]:
-        """The descriptor that the next bytes may be moved to, and how many; `NOWHERE` if they may not."""
+    def way_on(self) -> tuple[End, int]:
+        """Where the next bytes may be moved to, and how many; `NOWHERE` if they may not."""
 
     def moved(self, size: int) -> None:
         """So many bytes went there. Nothing may be closed, paused or written by this."""
@@ -124,12 +140,12 @@ class KernelPipe:
 class Splicer:
     """Moves on what comes from one socket."""
 
-    __slots__ = ("_is_able", "_passage", "_source", "call_soon", "error", "is_due")
+    __slots__ = ("_is_able", "_passage", "_source", "call_soon", "is_due")
 
     def __init__(
-        self, source: int, passage: Passage, call_soon: Callable[[Callable[[], None]], object]
+        self, source: End, passage: Passage, call_soon: Callable[[Callable[[], None]], object]
     ) -> None:
-        """`source` is the descriptor of a socket that nobody reads from but the transport that this is asked by.
+        """`source` is the socket that nobody reads from but the transport that this is asked by.
 
         `call_soon` is that of its loop, for what must not be done in the moment before it reads.
         """
@@ -139,8 +155,11 @@ class Splicer:
         self._is_able = True
         self.is_due = False
         """So much came at once that what comes next is worth moving."""
-        self.error: OSError | None = None
-        """How the connection broke. A socket says so once, and was asked here: its transport sees an end of stream."""
+
+    @property
+    def error(self) -> OSError | None:
+        """How the connection broke, as far as that was noticed by who moved something from or to it."""
+        return self._source.error
 
     def came(self, size: int) -> None:
         """The transport read so many bytes itself."""
@@ -154,17 +173,19 @@ class Splicer:
         `NOT_MOVED` if it was not tried. Nothing else happens in that moment: it must not be a transport's undoing.
         """
         self.is_due = False
+        source = self._source
         target, most = self._passage.way_on()
-        if target == NOWHERE or most < WORTH:
+        if target is NOWHERE or most < WORTH:
             return NOT_MOVED
         pipe = KernelPipe.of_process()
         if pipe is None:
             return NOT_MOVED
-        moved = pipe.move(self._source, target, min(most, MAX_MOVED), place)
+        moved = pipe.move(source.descriptor, target.descriptor, min(most, MAX_MOVED), place)
         if _means_unable(moved.failed) or _means_unable(moved.refused):
             self._is_able = False
         else:
-            self.error = None if isinstance(moved.failed, BlockingIOError) else moved.failed
+            source.error = source.error or _loss(moved.failed)
+            target.error = target.error or _loss(moved.refused)
         if moved.went:
             self._passage.moved(moved.went)
         self.is_due = self._is_able and moved.went >= WORTH
@@ -173,3 +194,8 @@ class Splicer:
 
 def _means_unable(error: OSError | None) -> bool:
     return error is not None and error.errno in _UNABLE
+
+
+def _loss(error: OSError | None) -> OSError | None:
+    """The error, if it says that a connection broke."""
+    return None if error is None or error.errno in _FOR_NOW else error

@@ -21,7 +21,7 @@ from cors_gateway.proxy.flow import AHEAD, PIECE
 from cors_gateway.proxy.last_words import last_words
 from cors_gateway.proxy.response_head import ResponseRewriter
 from cors_gateway.proxy.roles import Delivery, Downstream
-from cors_gateway.proxy.splice import NOWHERE
+from cors_gateway.proxy.splice import NOWHERE, End
 from cors_gateway.proxy.turns import Kept
 from cors_gateway.proxy.upstream_server import UpstreamServer
 from cors_gateway.proxy.upstream_transport import BODY, CLOSED, HEAD, IDLE, Owner, UpstreamTransport
@@ -87,7 +87,7 @@ class UpstreamConnection(UpstreamTransport):
             self.deadline = self._clock.now + self._pool.idle_timeout
             self._read_body(exchange, piece)
 
-    def way_on(self) -> tuple[int, int]:
+    def way_on(self) -> tuple[End, int]:
         """As `splice.Passage` says. Where no length is known nothing remains, and the end of a body comes as a piece."""
         exchange = self.exchange
         return NOWHERE if exchange is None else exchange.response.outlet(), self._remaining - AHEAD

@@ -13,6 +13,7 @@ from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.flow import Flow
 from cors_gateway.proxy.response_rules import ResponseRules
 from cors_gateway.proxy.roles import Downstream
+from cors_gateway.proxy.splice import End
 from cors_gateway.proxy.turns import Kept
 
 # What is done with the connection, and so what its next bytes are.
@@ -107,7 +108,7 @@ class UpstreamTransport(asyncio.Protocol):
         """As `flow.Piecewise` says."""
         return self._phase == BODY and self._kept is None
 
-    def outlet(self) -> int:
+    def outlet(self) -> End:
         """As `roles.Carrier` says."""
         return self._flow.outlet()
 

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from cors_gateway.proxy.flow import AHEAD, PIECE
-from cors_gateway.proxy.splice import MAX_MOVED, KernelPipe, Moved
+from cors_gateway.proxy.splice import MAX_MOVED, WORTH, KernelPipe, Moved
 from cors_gateway.snapshot import Snapshot
 from tests.proxy.bench import Bench, snapshot
 from tests.proxy.stage import ORIGIN, Starter, listening, request, until, upstream
@@ -218,6 +218,42 @@ async def test_a_backend_that_refuses_half_way_is_heard(
             await sending
 
     assert answer.status == 413
+
+
+async def test_a_response_that_a_reset_ends_while_its_request_is_moved_is_not_complete(
+    serving: Starter, backend: RawBackend, pipe: CountingPipe
+) -> None:
+    """The kernel says of a reset once, to who reads or writes first: here to who moves the upload there."""
+    loop, server = asyncio.get_running_loop(), backend.sock.dup()
+    server.listen()
+    server.setblocking(False)
+    with server:
+        async with serving(upstream(backend)) as stage:
+            log = stage.log()
+            with await stage.connect_slowly() as client:
+                await loop.sock_sendall(client, request("POST /", f"Content-Length: {LONG}\r\n"))
+                peer, _ = await loop.sock_accept(server)
+                for _ in range(3):  # much comes at once, so that what comes next is worth moving
+                    assert client.send(BODY[:WORTH]) == WORTH
+                    await received(peer, WORTH)
+                await loop.sock_sendall(peer, b"HTTP/1.1 200 OK\r\n\r\nhalf of it")
+                got = await loop.sock_recv(client, 1 << 16)
+                assert client.send(BODY[:WORTH]) == WORTH  # and nothing is left to read after it
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                peer.close()
+                while data := await loop.sock_recv(client, 1 << 16):
+                    got += data
+            await until(lambda: log)
+
+    assert got.endswith(b"\r\n\r\na\r\nhalf of it\r\n")
+    assert [record.trouble.cause for record in log if record.trouble] == ["upstream_reset"]
+
+
+async def received(sock: socket.socket, size: int) -> None:
+    """Read so many bytes."""
+    loop = asyncio.get_running_loop()
+    while size > 0:
+        size -= len(await loop.sock_recv(sock, size))
 
 
 def test_bytes_that_are_moved_gain_time_as_those_that_are_read(

@@ -23,6 +23,7 @@ from cors_gateway.proxy.splice import (
     NOWHERE,
     STEP,
     WORTH,
+    End,
     KernelPipe,
     Splicer,
 )
@@ -194,7 +195,7 @@ def test_only_an_open_plain_socket_that_has_sent_all_is_written_to(
     flow = Flow(transport, CoarseClock(loop))
     loop.close()
 
-    assert flow.outlet() == (source[1].fileno() if is_open else NOWHERE)
+    assert flow.outlet().descriptor == (source[1].fileno() if is_open else NOWHERE.descriptor)
 
 
 # -- who moves
@@ -203,11 +204,11 @@ def test_only_an_open_plain_socket_that_has_sent_all_is_written_to(
 class Passage:
     """Lets so many bytes go to a target."""
 
-    def __init__(self, target: int, most: int = 1 << 20) -> None:
+    def __init__(self, target: End, most: int = 1 << 20) -> None:
         self.target = target
         self.most = most
 
-    def way_on(self) -> tuple[int, int]:
+    def way_on(self) -> tuple[End, int]:
         return self.target, self.most
 
     def moved(self, size: int) -> None:
@@ -215,13 +216,13 @@ class Passage:
 
 
 def splicer_of(source: int, passage: Passage) -> Splicer:
-    return Splicer(source, passage, lambda call: call())
+    return Splicer(End(source), passage, lambda call: call())
 
 
 @pytest.mark.usefixtures("pipe")
 def test_only_after_much_came_at_once_is_the_next_moved(source: Pair, target: Pair) -> None:
     sent(*source, WORTH)
-    splicer, due = splicer_of(source[1].fileno(), Passage(target[0].fileno())), []
+    splicer, due = splicer_of(source[1].fileno(), Passage(End(target[0].fileno()))), []
     for step in (
         lambda: splicer.came(WORTH - 1),
         lambda: splicer.came(WORTH),
@@ -240,7 +241,7 @@ def test_only_after_much_came_at_once_is_the_next_moved(source: Pair, target: Pa
 )
 def test_nothing_goes_where_it_may_not(source: Pair, target: Pair, is_open: bool, most: int) -> None:
     data = sent(*source, WORTH)
-    passage = Passage(target[0].fileno() if is_open else NOWHERE, most)
+    passage = Passage(End(target[0].fileno()) if is_open else NOWHERE, most)
 
     assert splicer_of(source[1].fileno(), passage).move(bytearray(PIECE)) == NOT_MOVED
     assert taken(source[1]) == data
@@ -251,7 +252,7 @@ def test_one_read_moves_no_more_than_is_for_one_turn(source: Pair, target: Pair)
     for sock in (source[0], source[1], *target):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    passage = Passage(target[0].fileno(), 1 << 30)
+    passage = Passage(End(target[0].fileno()), 1 << 30)
     splicer, most = splicer_of(source[1].fileno(), passage), []
     left = memoryview(BODY)
     while left:
@@ -270,7 +271,7 @@ def test_what_the_kernel_does_not_move_is_not_tried_twice(source: Pair) -> None:
     data, place = sent(*source, WORTH), bytearray(PIECE)
     other = os.eventfd(0, os.EFD_NONBLOCK)
     try:
-        splicer = splicer_of(source[1].fileno(), Passage(other))
+        splicer = splicer_of(source[1].fileno(), Passage(End(other)))
         left = splicer.move(place)
         splicer.came(PIECE)
     finally:
@@ -287,7 +288,7 @@ class Receiver(asyncio.Protocol, Passage):
 
     passes_on = True
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: End) -> None:
         super().__init__(target)
         self.received: list[bytes] = []
         self.ended: list[object] = []
@@ -314,8 +315,8 @@ class Reading:
             while target[0].send(bytes(1 << 16)):
                 pass
         self.later: list[object] = []
-        self.receiver = Receiver(target[0].fileno())
-        self.splicer = Splicer(source[1].fileno(), self.receiver, self.later.append)
+        self.receiver = Receiver(End(target[0].fileno()))
+        self.splicer = Splicer(End(source[1].fileno()), self.receiver, self.later.append)
         self.splicer.came(PIECE)
         self.reader = PiecewiseReader(self.receiver, self.splicer)
 
@@ -375,3 +376,38 @@ def test_a_reset_that_was_noticed_here_is_no_end_of_stream(source: Pair, target:
     assert (goes_on, reading.receiver.ended) == (False, [ConnectionResetError])
     assert reading.splicer.error is not None
     assert reading.splicer.error.errno == errno.ECONNRESET
+
+
+@pytest.mark.usefixtures("pipe")
+def test_a_reset_that_was_noticed_by_who_moved_something_there_is_no_end_of_stream(
+    source: Pair, target: Pair
+) -> None:
+    data, place = sent(target[1], target[0], WORTH), bytearray(PIECE)
+    source[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    source[0].close()
+    end = End(source[1].fileno())
+    left = splicer_of(target[0].fileno(), Passage(end)).move(place)
+    receiver = Receiver(NOWHERE)
+    reader = PiecewiseReader(receiver, Splicer(end, receiver, lambda call: call()))
+    assert source[1].recv(1) == b""
+    goes_on = reader.eof_received()
+    reader.connection_lost(None)
+
+    assert (bytes(place[:left]), goes_on, receiver.ended) == (data, False, [ConnectionResetError])
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM])
+def test_that_nothing_could_be_moved_just_then_breaks_no_connection(
+    source: Pair, target: Pair, pipe: KernelPipe, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fails(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    reading = Reading(source, target)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "splice", fails)
+        reading.reader.get_buffer(-1)
+    reading.reader.eof_received()
+
+    assert is_empty(pipe)
+    assert reading.receiver.ended == ["end of stream"]
