@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -162,3 +163,17 @@ def test_a_preflight_from_memory_is_that_of_its_route(
         # Who was refused last is still known when the next one is not.
         assert [told[:3] for told in answers] == [expected[:3]] * 5, path
         assert not expected.refused or [told.refused for told in answers] == [expected.refused] * 5, path
+
+
+@pytest.mark.parametrize("target", ["/api/%41", "/api/a;b", "http://gateway.test/api/x", "/api/x?q=%zz#"])
+def test_what_is_remembered_for_one_route_answers_no_preflight_that_has_to_be_read_closely(
+    benches: Benches, tmp_path: Path, target: str
+) -> None:
+    routes = [{"name": "root", "path": "/", "cors": "any"}, {"name": "api", "path": "/api/", "cors": "app"}]
+    served = snapshot(tmp_path, POLICIES, routes)
+    shared = benches(served)
+    fields = {"Host": "gateway.test", "Origin": LISTED, "Access-Control-Request-Method": "PUT"}
+    for _ in range(3):
+        take(shared, Turn("OPTIONS /x", fields, ""))
+    turn = Turn(f"OPTIONS {target}", fields, "")
+    assert take(shared, turn)[:3] == take(benches(served), turn)[:3]
