@@ -62,6 +62,11 @@ class CoarseClock:
             # What has arrived meanwhile is read before anybody is told that nothing did.
             for item in self.watched:
                 item.stood_still(now - before)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Tell everybody whose deadline has come."""
+        now = self.now
         for item in [item for item in self.watched if item.deadline <= now]:
             if item.deadline <= now:  # one that went before may have put it off
                 item.on_deadline()

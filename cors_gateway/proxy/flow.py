@@ -120,8 +120,7 @@ class Flow:
 
     def outlet(self) -> End:
         """Where bytes can be written past the transport; `NOWHERE` if they cannot be now."""
-        transport = self._transport
-        if transport.is_closing() or transport.get_write_buffer_size():
+        if self._transport.is_closing() or not self.is_flushed:
             return NOWHERE
         return self._bare_end()
 

@@ -77,9 +77,7 @@ class Stage:
         clock = self.gateway.clock
         clock.stop()
         clock.now += seconds
-        for item in [item for item in clock.watched if item.deadline <= clock.now]:
-            if item.deadline <= clock.now:  # one that went before may have put it off
-                item.on_deadline()
+        clock.sweep()
 
     async def connect(self, **options: Any) -> RawClient:
         """A client connection."""
