@@ -4,15 +4,14 @@ import http.client
 import json
 import signal
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.server.backend import Backend
-from tests.server.live import DEADLINE, ORIGIN, Live, configuration, gateway, is_open, preflight
+from tests.server.live import DEADLINE, ORIGIN, Live, configuration, gateway, is_open, preflight, seen
 
 TOKEN = "correct-horse-battery"
 
@@ -44,15 +43,6 @@ def _status(address: tuple[str, int]) -> dict[str, Any]:
     assert status == 200
     described: dict[str, Any] = json.loads(body)
     return described
-
-
-def _until(told: Callable[[], str], part: str) -> str:
-    """What is told when it has this part: a worker that is held up for a second and a half adds nothing to a sum."""
-    end = time.monotonic() + DEADLINE
-    while part not in (text := told()):
-        assert time.monotonic() < end, text
-        time.sleep(0.05)
-    return text
 
 
 def _refusals(address: tuple[str, int]) -> str:
@@ -168,9 +158,10 @@ def test_refused_origins_and_counters_are_summed_over_workers(tmp_path: Path, ba
         for _ in range(20):
             _get(traffic, "https://<b>evil")
             _get(traffic, ORIGIN)
-        refusals = _until(lambda: _refusals(admin), '<td class="count" data-label="Times">20</td>')
+        times = '<td class="count" data-label="Times">20</td>'
+        refusals = seen(lambda: _refusals(admin), lambda table: times in table)
         counted = 'kind="actual",outcome="refused",reason="origin_malformed",route="api"} 20.0'
-        _until(lambda: _ask(admin, "/metrics")[1], counted)
+        seen(lambda: _ask(admin, "/metrics")[1], lambda metrics: counted in metrics)
         status = _status(admin)
 
         assert "<code>https://&lt;b&gt;evil</code>" in refusals

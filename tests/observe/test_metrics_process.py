@@ -2,13 +2,12 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.server.live import DEADLINE, Live, ask, configuration, gateway, preflight, worker_pids
+from tests.server.live import Live, ask, configuration, gateway, preflight, seen, worker_pids
 
 Address = tuple[str, int]
 
@@ -26,12 +25,8 @@ def scrape(admin: Address) -> dict[str, float]:
 
 
 def scrape_until(admin: Address, **expected: float) -> dict[str, float]:
-    """What is there when these are: of a worker that is held up for a second and a half, only what it said before is."""
-    end = time.monotonic() + DEADLINE
-    while not expected.items() <= (found := scrape(admin)).items():
-        assert time.monotonic() < end, found
-        time.sleep(0.05)
-    return found
+    """What is there when these are."""
+    return seen(lambda: scrape(admin), lambda found: expected.items() <= found.items())
 
 
 def addresses(live: Live) -> tuple[Address, Address]:

@@ -9,10 +9,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
+
+T = TypeVar("T")
 
 DEADLINE = 30.0
 """Seconds after which a test fails for want of something; nothing is asserted about how fast anything is."""
@@ -199,6 +202,15 @@ def ask(address: tuple[str, int], method: str, path: str) -> tuple[int, bytes]:
         return response.status, response.read()
     finally:
         connection.close()
+
+
+def seen(look: Callable[[], T], is_so: Callable[[T], bool]) -> T:
+    """What is seen as soon as it is so: a worker that is held up for a second and a half has no part in what is told."""
+    end = time.monotonic() + DEADLINE
+    while not is_so(found := look()):
+        assert time.monotonic() < end, found
+        time.sleep(0.05)
+    return found
 
 
 def is_open(address: tuple[str, int]) -> bool:

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from tests.server.live import (
     gateway,
     is_open,
     preflight,
+    seen,
     worker_pids,
 )
 
@@ -173,10 +173,7 @@ def test_without_a_worker_that_answers_it_is_not_ready_and_says_so_at_once(tmp_p
 
 
 def _wait_for_answer(admin: tuple[str, int], expected: tuple[int, bytes]) -> None:
-    until = time.monotonic() + DEADLINE
-    while (answer := ask(admin, "GET", "/readyz")) != expected:
-        assert time.monotonic() < until, answer
-        time.sleep(0.1)
+    seen(lambda: ask(admin, "GET", "/readyz"), lambda answer: answer == expected)
 
 
 def test_workers_killed_again_and_again_are_replaced_as_often(tmp_path: Path) -> None:

@@ -283,9 +283,8 @@ def bound_socket() -> socket.socket:
     """A socket bound to a free loopback port and not listening, so that connections to it are refused."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(
-        ("127.0.0.1", free_port())
-    )  # by number: a port the kernel chose would be given back when listening stops
+    # By number: a port the kernel chose would be given back when listening stops.
+    sock.bind(("127.0.0.1", free_port()))
     return sock
 
 
