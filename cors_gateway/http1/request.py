@@ -4,8 +4,6 @@ Pure: bytes in, `HeaderSection` out, `ProtocolFault` for everything that two par
 is put together from lines that were understood, never copied through as a whole.
 """
 
-import base64
-import binascii
 from collections.abc import Container, Sequence
 from itertools import compress
 from typing import Any
@@ -259,25 +257,6 @@ def check_version(head: RequestHead, is_http11: bool) -> None:
         raise ProtocolFault(Cause.TRANSFER_ENCODING_HTTP10)
 
 
-def is_websocket(method: bytes, head: RequestHead, is_http11: bool) -> bool:
-    """Whether this is a WebSocket handshake to be relayed (RFC 6455 4.2.1).
-
-    Raises ProtocolFault 400 or 426 for a request that asks for `websocket` and is not a valid handshake. Any other
-    protocol in Upgrade, and an Upgrade that Connection does not name, is ignored: the request is served as it is.
-    """
-    if b"upgrade" not in head.connection or not is_http11:
-        return False
-    if len(head.upgrade) != 1 or head.upgrade[0].lower() != b"websocket":
-        return False
-    if method != b"GET" or head.framing != NO_BODY:
-        raise ProtocolFault(Cause.WEBSOCKET_METHOD)
-    if head.websocket_version != (b"13",):
-        raise ProtocolFault(Cause.WEBSOCKET_VERSION if head.websocket_version else Cause.WEBSOCKET_NO_VERSION)
-    if len(head.websocket_key) != 1 or not _is_websocket_key(head.websocket_key[0]):
-        raise ProtocolFault(Cause.WEBSOCKET_KEY)
-    return True
-
-
 def _interpret(head: RequestHead, read: Sequence[ReadField]) -> None:
     transfer_encoding: bytes | None = None
     has_length = False
@@ -341,10 +320,3 @@ def _check_transfer_encoding(value: bytes, has_length: bool) -> None:
         if codings[-1] == b"chunked" and codings.count(b"chunked") == 1 and all(map(is_token, codings)):
             raise ProtocolFault(Cause.TRANSFER_CODING)
         raise ProtocolFault(Cause.TRANSFER_ENCODING)
-
-
-def _is_websocket_key(value: bytes) -> bool:
-    try:
-        return len(base64.b64decode(value, validate=True)) == 16
-    except (binascii.Error, ValueError):
-        return False

@@ -5,8 +5,6 @@ set apart, for whoever writes the client's head to drop, merge or keep. Everythi
 `ProtocolFault`; the caller answers 502.
 """
 
-import base64
-import hashlib
 import re
 from collections.abc import Sequence
 from itertools import compress
@@ -18,7 +16,6 @@ from cors_gateway.http1.fields import Field, read_as_variation
 from cors_gateway.http1.grammar import (
     check_options,
     connection_options,
-    list_elements,
     parse_content_length,
     split_field_line,
 )
@@ -26,7 +23,6 @@ from cors_gateway.http1.login import offers_connection_login
 from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
 from cors_gateway.http1.status_line import StatusLine, read_status_line
 
-_WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 MAX_FIELDS = 200
 MAX_REMEMBERED = 4096
 """Bytes of a head whose meaning is remembered."""
@@ -175,14 +171,6 @@ class ResponseSection:
         """One for each line. Of a carried line it may be a former one, with the same name and kind."""
         self.layout = layout
         self.head = head
-
-    def accepts_websocket(self, key: bytes) -> bool:
-        """Whether this is the right answer to the WebSocket handshake with that key (RFC 6455 4.1)."""
-        digest = hashlib.sha1(key + _WEBSOCKET_GUID, usedforsecurity=False).digest()
-        upgrade = self.head.upgrade or b""
-        return [element.lower() for element in list_elements(upgrade)] == [b"websocket"] and self.values_of(
-            b"sec-websocket-accept"
-        ) == [base64.b64encode(digest)]
 
     @property
     def is_event_stream(self) -> bool:

@@ -12,8 +12,9 @@ from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.forwarded import HTTP10, Peer, via_line
 from cors_gateway.http1.grammar import MAX_FIELD_TOLD
-from cors_gateway.http1.request import HeaderSection, RequestHead, is_websocket
+from cors_gateway.http1.request import HeaderSection, RequestHead
 from cors_gateway.http1.request_line import RequestLine
+from cors_gateway.http1.websocket import is_websocket
 from cors_gateway.observe.trouble import ORIGIN_REMOVED, Notice, Trouble, report
 from cors_gateway.policy.grant import ActualDecision
 from cors_gateway.proxy.active import Active, ActiveRoute

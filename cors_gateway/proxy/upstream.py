@@ -13,6 +13,7 @@ from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
 from cors_gateway.http1.response import CHUNKED, ResponseHead, ResponseSection
 from cors_gateway.http1.status_line import check_response_beginning
+from cors_gateway.http1.websocket import accepts_websocket
 from cors_gateway.proxy import tunnel
 from cors_gateway.proxy.backend_cors import report_difference
 from cors_gateway.proxy.clock import NEVER
@@ -375,7 +376,7 @@ class UpstreamConnection(UpstreamTransport):
 
     def _switch_protocols(self, exchange: Delivery, section: ResponseSection, rest: bytes) -> None:
         """RFC 6455 4.1: a 101 counts only as the right answer to the handshake that was sent."""
-        if exchange.websocket_key is None or not section.accepts_websocket(exchange.websocket_key):
+        if exchange.websocket_key is None or not accepts_websocket(section, exchange.websocket_key):
             raise ProtocolFault(Cause.SWITCH_NOT_ASKED)
         self._detach()
         self._phase = CLOSED

@@ -17,8 +17,8 @@ from cors_gateway.http1.request import (
     RequestHead,
     RequestReader,
     check_version,
-    is_websocket,
 )
+from cors_gateway.http1.websocket import is_websocket
 
 HANDSHAKE = (
     b"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
