@@ -2,18 +2,27 @@
 
 What changes from one message to the next is mostly a cookie, a referrer, an entity tag: lines that mean nothing to a
 gateway. Such lines are *carried*: their name is one that was read before, their bytes are checked, and that is all.
-Lines that mean something are read again. The strict grammar in `grammar.py` stays the authority: whatever is not
-plainly a variation is read in full.
+Lines that mean something are read again. As it is the same few lines that change every time, what is between them is
+compared as a whole (`Pattern`). The strict grammar in `grammar.py` stays the authority: whatever is not plainly a
+variation is read in full.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress
-from operator import ne
-from typing import TypeVar
+from operator import eq, itemgetter, ne
+from typing import Generic, TypeVar
+
+CRLF = b"\r\n"
+END = b"\r\n\r\n"
+"""Of a header section: its last line's, and the empty line."""
+
+REVIEW = 32
+"""So many sections are read by a pattern before somebody asks again which lines change."""
 
 # A field value without white space around it (RFC 9110 5.5), so that the line goes on as it came.
-_VALUE = re.compile(rb"(?![\x09\x20])[\x09\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff]")
+_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff][\x09\x20-\x7e\x80-\xff]*(?<![\x09\x20])")
+_match_value = _VALUE.match
 
 
 class Field:
@@ -36,28 +45,199 @@ class Field:
 F = TypeVar("F", bound=Field)
 
 
+class Pattern(Generic[F]):
+    """What sections have in common that vary, and where they change: the *values* of each are all that is its own.
+
+    Of a carried line the value is what follows the name, of another one it is the line.
+    """
+
+    __slots__ = (
+        *("_prefixes", "_read", "_runs", "_same", "_sample", "_tail"),
+        *("changing", "is_kept", "lines", "parts", "said", "start", "text", "unkept", "uses"),
+    )
+
+    parts: list[bytes]
+    """What there is of the lines that `is_kept` tells to keep, with a place for each value between them."""
+    unkept: list[int]
+    """Places that stay empty."""
+
+    def __init__(
+        self, start: bytes, lines: list[bytes], fields: Sequence[F], changing: Iterable[int] = ()
+    ) -> None:
+        """`lines` are those of one of the sections, as they go on, and follow `start`; `changing` is which differ.
+
+        `start` ends with a CRLF; it may be the end of the line before.
+        """
+        self.start = start
+        self.lines = lines
+        self.changing = sorted(changing)
+        self.uses = 0
+        """How many sections were read by it."""
+        self._sample: Sequence[bytes] = ()
+        """The values of the last section that was reviewed."""
+        self._same: frozenset[int] = frozenset()
+        """The lines that said the same in the one before."""
+        self._prefixes = [fields[at].carried_prefix for at in self.changing]
+        self._read = [place for place in enumerate(self.changing) if not self._prefixes[place[0]]]
+        """Of lines that mean something: which of the values they are, and where they stand."""
+        self.said: Callable[[Sequence[bytes]], bytes | tuple[bytes, ...]] | None = None
+        """Picks these lines from values, or the only one; None if there are none of them."""
+        if self._read:
+            self.said = itemgetter(*[place for place, _ in self._read])
+        self._runs: list[tuple[bytes, bool]] = []
+        """The bytes before each value, and whether that is carried."""
+        self.is_kept: list[bool] | None = None
+        """Which lines were to be kept when somebody asked last."""
+        run, done = start, 0
+        for at, prefix in zip(self.changing, self._prefixes, strict=True):
+            run += b"".join([line + CRLF for line in lines[done:at]]) + prefix
+            self._runs.append((run, bool(prefix)))
+            run, done = CRLF, at + 1
+        rest = CRLF.join(lines[done:])
+        if not lines:
+            run = start[:-2]
+        elif not rest:
+            run = b""
+        self._tail = run + rest + END
+        # No line has a NUL, so that it is told where the values stand.
+        self.text = b"\0".join([*[run for run, _ in self._runs], self._tail])
+        """What stays the same. Sections with the same text and values are the same."""
+
+    def values_in(self, lines: list[bytes]) -> tuple[bytes, ...]:
+        """The values of a section with these lines."""
+        return tuple(
+            [lines[at][len(prefix) :] for at, prefix in zip(self.changing, self._prefixes, strict=True)]
+        )
+
+    def lines_with(self, values: Sequence[bytes]) -> list[bytes]:
+        """The lines of a section with these values."""
+        lines = self.lines.copy()
+        for at, prefix, value in zip(self.changing, self._prefixes, values, strict=True):
+            lines[at] = prefix + value
+        return lines
+
+    def values_at(self, data: bytes, at: int) -> tuple[list[bytes], int] | None:
+        """The values of the section that begins at `at`, and where it ends; None if it has not this pattern."""
+        values = []
+        for run, is_carried in self._runs:
+            if not data.startswith(run, at):
+                return None
+            at += len(run)
+            if is_carried:
+                value = _match_value(data, at)
+                if value is None:
+                    return None
+                values.append(value[0])
+                at = value.end()
+            else:
+                end = data.find(CRLF, at)  # of -1, what comes next is not found either
+                values.append(data[at:end])
+                at = end
+        if not data.startswith(self._tail, at):
+            return None
+        self.uses += 1
+        return values, at + len(self._tail)
+
+    def fields_with(
+        self, values: list[bytes], fields: list[F], known: Mapping[bytes, F], read: Callable[[bytes], F]
+    ) -> list[F] | None:
+        """The fields of a section with these values, by those of another one with this pattern.
+
+        Sets values to what goes on. As `read_as_variation` otherwise.
+        """
+        varied = fields
+        for place, at in self._read:
+            line = values[place]
+            field = known.get(line) or read(line)
+            values[place] = field.line
+            if field is not fields[at]:
+                if field.name != fields[at].name:
+                    return None
+                if varied is fields:
+                    varied = fields.copy()
+                varied[at] = field
+        return varied
+
+    def reviewed(self, values: Sequence[bytes], fields: list[F]) -> "tuple[Pattern[F], Sequence[bytes]]":
+        """The pattern for sections like this one, and the values by it: without lines that do not change any more.
+
+        These said the same in the last three reviews.
+        """
+        same = frozenset(compress(self.changing, map(eq, values, self._sample)))
+        stays = same & self._same
+        self._sample, self._same = values, same
+        if not stays:
+            return self, values
+        lines = self.lines_with(values)
+        pattern = Pattern(self.start, lines, fields, set(self.changing) - stays)
+        return pattern, pattern.values_in(lines)
+
+    def prepare(self, is_kept: list[bool]) -> None:
+        """Set `parts` and `unkept` for keeping these lines."""
+        self.is_kept, self.parts, self.unkept = is_kept, [], []
+        part, done = b"", 0
+        for at, prefix in zip(self.changing, self._prefixes, strict=True):
+            part += self._kept_between(done, at, is_kept)
+            if is_kept[at]:
+                self.parts += (part + prefix, b"")
+                part = CRLF
+            else:
+                self.unkept.append(len(self.parts) + 1)
+                self.parts += (part, b"")
+                part = b""
+            done = at + 1
+        self.parts.append(part + self._kept_between(done, len(self.lines), is_kept))
+
+    def _kept_between(self, start: int, end: int, is_kept: list[bool]) -> bytes:
+        return b"".join([line + CRLF for line in compress(self.lines[start:end], is_kept[start:end])])
+
+
+class Section(Generic[F]):
+    """A header section line by line, as it goes on."""
+
+    __slots__ = ("fields", "pattern", "values")
+
+    fields: list[F]
+    """One for each line. Of a carried line it may be a former one, with the same name and kind."""
+    pattern: Pattern[F]
+    values: Sequence[bytes]
+
+    @property
+    def lines(self) -> list[bytes]:
+        return self.pattern.lines_with(self.values)
+
+    def kept(self, is_kept: list[bool]) -> bytes:
+        """Those lines that are to be kept, each with its CRLF."""
+        pattern = self.pattern
+        if is_kept is not pattern.is_kept:
+            pattern.prepare(is_kept)
+        parts = pattern.parts.copy()
+        parts[1::2] = self.values
+        for place in pattern.unkept:
+            parts[place] = b""
+        return b"".join(parts)
+
+
 def read_as_variation(
-    fields: list[F],
-    before: list[bytes],
-    lines: list[bytes],
-    known: Mapping[bytes, F],
-    read: Callable[[bytes], F],
-) -> list[F] | None:
+    before: Section[F], lines: list[bytes], known: Mapping[bytes, F], read: Callable[[bytes], F]
+) -> tuple[list[F], Pattern[F], Sequence[bytes]] | None:
     """The fields of a section by those of the one before it: the same list if only carried lines differ.
 
-    `before` are the lines that `fields` were read from, `lines` the ones received; a line that means something is
-    looked up in `known`, or read with `read`, and put down as it goes on. None: not the same names in the same order,
-    or not plainly so; read all.
+    `lines` are those received; one that means something is looked up in `known`, or read with `read`, and put down as
+    it goes on. With the fields come the pattern for the sections to come and the values. None: not the same names in
+    the same order, or not plainly so; read all.
     """
-    if len(lines) != len(before):
+    fields, former = before.fields, before.lines
+    if len(lines) != len(former):
         return None
     varied = fields
-    for at in compress(range(len(lines)), map(ne, lines, before)):
+    differing = [*compress(range(len(lines)), map(ne, lines, former))]
+    for at in differing:
         field = fields[at]
         line = lines[at]
-        start = field.carried_prefix
-        if start:
-            if not (line.startswith(start) and _VALUE.fullmatch(line, len(start))):
+        prefix = field.carried_prefix
+        if prefix:
+            if not (line.startswith(prefix) and _VALUE.fullmatch(line, len(prefix))):
                 return None
         else:
             changed = known.get(line) or read(line)
@@ -67,4 +247,8 @@ def read_as_variation(
                 varied = fields.copy()
             varied[at] = changed
             lines[at] = changed.line
-    return varied
+    pattern = before.pattern
+    # What changes now and then, such as a date, is no place to look at every time.
+    changing = pattern.changing if pattern.uses >= REVIEW else {*pattern.changing, *differing}
+    pattern = Pattern(pattern.start, lines, varied, changing)
+    return varied, pattern, pattern.values_in(lines)

@@ -12,7 +12,7 @@ from cors_gateway.http1 import request_fields as kind
 from cors_gateway.http1.body import ChunkedDecoder, SizedBody
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.fields import read_as_variation
+from cors_gateway.http1.fields import CRLF, END, REVIEW, Pattern, Section, read_as_variation
 from cors_gateway.http1.grammar import check_options, is_token
 from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
 from cors_gateway.http1.request_fields import FieldNames, ReadField, RequestField, folded, read_field
@@ -86,12 +86,14 @@ class RequestHead:
 class Layout:
     """Which names stand on which lines; shared by sections that differ in values only."""
 
-    __slots__ = ("_positions", "is_kept", "is_read")
+    __slots__ = ("_positions", "is_kept", "is_read", "is_traced")
 
     def __init__(self, fields: list[RequestField]) -> None:
         self.is_kept = [field.is_kept for field in fields]
         """For each line whether it goes on to the backend."""
         self.is_read = [field.kind > kind.DROP for field in fields]
+        self.is_traced = any(field.name == b"traceparent" for field in fields)
+        """Whether the request belongs to a trace (W3C Trace Context)."""
         self._positions: dict[bytes, list[int]] | None = None
 
     def find(self, fields: list[RequestField], name: bytes) -> Sequence[int]:
@@ -103,19 +105,24 @@ class Layout:
         return self._positions.get(name, ())
 
 
-class HeaderSection:
+class HeaderSection(Section[RequestField]):
     """A header section line by line, as it goes on, and what it says."""
 
-    __slots__ = ("fields", "head", "layout", "lines")
+    __slots__ = ("head", "layout")
 
     def __init__(
-        self, lines: list[bytes], fields: list[RequestField], layout: Layout, head: RequestHead
+        self,
+        fields: list[RequestField],
+        layout: Layout,
+        head: RequestHead,
+        pattern: Pattern[RequestField],
+        values: Sequence[bytes] = (),
     ) -> None:
-        self.lines = lines
         self.fields = fields
-        """One for each line. Of a carried line it may be a former one, with the same name and kind."""
         self.layout = layout
         self.head = head
+        self.pattern = pattern
+        self.values = values
 
     def kept_without(self, names: frozenset[bytes], is_kept: list[bool]) -> list[bool]:
         """As `is_kept`, without the lines of these names, which are `folded`, and of those that imitate them."""
@@ -146,10 +153,14 @@ class HeaderSection:
         return self.lines[positions[0]][len(name) + 2 :] if positions else None
 
 
+Said = tuple[bytes, bytes | tuple[bytes, ...]]
+"""What stays the same in a section, and its lines that mean something and change, or the only one."""
+
+
 class RequestReader:
     """Reads header sections under the limits of one listener; remembers lines across requests, and what they say."""
 
-    __slots__ = ("_heads", "_lines", "_max_bytes", "_max_fields", "_names")
+    __slots__ = ("_heads", "_lines", "_max_bytes", "_max_fields", "_meanings", "_names")
 
     def __init__(
         self,
@@ -173,6 +184,9 @@ class RequestReader:
         self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(
             Room(entries=1024 + origins, size=8 * MIB + 6 * origins * KIB), longest=64, cost=_cost_of_head
         )
+        self._meanings: Memo[Said, tuple[list[RequestField], RequestHead]] = Memo(
+            Room(entries=1024 + origins, size=4 * MIB + 2 * origins * KIB), longest=2, cost=_cost_of_meaning
+        )
 
     def read(self, block: bytes, before: HeaderSection | None = None) -> HeaderSection:
         """Read a header section: field lines joined by CRLF, without the last CRLF and the empty line.
@@ -182,31 +196,80 @@ class RequestReader:
         """
         if self._max_bytes and len(block) > self._max_bytes:
             raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=self._max_bytes)
-        lines = block.split(b"\r\n") if block else []
+        lines = block.split(CRLF) if block else []
         try:
             if before is not None:
-                fields = read_as_variation(before.fields, before.lines, lines, self._lines, self._read_line)
-                if fields is before.fields:
-                    return HeaderSection(lines, fields, before.layout, before.head)
-                if fields is not None:
-                    said = tuple(compress(fields, before.layout.is_read))
-                    head = self._heads.get(said) or self._new_head(fields, before.layout, len(block))
+                variation = read_as_variation(before, lines, self._lines, self._read_line)
+                if variation is not None:
+                    fields, pattern, values = variation
+                    head = before.head
+                    if fields is not before.fields:
+                        head = self._head(fields, before.layout, len(block))
                     if head.nominated == before.head.nominated:
-                        return HeaderSection(lines, fields, before.layout, head)
+                        return HeaderSection(fields, before.layout, head, pattern, values)
             if self._max_fields and len(lines) > self._max_fields:
                 raise ProtocolFault(Cause.TOO_MANY_FIELDS, limit=self._max_fields)
             read = self._read_line
             known = self._lines.get
             fields = [known(line) or read(line) for line in lines]
             layout = Layout(fields)
-            said = tuple(compress(fields, layout.is_read))
-            head = self._heads.get(said) or self._new_head(fields, layout, len(block))
+            head = self._head(fields, layout, len(block))
         except ProtocolFault as fault:
             self._locate(fault, lines)
             raise
         if head.nominated:
             layout.is_kept = [field.is_kept and field.name not in head.nominated for field in fields]
-        return HeaderSection([field.line for field in fields], fields, layout, head)
+        return HeaderSection(fields, layout, head, Pattern(CRLF, [field.line for field in fields], fields))
+
+    def read_variation(self, data: bytes, at: int, before: HeaderSection) -> tuple[HeaderSection, int] | None:
+        """The section that begins at `at` with the CRLF of the line before it, and where it ends with its empty line.
+
+        Only if it has the pattern of the section before, and no fault; else find its end, and `read` it.
+        """
+        pattern = before.pattern
+        found = pattern.values_at(data, at)
+        if found is None:
+            return None
+        values, end = found
+        size = end - at - len(CRLF + END)
+        if 0 < self._max_bytes < size:
+            return None
+        fields, head = before.fields, before.head
+        if pattern.said is not None:
+            said = pattern.text, pattern.said(values)
+            meaning = self._meanings.get(said) or self._meaning(before, values, said, size)
+            if meaning is None:
+                return None
+            fields, head = meaning
+            if head.nominated != before.head.nominated:
+                return None
+        if pattern.uses % REVIEW:
+            return HeaderSection(fields, before.layout, head, pattern, values), end
+        return HeaderSection(fields, before.layout, head, *pattern.reviewed(values, fields)), end
+
+    def _meaning(
+        self, before: HeaderSection, values: list[bytes], said: Said, size: int
+    ) -> tuple[list[RequestField], RequestHead] | None:
+        """What is said by a section with the pattern of the one before; None if it is faulty, or has other names.
+
+        Remembered once the head is, which is when it comes for the third time.
+        """
+        pattern = before.pattern
+        try:
+            fields = pattern.fields_with(values, before.fields, self._lines, self._read_line)
+            if fields is None:
+                return None
+            if fields is before.fields:
+                return fields, before.head
+            head = self._heads.get(tuple(compress(fields, before.layout.is_read)))
+            if head is None:
+                return fields, self._new_head(fields, before.layout, size)
+        except ProtocolFault:
+            return None
+        # What has to be put down otherwise than it came is read each time.
+        if pattern.said is not None and pattern.said(values) == said[1]:
+            self._meanings.offer(said, (fields, head))
+        return fields, head
 
     def _read_line(self, line: bytes) -> RequestField:
         field = read_field(line, self._names)
@@ -222,6 +285,12 @@ class RequestReader:
                 if found.cause is fault.cause:
                     fault.line = at
                 return
+
+    def _head(self, fields: list[RequestField], layout: Layout, size: int) -> RequestHead:
+        """What the fields say that mean something."""
+        return self._heads.get(tuple(compress(fields, layout.is_read))) or self._new_head(
+            fields, layout, size
+        )
 
     def _new_head(self, fields: list[RequestField], layout: Layout, size: int) -> RequestHead:
         """What the fields that mean something say together; remembered like the lines they were read from.
@@ -242,6 +311,13 @@ class RequestReader:
             if size <= MAX_REMEMBERED:
                 self._heads.offer(read, head)
         return head
+
+
+def _cost_of_meaning(said: Said, meaning: tuple[list[RequestField], RequestHead]) -> int:
+    """With the text, which others may have as well."""
+    text, lines = said
+    changing = lines if isinstance(lines, tuple) else (lines,)
+    return 2 * OVERHEAD + len(text) + 2 * sum(map(len, changing)) + 8 * len(meaning[0])
 
 
 def _cost_of_head(read: tuple[RequestField, ...], head: RequestHead) -> int:

@@ -14,9 +14,11 @@ from cors_gateway.http1.paths import PLAIN_PATH, PathFault, resolve
 MAX_METHOD = 32
 
 # What nearly every client sends: a common method, a path with one reading, a query. Anything else is read part by part.
+_QUERY = rb"(?:\?[!\"$-~]*)?"
 _PLAIN = re.compile(
-    rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|QUERY) ((" + PLAIN_PATH + rb")(?:\?[!\"$-~]*)?) HTTP/1\.1"
+    rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|QUERY) ((" + PLAIN_PATH + rb")" + _QUERY + rb") HTTP/1\.1"
 )
+_PLAIN_OPTIONS = re.compile(rb"OPTIONS (" + PLAIN_PATH + rb")" + _QUERY + rb" HTTP/1\.1")
 _TARGET = re.compile(rb"[\x21-\x7e]+\Z")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)([/?].*)?\Z", re.IGNORECASE)
 
@@ -63,11 +65,11 @@ def parse_request_line(line: bytes, max_bytes: int = 0) -> RequestLine:
     return RequestLine(method, target, path, (path,), None, True)
 
 
-def plain_path(line: bytes, max_bytes: int = 0) -> bytes:
-    """The path of a request line that is as nearly every client sends it, or nothing: then `parse_request_line` says what
-    it is."""
-    plain = _PLAIN.fullmatch(line)
-    return b"" if plain is None or 0 < max_bytes < len(line) else plain[3]
+def path_of_options(line: bytes, max_bytes: int = 0) -> bytes:
+    """The path of a request line with OPTIONS that is as nearly every client sends it; else nothing, and
+    `parse_request_line` says what it is."""
+    plain = _PLAIN_OPTIONS.fullmatch(line)
+    return b"" if plain is None or 0 < max_bytes < len(line) else plain[1]
 
 
 def _parse_in_full(line: bytes) -> RequestLine:

@@ -12,7 +12,7 @@ from typing import cast
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.fields import Field, read_as_variation
+from cors_gateway.http1.fields import CRLF, END, REVIEW, Field, Pattern, Section, read_as_variation
 from cors_gateway.http1.grammar import (
     check_options,
     connection_options,
@@ -151,26 +151,24 @@ class ResponseLayout:
         self.has_date = any(field.kind == _DATE for field in fields)
 
 
-class ResponseSection:
+class ResponseSection(Section[ResponseField]):
     """A response head line by line, as it goes on, and what it says."""
 
-    __slots__ = ("fields", "head", "layout", "lines", "status_line")
+    __slots__ = ("head", "layout")
 
     def __init__(
         self,
-        status_line: bytes,
-        lines: list[bytes],
         fields: list[ResponseField],
         layout: ResponseLayout,
         head: ResponseHead,
+        pattern: Pattern[ResponseField],
+        values: Sequence[bytes] = (),
     ) -> None:
-        self.status_line = status_line
-        """As received."""
-        self.lines = lines
         self.fields = fields
-        """One for each line. Of a carried line it may be a former one, with the same name and kind."""
         self.layout = layout
         self.head = head
+        self.pattern = pattern
+        self.values = values
 
     @property
     def is_event_stream(self) -> bool:
@@ -202,35 +200,70 @@ class ResponseReader:
         `before` is the response before on the same connection, of which this one may be a variation. Raises
         ProtocolFault(502).
         """
-        lines = head.split(b"\r\n")
-        received = lines.pop(0)
+        lines = head.split(CRLF)
+        status_line = lines.pop(0)
         try:
-            if before is not None and received == before.status_line:
-                fields = read_as_variation(before.fields, before.lines, lines, self._lines, self._read_line)
-                if fields is before.fields:
-                    return ResponseSection(received, lines, fields, before.layout, before.head)
-                if fields is not None:
-                    said = self._head(received, tuple(compress(fields, before.layout.is_read)), len(head))
+            if before is not None and before.pattern.start[:-2] == status_line:
+                variation = read_as_variation(before, lines, self._lines, self._read_line)
+                if variation is not None:
+                    fields, pattern, values = variation
+                    said = before.head
+                    if fields is not before.fields:
+                        said = self._head(status_line, fields, before.layout, len(head))
                     if said.nominated == before.head.nominated:
-                        return ResponseSection(received, lines, fields, before.layout, said)
+                        return ResponseSection(fields, before.layout, said, pattern, values)
             if len(lines) > MAX_FIELDS:
                 raise ProtocolFault(Cause.TOO_MANY_FIELDS, limit=MAX_FIELDS)
             read = self._read_line
             known = self._lines.get
             fields = [known(line) or read(line) for line in lines]
             layout = ResponseLayout(fields)
-            said = self._head(received, tuple(compress(fields, layout.is_read)), len(head))
+            said = self._head(status_line, fields, layout, len(head))
         except ProtocolFault as fault:
-            _locate(fault, received, lines)
+            _locate(fault, status_line, lines)
             raise
         if said.nominated:
             layout.is_end_to_end = [
                 field.is_end_to_end and field.name not in said.nominated for field in fields
             ]
-        return ResponseSection(received, [field.line for field in fields], fields, layout, said)
+        pattern = Pattern(status_line + CRLF, [field.line for field in fields], fields)
+        return ResponseSection(fields, layout, said, pattern)
 
-    def _head(self, received: bytes, read: tuple[ResponseField, ...], size: int) -> ResponseHead:
+    def read_variation(
+        self, data: bytes, before: ResponseSection, max_bytes: int
+    ) -> tuple[ResponseSection, int] | None:
+        """The head that `data` begins with, and where it ends with its empty line.
+
+        Only if it has the pattern of the head before, and no fault; else find its end, and `read` it.
+        """
+        pattern = before.pattern
+        found = pattern.values_at(data, 0)
+        if found is None:
+            return None
+        values, end = found
+        if end > max_bytes + len(END):
+            return None
+        fields, head = before.fields, before.head
+        if pattern.said is not None:
+            try:
+                varied = pattern.fields_with(values, fields, self._lines, self._read_line)
+                if varied is None:
+                    return None
+                if varied is not fields:
+                    fields, head = varied, self._head(pattern.start[:-2], varied, before.layout, end)
+            except ProtocolFault:
+                return None
+            if head.nominated != before.head.nominated:
+                return None
+        if pattern.uses % REVIEW:
+            return ResponseSection(fields, before.layout, head, pattern, values), end
+        return ResponseSection(fields, before.layout, head, *pattern.reviewed(values, fields)), end
+
+    def _head(
+        self, received: bytes, fields: list[ResponseField], layout: ResponseLayout, size: int
+    ) -> ResponseHead:
         """What the status line and the fields that mean something say together."""
+        read = tuple(compress(fields, layout.is_read))
         status_line = self._status_lines.get(received)
         if status_line is None:
             status_line = read_status_line(received)
@@ -256,9 +289,9 @@ def _cost_of_head(key: tuple[object, ...], head: ResponseHead) -> int:
     return OVERHEAD * (2 + len(read)) + 2 * len(b"".join([field.line for field in read]))
 
 
-def _locate(fault: ProtocolFault, received: bytes, lines: list[bytes]) -> None:
+def _locate(fault: ProtocolFault, status_line: bytes, lines: list[bytes]) -> None:
     """Tell a fault in which line it is, if it is one line's."""
-    for at, line in enumerate((received, *lines), start=1):
+    for at, line in enumerate((status_line, *lines), start=1):
         try:
             _read_field(line) if at > 1 else read_status_line(line)
         except ProtocolFault as found:

@@ -145,9 +145,7 @@ class JsonFormat:
         if record.asked is not None:
             rest += _asked(record.asked)
         section = record.section
-        if section is not None and (
-            record.trace is not None or section.layout.find(section.fields, b"traceparent")
-        ):
+        if section is not None and (record.trace is not None or section.layout.is_traced):
             rest += _trace_id(record.traceparent or b"")
         return (
             f'{self._stamp}{where}{self._paths[record.target]},"status":{NUMBERS[record.status]}'

@@ -14,7 +14,7 @@ from cors_gateway.http1.forwarded import HTTP2, HTTP11, Peer, passed_here_before
 from cors_gateway.http1.grammar import is_token, without_default_port
 from cors_gateway.http1.location import redirect_location
 from cors_gateway.http1.request import NO_BODY, HeaderSection, check_version
-from cors_gateway.http1.request_line import RequestLine, parse_request_line, plain_path
+from cors_gateway.http1.request_line import RequestLine, parse_request_line, path_of_options
 from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
 from cors_gateway.observe.trouble import Trouble, refused
 from cors_gateway.policy.reason import Kind, Reason
@@ -101,7 +101,7 @@ class Dispatcher:
         head = last.head
         if head.asks_preflight and line.startswith(b"OPTIONS "):
             limit = last.active.limits.request_head
-            path = plain_path(line, limit)
+            path = path_of_options(line, limit)
             if path and head.is_plain:
                 route = last.host.routes.select(path, head.method_asked[0])
                 repeat = None if route is None else _answered_before(last, route)
@@ -252,7 +252,7 @@ def _answered_before(last: LastRequest, route: ActiveRoute) -> Repeat | None:
     One that belongs to a trace is not answered from memory, because its log line names the trace.
     """
     preflight = last.active.preflights.get((last.head, route.policy))
-    if preflight is None or last.section.layout.find(last.section.fields, b"traceparent"):
+    if preflight is None or last.section.layout.is_traced:
         return None
     return Repeat(last.active, route, preflight)
 

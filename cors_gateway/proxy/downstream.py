@@ -8,6 +8,7 @@ looked at in one turn of the loop.
 
 import asyncio
 import time
+from typing import cast
 
 from cors_gateway.http1.beginning import after_empty_lines, check_beginning, first_of
 from cors_gateway.http1.body import SizedBody
@@ -31,7 +32,7 @@ from cors_gateway.proxy.dispatch import Answer, Repeat
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.flow import AHEAD
 from cors_gateway.proxy.forward import Forward
-from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK, read_request
+from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK, LastRequest, read_request
 from cors_gateway.proxy.response_head import CLOSES, IS_HEAD_REQUEST, IS_HTTP11
 from cors_gateway.proxy.service import Service
 from cors_gateway.proxy.splice import NOWHERE, End
@@ -150,16 +151,16 @@ class ClientConnection(AnsweringConnection):
                 if last is not None and line_end > 0 and data.startswith(last.block, line_end):
                     rest = data[line_end + len(last.block) :]
                     if last.active is not service.active:
-                        self._last = last = read_request(service.active, None, last.block)
+                        last = cast("LastRequest", read_request(service.active, None, last.block))
+                        self._last = last
                 else:
-                    end = data.find(b"\r\n\r\n")
                     if not line_end and (start := after_empty_lines(data)) > 0:
                         return data[start:]
-                    if end < 0 or not line_end:
+                    last = read_request(service.active, last, data, line_end) if line_end > 0 else None
+                    if last is None:
                         self._await_head(data)
                         return b""
-                    rest = data[end + 4 :]
-                    last = read_request(service.active, last, data[line_end : end + 4])
+                    rest = data[line_end + len(last.block) :]
                     self._last = last if len(last.block) <= MAX_REMEMBERED_BLOCK else None
                     if self._is_at_rest:
                         service.began(self._last, self._peer)

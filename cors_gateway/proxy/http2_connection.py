@@ -9,6 +9,7 @@ deadlines and endings the transport's (`http2_transport.py`), what happens to a 
 import asyncio
 import base64
 import os
+from typing import cast
 
 from cors_gateway.http1.beginning import first_of
 from cors_gateway.http1.cause import Cause
@@ -158,7 +159,7 @@ class Http2Connection(Http2Transport):
                 raise ProtocolFault(Cause.TOO_MANY_CONNECTIONS)
             last = self._last
             if last is None or block != last.block or last.active is not service.active:
-                last = read_request(service.active, last, block)
+                last = cast("LastRequest", read_request(service.active, last, block))  # it is complete
                 self._last = last if len(block) <= MAX_REMEMBERED_BLOCK else None
             outcome = service.dispatch(last, line, self.peer)
         except ProtocolFault as fault:

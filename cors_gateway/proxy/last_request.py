@@ -6,10 +6,10 @@ While a request is dispatched, it is the last one. What is done with it is in `d
 """
 
 import time
-from itertools import compress
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.fields import END
 from cors_gateway.http1.forwarded import HTTP10, Peer, via_line
 from cors_gateway.http1.grammar import MAX_FIELD_TOLD
 from cors_gateway.http1.request import HeaderSection, RequestHead
@@ -67,7 +67,7 @@ class Bound:
         if route.answer is None:
             self.lender = route.pool.own if head.connection_logins else route.pool
         host = head.host or b"" if route.host_field is None else route.host_field
-        self._host_line = b"Host: " + host
+        self._host_line = b"Host: " + host + b"\r\n"
         self._added = b"".join([*added, route.added_lines, framing_line(head)]).removesuffix(b"\r\n")
         self._is_kept = section.layout.is_kept
         if head.underscored:
@@ -80,7 +80,7 @@ class Bound:
 
         `section` says what the one said that this was made for, on the same lines.
         """
-        return b"\r\n".join((self._host_line, *compress(section.lines, self._is_kept), self._added))
+        return b"%b%b%b" % (self._host_line, section.kept(self._is_kept), self._added)
 
 
 class LastRequest:
@@ -124,16 +124,25 @@ class LastRequest:
         return copy
 
 
-def read_request(active: Active, last: LastRequest | None, block: bytes) -> LastRequest:
+def read_request(active: Active, last: LastRequest | None, data: bytes, at: int = 0) -> LastRequest | None:
     """Read a header section that is not, byte for byte, that of the last request, or not under the same snapshot.
 
-    `block` goes from the CRLF of the request line to that of the empty line. If it says the same as the last one, what
-    was decided and bound still holds. Raises ProtocolFault.
+    It begins at `at` with the CRLF of the request line. If it says the same as the last one, what was decided and bound
+    still holds. None: it is not complete. Raises ProtocolFault.
     """
-    if last is None or last.active is not active:
-        return LastRequest(active, block, active.reader.read(block[2:-4]))
-    before = last.section
-    section = active.reader.read(block[2:-4], before)
+    before = None if last is None or last.active is not active else last.section
+    variation = None if before is None else active.reader.read_variation(data, at, before)
+    if variation is not None:
+        section, end = variation
+        block = data[at:end]
+    else:
+        end = data.find(END, at)
+        if end < 0:
+            return None
+        block = data[at : end + 4]
+        section = active.reader.read(block[2:-4], before)
+    if last is None or before is None:
+        return LastRequest(active, block, section)
     last.block = block
     last.section = section
     last.fields = b""

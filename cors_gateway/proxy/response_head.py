@@ -26,7 +26,8 @@ IS_HEAD_REQUEST = 4
 IS_STREAM = 8
 """The client gets it on a stream of HTTP/2, which frames bodies by itself and knows no fields of a connection."""
 
-_READER = ResponseReader()
+READER = ResponseReader()
+"""Of all connections to backends."""
 _EXPOSE_HEADERS = b"access-control-expose-headers"
 
 
@@ -65,7 +66,7 @@ class ResponseRewriter:
     def __init__(self, rules: ResponseRules | None = None) -> None:
         """`rules` are those of the upstream, for grants that carry none of a route."""
         self.received = b""
-        """The last head as it came, without its empty line."""
+        """The last head as it came, with its empty line."""
         self.section: ResponseSection | None = None
         """What that was."""
         self.rewritten = b""
@@ -79,8 +80,8 @@ class ResponseRewriter:
         self._vary_line = b""
         """Also the lines that the route sets."""
         self._rules = rules
-        self._select: Callable[[list[bytes], list[bool]], Iterable[bytes]] = compress
-        """Gives the lines that are passed on."""
+        self._select: Callable[[ResponseSection, list[bool]], bytes] = ResponseSection.kept
+        """Gives the lines that are passed on, each with its CRLF."""
         self._changes: list[tuple[int, Callable[[bytes], bytes]]] = []
         """Which of them are changed, and how, if `_select` is `_select_changed`."""
         self._is_once = False
@@ -89,10 +90,10 @@ class ResponseRewriter:
         self._ending = b""
         """What follows the lines that are passed on: Vary, the grant, date and framing, the empty line."""
 
-    def known(self, received: bytes, grant: Grant, form: int, date_line: bytes) -> ResponseHead | None:
-        """What a head says, if `rewritten` is what it becomes, as the last one did."""
+    def known(self, data: bytes, grant: Grant, form: int, date_line: bytes) -> ResponseHead | None:
+        """What the head says that `data` begins with, if that is the last one, and `rewritten` what it becomes."""
         if (
-            received == self.received
+            data.startswith(self.received)
             and grant is self._grant
             and form == self._form
             and (self._date_line is None or self._date_line is date_line)
@@ -101,11 +102,9 @@ class ResponseRewriter:
             return self.section.head
         return None
 
-    def read(self, received: bytes) -> ResponseSection:
-        """What a head is, read as a variation of the last. Raises ProtocolFault."""
-        if self.section is not None and received == self.received:
-            return self.section
-        return _READER.read(received, self.section)
+    def read(self, head: bytes) -> ResponseSection:
+        """What a head is without its last CRLF and the empty line, read as a variation of the last. Raises ProtocolFault."""
+        return READER.read(head, self.section)
 
     def rewrite(
         self,
@@ -116,7 +115,7 @@ class ResponseRewriter:
         date_line: bytes,
         asker: Asker,
     ) -> bool:
-        """Set `rewritten`. Gives whether `section` says something else than the last, or to another grant."""
+        """Set `rewritten` to what a head becomes that came as `received`. Gives whether `section` says something else than the last, or to another grant."""
         head = section.head
         layout = section.layout
         before, last = self.section, self._grant
@@ -127,7 +126,7 @@ class ResponseRewriter:
             self._is_passed_on = _passed_on(section, grant)
             self._vary_line = _vary_line(head, grant)
             self.stripped = sum(field.is_cors for field in head.policy_fields) if grant.rewrite else 0
-            self._select = compress
+            self._select = ResponseSection.kept
             if grant.rules is not None or head.policy_fields:
                 self._apply_rules(section, grant, asker)
         is_other_time = not (self._date_line is None or self._date_line is date_line)
@@ -142,8 +141,8 @@ class ResponseRewriter:
         self._form = form
         self.received = received
         self.section = section
-        lines = self._select(section.lines, self._is_passed_on)
-        self.rewritten = b"\r\n".join((head.start_line, *lines, self._ending))
+        lines = self._select(section, self._is_passed_on)
+        self.rewritten = b"%b\r\n%b%b" % (head.start_line, lines, self._ending)
         return is_new
 
     def _apply_rules(self, section: ResponseSection, grant: Grant, asker: Asker) -> None:
@@ -164,13 +163,14 @@ class ResponseRewriter:
                 if names[at] == b"location":
                     asker.redirects_to(change(section.lines[at]).partition(b": ")[2], rules)
 
-    def _select_changed(self, lines: list[bytes], is_passed_on: list[bool]) -> Iterable[bytes]:
+    def _select_changed(self, section: ResponseSection, is_passed_on: list[bool]) -> bytes:
+        lines = section.lines
         changed = lines.copy()
         for at, change in self._changes:
             changed[at] = change(lines[at])
         if self._is_once:
             self._grant = None  # so the next response is not taken for a repetition
-        return compress(changed, is_passed_on)
+        return b"".join([line + b"\r\n" for line in compress(changed, is_passed_on)])
 
     def _grant_lines(self, section: ResponseSection, grant: Grant) -> bytes:
         if not grant.merge_expose:

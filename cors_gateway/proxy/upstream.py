@@ -5,12 +5,12 @@ of a response, close it (RFC 9112 6.3). Bodies stream; nothing is collected. Whi
 failure means to it, is the exchange's business.
 """
 
-import re
 from typing import cast
 
 from cors_gateway.http1.body import ChunkedDecoder
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.fields import END
 from cors_gateway.http1.response import CHUNKED, ResponseHead, ResponseSection
 from cors_gateway.http1.status_line import check_response_beginning
 from cors_gateway.http1.websocket import accepts_websocket
@@ -20,7 +20,7 @@ from cors_gateway.proxy.clock import NEVER
 from cors_gateway.proxy.failure import UpstreamFailure, classify_loss
 from cors_gateway.proxy.flow import AHEAD, PIECE
 from cors_gateway.proxy.last_words import last_words
-from cors_gateway.proxy.response_head import ResponseRewriter
+from cors_gateway.proxy.response_head import READER, ResponseRewriter
 from cors_gateway.proxy.roles import Delivery, Downstream
 from cors_gateway.proxy.splice import NOWHERE, End
 from cors_gateway.proxy.turns import Kept
@@ -28,8 +28,6 @@ from cors_gateway.proxy.upstream_server import UpstreamServer
 from cors_gateway.proxy.upstream_transport import BODY, CLOSED, HEAD, IDLE, Owner, UpstreamTransport
 
 MAX_INTERIM_RESPONSES = 16
-
-_INTERIM = re.compile(rb"HTTP/1\.[01] 1[0-9][0-9](?![0-9])")
 
 
 class UpstreamConnection(UpstreamTransport):
@@ -233,36 +231,32 @@ class UpstreamConnection(UpstreamTransport):
 
     def _read_head(self, exchange: Delivery, data: bytes) -> None:
         data, self._buffer = self._buffer + data, b""
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
-            check_response_beginning(data, self._pool.max_head)
-            self._buffer = data
-            return
-        if end > self._pool.max_head:
-            raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=self._pool.max_head)
-        head = data[:end]
-        if not exchange.is_request_sent and _INTERIM.match(head):  # the client goes on sending after it
-            self._read_interim(exchange, self._rewriter.read(head), data[end + 4 :])
-            return
-        grant = exchange.grant
-        form = exchange.downstream.response_form()
-        rewriter = self._rewriter
-        date_line = self._clock.date_line
-        response = rewriter.known(head, grant, form, date_line)
-        if response is None:
-            section = rewriter.read(head)
+        rewriter, grant, date_line = self._rewriter, exchange.grant, self._clock.date_line
+        form = 0
+        response = found = None
+        if exchange.is_request_sent:
+            form = exchange.downstream.response_form()
+            response = rewriter.known(data, grant, form, date_line)
+        if response is not None:
+            end = len(rewriter.received)
+        else:
+            if exchange.is_request_sent and rewriter.section is not None:
+                found = READER.read_variation(data, rewriter.section, self._pool.max_head)
+            if found is None:
+                found = self._read_in_full(exchange, data)
+                if found is None:
+                    return
+                form = exchange.downstream.response_form()
+            section, end = found
             response = section.head
-            if response.status < 200:
-                self._read_interim(exchange, section, data[end + 4 :])
-                return
-            is_new = rewriter.rewrite(head, section, grant, form, date_line, exchange)
-            self._note_login(response, exchange)
+            is_new = rewriter.rewrite(data[:end], section, grant, form, date_line, exchange)
+            if response.is_connection_login:
+                self.belong_to(exchange.downstream)
             if is_new and rewriter.stripped and exchange.head.origin:
                 report_difference(exchange.stats, response, grant, self._clock.now)
         rendered = rewriter.rewritten
         self._response = response
-        if rewriter.stripped:
-            exchange.stats.stripped += rewriter.stripped
+        exchange.stats.stripped += rewriter.stripped
         if response.keep_alive is not None:
             self.promised_idle = float(response.keep_alive)
         if 300 < response.status < 309 and exchange.head.origin and rewriter.section is not None:
@@ -271,31 +265,37 @@ class UpstreamConnection(UpstreamTransport):
         if response.has_no_body or exchange.is_head_request:
             exchange.respond(response.status, rendered, b"", is_sized=True, is_last=True)
             is_all = exchange.is_head_request or not response.announces_body
-            self._end_of_response(in_step=is_all and len(data) == end + 4)
+            self._end_of_response(in_step=is_all and len(data) == end)
             return
         length = response.length
         if length >= 0:
-            received = len(data) - end - 4
+            received = len(data) - end
             if received >= length:
-                body = data[end + 4 : end + 4 + length]
+                body = data[end : end + length]
                 exchange.respond(response.status, rendered, body, is_sized=True, is_last=True)
                 self._end_of_response(in_step=received == length)
                 return
-            self._decoder = None
-            self._remaining = length
-        elif length == CHUNKED:
-            self._decoder = ChunkedDecoder(is_request=False)
-            self._remaining = -1
-        else:
-            self._decoder = None
-            self._remaining = -1
+        self._decoder = ChunkedDecoder(is_request=False) if length == CHUNKED else None
+        self._remaining = max(length, -1)  # known only of a body with a length
         self._phase = BODY
         self.deadline = self._clock.now + self._pool.idle_timeout
-        self._read_body(exchange, data[end + 4 :], rendered)
+        self._read_body(exchange, data[end:], rendered)
 
-    def _note_login(self, response: ResponseHead, exchange: Delivery) -> None:
-        if response.is_connection_login:
-            self.belong_to(exchange.downstream)
+    def _read_in_full(self, exchange: Delivery, data: bytes) -> tuple[ResponseSection, int] | None:
+        """The final head that `data` begins with, and where it ends; None if it is not there yet."""
+        end = data.find(END)
+        if end < 0:
+            check_response_beginning(data, self._pool.max_head)
+            self._buffer = data
+            return None
+        if end > self._pool.max_head:
+            raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=self._pool.max_head)
+        section = self._rewriter.read(data[:end])
+        end += 4
+        if section.head.status < 200:
+            self._read_interim(exchange, section, data[end:])
+            return None
+        return section, end
 
     def _read_interim(self, exchange: Delivery, section: ResponseSection, rest: bytes) -> None:
         response = section.head

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.request_line import parse_request_line, plain_path
+from cors_gateway.http1.request_line import parse_request_line, path_of_options
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,12 @@ def test_any_bytes_are_read_or_refused(line: bytes) -> None:
     st.one_of(st.binary(max_size=60), st.from_regex(rb"OPTIONS [!-~]{1,20} HTTP/1\.[01]", fullmatch=True)),
     st.integers(0, 40),
 )
-def test_a_plain_path_is_what_the_whole_line_says(line: bytes, limit: int) -> None:
-    path = plain_path(line, limit)
+def test_a_path_of_options_is_what_the_whole_line_says(line: bytes, limit: int) -> None:
+    path = path_of_options(line, limit)
     if path:
         parsed = parse_request_line(line, limit)
         assert parsed.is_plain
+        assert parsed.method == b"OPTIONS"
         assert parsed.readings == (parsed.path,) == (path,)
 
 
@@ -129,9 +130,10 @@ def test_a_plain_path_is_what_the_whole_line_says(line: bytes, limit: int) -> No
         (b"OPTIONS / HTTP/1.1", b"/"),
         (b"OPTIONS /orders/%31 HTTP/1.1", b""),
         (b"OPTIONS /orders/1 HTTP/1.0", b""),
+        (b"GET /orders/1 HTTP/1.1", b""),
         (b"OPTIONS http://gw.test/ HTTP/1.1", b""),
         (b"OPTIONS /longer/than/it/may/be HTTP/1.1", b""),
     ],
 )
 def test_only_what_nearly_every_client_sends_is_plain(line: bytes, path: bytes) -> None:
-    assert plain_path(line, 35) == path
+    assert path_of_options(line, 35) == path

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cors_gateway.http1.cause import Cause
+from cors_gateway.http1.fields import Pattern
 from cors_gateway.http1.forwarded import HTTP10, HTTP11
 from cors_gateway.http1.request import HeaderSection, Layout, RequestHead
 from cors_gateway.http1.request_fields import KEEP, RequestField
@@ -37,7 +38,9 @@ AnyFormat = JsonFormat | CombinedFormat | TextFormat
 def section(fields: dict[str, bytes]) -> HeaderSection:
     """A header section with these fields, whatever bytes they have."""
     read = [RequestField(KEEP, name.encode(), name.encode(), value) for name, value in fields.items()]
-    return HeaderSection([field.line for field in read], read, Layout(read), RequestHead())
+    return HeaderSection(
+        read, Layout(read), RequestHead(), Pattern(b"", [field.line for field in read], read)
+    )
 
 
 def asked(method: bytes, *headers: bytes) -> RequestHead:

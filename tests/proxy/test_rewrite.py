@@ -10,7 +10,7 @@ from cors_gateway.http1.location import BackendLocations
 from cors_gateway.http1.prefix import PrefixMap
 from cors_gateway.http1.request import RequestHead
 from cors_gateway.policy.grant import UNTOUCHED, Grant
-from cors_gateway.proxy.response_head import CLOSES, IS_HEAD_REQUEST, IS_HTTP11, ResponseRewriter
+from cors_gateway.proxy.response_head import CLOSES, IS_HEAD_REQUEST, IS_HTTP11, READER, ResponseRewriter
 from cors_gateway.proxy.response_rules import ResponseRules
 from cors_gateway.snapshot import CookieEdits, FieldEdits, SetField
 
@@ -34,6 +34,7 @@ RULES = (
 )
 RULED = (*GRANTS, *(grant._replace(rules=rules) for grant in (ALLOWED, UNTOUCHED) for rules in RULES))
 """Of routes with rules as well, two with one policy."""
+MAX_HEAD = 4096
 HOSTS = (b"a.test", b"b.test")
 DATES = (b"Date: one\r\n", b"Date: two\r\n")
 FIELDS = (
@@ -78,8 +79,14 @@ def rewritten(rewriter: ResponseRewriter, step: Step) -> tuple[bytes, int]:
 def told(rewriter: ResponseRewriter, step: Step, host: bytes) -> tuple[bytes, int, list[bytes]]:
     head, grant, form, date_line = step
     asker = asker_for(host)
-    if rewriter.known(head, grant, form, date_line) is None:
-        rewriter.rewrite(head, rewriter.read(head), grant, form, date_line, asker)
+    received = head + b"\r\n\r\n"
+    data = received + b"and a body"
+    if rewriter.known(data, grant, form, date_line) is None:
+        before = rewriter.section
+        variation = None if before is None else READER.read_variation(data, before, MAX_HEAD)
+        assert variation is None or variation[1] == len(received)
+        section = rewriter.read(head) if variation is None else variation[0]
+        rewriter.rewrite(received, section, grant, form, date_line, asker)
     return rewriter.rewritten, rewriter.stripped, asker.told
 
 
@@ -156,28 +163,31 @@ def test_the_same_names_say_what_this_head_says(first: bytes, second: bytes, for
 
 def test_only_the_same_head_for_the_same_client_is_known() -> None:
     rewriter = ResponseRewriter()
+    end = b"\r\n\r\n"
     step: Step = (_SOME[1], ALLOWED, IS_HTTP11, DATES[0])
     for _ in range(2):
-        assert rewriter.known(*step) is None
+        assert rewriter.known(step[0] + end, *step[1:]) is None
         rewritten(rewriter, step)
-        known = rewriter.known(*step)
+        known = rewriter.known(step[0] + end + b"and a body", *step[1:])
         assert known is not None
-        assert (known.status, rewriter.read(step[0])) == (200, rewriter.section)
+        assert known.status == 200
         others: list[Step] = [
-            (_SOME[0], ALLOWED, IS_HTTP11, DATES[0]),
-            (_SOME[1], GRANTS[1], IS_HTTP11, DATES[0]),
-            (_SOME[1], ALLOWED, IS_HTTP11 | CLOSES, DATES[0]),
-            (_SOME[1], ALLOWED, IS_HTTP11, DATES[1]),
+            (_SOME[0] + end, ALLOWED, IS_HTTP11, DATES[0]),
+            (_SOME[1], ALLOWED, IS_HTTP11, DATES[0]),
+            (_SOME[1] + b"\r\nX: a" + end, ALLOWED, IS_HTTP11, DATES[0]),
+            (_SOME[1] + end, GRANTS[1], IS_HTTP11, DATES[0]),
+            (_SOME[1] + end, ALLOWED, IS_HTTP11 | CLOSES, DATES[0]),
+            (_SOME[1] + end, ALLOWED, IS_HTTP11, DATES[1]),
         ]
-        assert [rewriter.known(*other) for other in others] == [None] * 4
-        rewritten(rewriter, others[0])
+        assert [rewriter.known(*other) for other in others] == [None] * 6
+        rewritten(rewriter, (_SOME[0], ALLOWED, IS_HTTP11, DATES[0]))
 
 
 def test_a_head_with_a_date_of_its_own_is_known_at_any_time() -> None:
     rewriter = ResponseRewriter()
     head = _SOME[1] + b"\r\nDate: then"
     rewritten(rewriter, (head, ALLOWED, IS_HTTP11, DATES[0]))
-    assert rewriter.known(head, ALLOWED, IS_HTTP11, DATES[1]) is not None
+    assert rewriter.known(head + b"\r\n\r\n", ALLOWED, IS_HTTP11, DATES[1]) is not None
 
 
 @pytest.mark.parametrize("first", _SOME[1:] + _REDIRECTS)
