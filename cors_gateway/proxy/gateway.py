@@ -92,7 +92,7 @@ class Gateway:
         """From now on tell these origins what is missing when a preflight of theirs is refused, and no others."""
         self.service.dispatch = with_diagnosis(self._dispatch, origins) if origins else self._dispatch
         # Connections forget what they remember as soon as another object is in service: nothing is repeated undispatched.
-        self.service.active = copy(self.active)
+        self.service.serve(copy(self.active))
 
     def connection_factory(self, *, tls: bool, http2: Http2 = Http2.OFF) -> Callable[[], asyncio.Protocol]:
         """Makes the protocol of an accepted connection; goes on being right after a swap."""
@@ -119,7 +119,8 @@ class Gateway:
 
     def swap(self, active: Active) -> None:
         """Serve what was prepared. Requests in progress finish on the snapshot they began with."""
-        retired, self.service.active = self.active, active
+        retired = self.active
+        self.service.serve(active)
         self._put_in_service(active, retired.generation + 1)
         if active.trusted != retired.trusted:
             for connection in self.service.connections:

@@ -69,6 +69,11 @@ class Service:
         """What a connection asked first that had nothing to compare it with."""
         self._newcomer_peer: Peer | None = None
 
+    def serve(self, active: Active) -> None:
+        """Serve this from now on; what was served before is held only by who still uses it."""
+        self.active = active
+        self._newcomer = None
+
     def log_to(self, log: AccessLogSink | None) -> None:
         """Have requests logged there from now on, or nowhere."""
         metrics = self._metrics
