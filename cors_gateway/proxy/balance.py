@@ -11,7 +11,7 @@ from cors_gateway.proxy.roles import Delivery
 from cors_gateway.proxy.upstream_server import UpstreamServer
 from cors_gateway.snapshot import Balance
 
-Pick = Callable[[Sequence[UpstreamServer], Delivery], UpstreamServer]
+Pick = Callable[["Balancer", Sequence[UpstreamServer], Delivery], UpstreamServer]
 """One of these servers, all of which are well."""
 
 
@@ -31,13 +31,14 @@ class Balancer:
         self._positions = {server: position for position, server in enumerate(servers)}
         self._servers = servers
         is_weighted = any(server.address.weight != 1 for server in servers)
+        # Functions and no bound methods: what holds itself is not gone with its upstream.
         self._pick: Pick
         if balance is Balance.CLIENT_ADDRESS:
-            self._pick = self._of_the_client
+            self._pick = Balancer._of_the_client
         elif balance is Balance.LEAST_REQUESTS:
-            self._pick = self._least_busy
+            self._pick = Balancer._least_busy
         else:
-            self._pick = self._in_weighted_turn if is_weighted else self._in_turn
+            self._pick = Balancer._in_weighted_turn if is_weighted else Balancer._in_turn
 
     def choose(self, exchange: Delivery, excluded: UpstreamServer | None = None) -> UpstreamServer | None:
         """A server that is well; rather one that is left out for a while than none, and None if all are unwell."""
@@ -45,11 +46,11 @@ class Balancer:
         for rank in self._ranks:
             candidates = [s for s in rank if s is not excluded and s.is_available(now)]
             if candidates:
-                return self._pick(candidates, exchange)
+                return self._pick(self, candidates, exchange)
         for rank in self._ranks:  # it may be back
             candidates = [s for s in rank if s is not excluded and s.is_healthy]
             if candidates:
-                return self._pick(candidates, exchange)
+                return self._pick(self, candidates, exchange)
         return None
 
     def _in_turn(self, candidates: Sequence[UpstreamServer], exchange: Delivery) -> UpstreamServer:

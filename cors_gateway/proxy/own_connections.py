@@ -12,21 +12,13 @@ from cors_gateway.proxy.upstream import UpstreamConnection
 from cors_gateway.proxy.upstream_transport import Owner
 
 
-class OwnConnections:
-    """The connections of one upstream that belong to somebody.
+class Belongings:
+    """Which connection of one upstream belongs to which client. The `roles.Keeper` of those clients.
 
-    The `upstream.Owner` of those, the `roles.Lender` of requests that log in, and the `roles.Keeper` of their clients.
+    Holds no pool: a client that stays would keep one that was replaced long ago, with its TLS.
     """
 
-    def __init__(self, owner: Owner[UpstreamConnection], lender: Lender) -> None:
-        """`owner` and `lender` are one, the pool: where connections come from, and whose they were before."""
-        self.clock = owner.clock
-        self.response_head_timeout = owner.response_head_timeout
-        self.idle_timeout = owner.idle_timeout
-        self.max_head = owner.max_head
-        self.response_rules = owner.response_rules
-        self._owner = owner
-        self._lender = lender
+    def __init__(self) -> None:
         self._of: dict[Downstream, UpstreamConnection] = {}
         self._clients: dict[UpstreamConnection, Downstream] = {}
         """The same the other way round."""
@@ -54,17 +46,53 @@ class OwnConnections:
         connection.begin(exchange)
         return True
 
+    def is_kept(self, connection: UpstreamConnection) -> bool:
+        """Whether a connection whose exchange is over waits for its client."""
+        return not self._is_closed and connection in self._clients
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """It is closed, or about to be."""
+        client = self._clients.pop(connection, None)
+        if client is not None:
+            del self._of[client]
+
     def close(self) -> None:
         """Close connections that wait; those in use close when their exchange is over."""
         self._is_closed = True
         for client in list(self._of):
             self._drop(client)
 
-    # -- roles.Keeper ----------------------------------------------------------------------------------------------
-
     def client_left(self, client: Downstream) -> None:
-        """Close what belonged to it."""
+        """As `roles.Keeper` says: close what belonged to it."""
         self._drop(client)
+
+    def _drop(self, client: Downstream) -> None:
+        connection = self._of.pop(client, None)
+        if connection is None:
+            return
+        del self._clients[connection]
+        if connection.is_idle:
+            connection.close()
+
+
+class OwnConnections:
+    """The connections that belong to somebody, as those see them who use them.
+
+    The `upstream.Owner` of the connections, and the `roles.Lender` of requests that log in. Made for each of these: the
+    pool does not hold it, so that nothing holds itself, and a pool that was replaced is gone with its last exchange.
+    The collector would find it late, as it sees of a TLS context a few bytes and not the megabyte.
+    """
+
+    def __init__(self, owner: Owner[UpstreamConnection], lender: Lender, belongings: Belongings) -> None:
+        """`owner` and `lender` are one, the pool: where connections come from, and whose they were before."""
+        self.clock = owner.clock
+        self.response_head_timeout = owner.response_head_timeout
+        self.idle_timeout = owner.idle_timeout
+        self.max_head = owner.max_head
+        self.response_rules = owner.response_rules
+        self._owner = owner
+        self._lender = lender
+        self._belongings = belongings
 
     # -- roles.Lender ----------------------------------------------------------------------------------------------
 
@@ -78,7 +106,7 @@ class OwnConnections:
 
     def start(self, exchange: Delivery) -> None:
         """Give a request that logs in its client's own connection, or a new one, which will be that."""
-        if not self.lend(exchange):
+        if not self._belongings.lend(exchange):
             self._lender.start_anew(exchange)
 
     def start_anew(self, exchange: Delivery) -> None:
@@ -92,7 +120,8 @@ class OwnConnections:
     def release(self, connection: UpstreamConnection) -> None:
         """Keep it for its client, for as long as that stays."""
         connection.server.active -= 1
-        if self._is_closed or connection not in self._clients:
+        if not self._belongings.is_kept(connection):
+            self.forget(connection)
             connection.close()
 
     def ended(self, connection: UpstreamConnection) -> None:
@@ -100,9 +129,7 @@ class OwnConnections:
         self.forget(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:
-        client = self._clients.pop(connection, None)
-        if client is not None:
-            del self._of[client]
+        self._belongings.forget(connection)
 
     def belong(self, connection: UpstreamConnection, client: Downstream) -> Owner[UpstreamConnection]:
         """It does already."""
@@ -111,11 +138,3 @@ class OwnConnections:
     def timed_out(self, connection: UpstreamConnection) -> None:
         """The server did not answer: its other connections are not to be trusted either."""
         self._owner.timed_out(connection)
-
-    def _drop(self, client: Downstream) -> None:
-        connection = self._of.pop(client, None)
-        if connection is None:
-            return
-        del self._clients[connection]
-        if connection.is_idle:
-            connection.close()

@@ -12,7 +12,7 @@ from cors_gateway.proxy.balance import Balancer
 from cors_gateway.proxy.clock import CoarseClock
 from cors_gateway.proxy.connect import credentials
 from cors_gateway.proxy.failure import UpstreamFailure, classify_connecting
-from cors_gateway.proxy.own_connections import OwnConnections
+from cors_gateway.proxy.own_connections import Belongings, OwnConnections
 from cors_gateway.proxy.response_rules import rules_of_upstream
 from cors_gateway.proxy.roles import Delivery, Downstream
 from cors_gateway.proxy.upstream import UpstreamConnection
@@ -51,8 +51,8 @@ class UpstreamPool:
         self.idle_timeout = upstream.timeouts.idle
         self.max_head = upstream.limits.response_head
         self.response_rules = rules_of_upstream(upstream)
-        self.own = OwnConnections(self, self)
-        """Lends connections for requests that log in, and keeps those on which somebody did."""
+        self.belongings = Belongings()
+        """The connections on which somebody logged in."""
         self._loop = loop
         self._idle_count = 0
         self._keep = upstream.keep_alive.connections
@@ -60,13 +60,18 @@ class UpstreamPool:
         self._openings: dict[Delivery, Opening] = {}
         self._is_closed = False
 
+    @property
+    def own(self) -> OwnConnections:
+        """Lends connections for requests that log in, and keeps those on which somebody did."""
+        return OwnConnections(self, self, self.belongings)
+
     def start(self, exchange: Delivery) -> None:
         """Give the exchange a connection: an idle one now, or a new one when it is open."""
         server = self._only
         if server is None or not server.is_healthy:
-            if self.own.lend(exchange):
+            if self.belongings.lend(exchange):
                 return
-            if len(self.servers) == 1 and not self.own:
+            if len(self.servers) == 1 and not self.belongings:
                 self._only = self.servers[0]
             server = self._balancer.choose(exchange)
             if server is None:
@@ -129,7 +134,7 @@ class UpstreamPool:
     def belong(self, connection: UpstreamConnection, client: Downstream) -> Owner[UpstreamConnection]:
         """Somebody logs in on a connection: it serves this client alone from now on."""
         self._only = None
-        self.own.give(connection, client)
+        self.belongings.give(connection, client)
         return self.own
 
     def timed_out(self, connection: UpstreamConnection) -> None:
@@ -149,7 +154,7 @@ class UpstreamPool:
                 connection.close()
             server.idle.clear()
         self._idle_count = 0
-        self.own.close()
+        self.belongings.close()
 
     def abort(self) -> None:
         """Give up connections that are being opened."""

@@ -130,11 +130,11 @@ async def test_the_backend_connection_is_closed_with_the_client_connection(
     async with listening(backend), serving(upstream(backend)) as stage:
         client = await stage.connect()
         await log_in(client, "NTLM", "alice")
-        assert (open_connections(backend), len(stage.pool.own)) == (1, 1)
+        assert (open_connections(backend), len(stage.pool.belongings)) == (1, 1)
         getattr(client, leave)()
         await until(lambda: not open_connections(backend))
 
-        assert (len(stage.pool.own), stage.pool.servers[0].active) == (0, 0)
+        assert (len(stage.pool.belongings), stage.pool.servers[0].active) == (0, 0)
         assert (await stage.ask()).status == 401
 
 
@@ -161,7 +161,7 @@ async def test_who_lost_the_connection_to_the_backend_is_asked_again(
     async with listening(backend), serving(upstream(backend)) as stage, await stage.connect() as client:
         await log_in(client, "NTLM", "alice")
         backend.connections[0].close()
-        await until(lambda: not stage.pool.own)
+        await until(lambda: not stage.pool.belongings)
 
         assert (await ask(client)).status == 401
         assert (await log_in(client, "NTLM", "bob"))[1:] == [401, 200]
@@ -194,7 +194,7 @@ async def test_requests_without_logins_share_as_before(
             for _ in range(5):
                 await stage.ask("GET /open")
             assert len(backend.connections) == 2
-        await until(lambda: not stage.pool.own)
+        await until(lambda: not stage.pool.belongings)
         for _ in range(5):
             await stage.ask("GET /open")
 
@@ -253,4 +253,4 @@ async def test_a_tunnel_takes_the_connection_along(
         await until(lambda: not stage.pool.servers[0].active)
         await until(lambda: not open_connections(backend))
 
-        assert (len(stage.pool.own), stage.pool.servers[0].active) == (0, 0)
+        assert (len(stage.pool.belongings), stage.pool.servers[0].active) == (0, 0)

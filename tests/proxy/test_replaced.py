@@ -1,20 +1,21 @@
 """What is left of a configuration that another has replaced, once its last request is over: nothing, at once.
 
 The garbage collector is off here. It looks at what has lived for a while only when there is a quarter more of it: what
-waits for it adds up over reloads.
+waits for it adds up over reloads. Of a TLS context it sees a few bytes.
 """
 
 import gc
 import weakref
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from cors_gateway.proxy.active import Active
 from tests.proxy.stage import Stage, Starter, listening, request, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend
 from tests.wire.raw_client import RawClient
 
+LOGIN = "Authorization: NTLM aGVsbG8=\r\n"
 SLOW = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nol", b"d!"]
 
 
@@ -26,29 +27,54 @@ def _without_collector() -> Iterator[None]:
     gc.enable()
 
 
-def served(stage: Stage) -> weakref.ref[Active]:
+def served(stage: Stage) -> list[weakref.ref[Any]]:
     """What is in service, without holding it."""
-    return weakref.ref(stage.gateway.active)
+    active = stage.gateway.active
+    return [weakref.ref(active), *map(weakref.ref, active.pools.values())]
+
+
+async def gone(before: list[weakref.ref[Any]]) -> None:
+    await until(lambda: not any(one() for one in before))
 
 
 def replace(stage: Stage, backend: RawBackend) -> None:
-    """Serve something else."""
+    """Serve something else, with another upstream."""
     stage.swap(upstream(backend, timeouts={"connect": "4s"}))
 
 
-async def ask(client: RawClient) -> None:
-    await client.send(request())
+async def ask(client: RawClient, fields: str = "") -> None:
+    await client.send(request("GET /", fields))
     assert (await client.read_response()).status == 200
 
 
-async def test_a_client_that_asks_again_holds_nothing(serving: Starter, backend: RawBackend) -> None:
-    async with listening(backend), serving(upstream(backend)) as stage, await stage.connect() as client:
+@pytest.mark.parametrize("balance", ["round_robin", "least_requests", "client_address"])
+async def test_an_upstream_with_several_servers_is_gone(
+    serving: Starter, backend: RawBackend, other: RawBackend, balance: str
+) -> None:
+    async with (
+        listening(backend, other),
+        serving(upstream(backend, other, balance=balance)) as stage,
+        await stage.connect() as client,
+    ):
         await ask(client)
         before = served(stage)
         replace(stage, backend)
         await ask(client)
 
-        await until(lambda: before() is None)
+        await gone(before)
+
+
+@pytest.mark.parametrize("fields", ["", LOGIN], ids=["anonymous", "logged in"])
+async def test_a_client_that_asks_again_holds_nothing(
+    serving: Starter, backend: RawBackend, fields: str
+) -> None:
+    async with listening(backend), serving(upstream(backend)) as stage, await stage.connect() as client:
+        await ask(client, fields)
+        before = served(stage)
+        replace(stage, backend)
+        await ask(client)
+
+        await gone(before)
 
 
 async def test_what_new_connections_are_expected_to_ask_holds_nothing(
@@ -59,18 +85,21 @@ async def test_what_new_connections_are_expected_to_ask_holds_nothing(
         before = served(stage)
         replace(stage, backend)
 
-        await until(lambda: before() is None)
+        await gone(before)
 
 
-async def test_a_request_in_progress_holds_it_to_its_end(serving: Starter, backend: RawBackend) -> None:
+@pytest.mark.parametrize("fields", ["", LOGIN], ids=["anonymous", "logged in"])
+async def test_a_request_in_progress_holds_it_to_its_end(
+    serving: Starter, backend: RawBackend, fields: str
+) -> None:
     backend.script = lambda _: Answer(SLOW, gap=0.2)
     async with listening(backend), serving(upstream(backend)) as stage, await stage.connect() as client:
-        await client.send(request())
+        await client.send(request("GET /", fields))
         await client.read_until(b"ol")
         before = served(stage)
         replace(stage, backend)
 
-        assert before() is not None
+        assert all(one() for one in before)
         await client.read_until(b"d!")
         await ask(client)
-        await until(lambda: before() is None)
+        await gone(before)

@@ -43,6 +43,14 @@ def _regex(document: dict[str, Any], number: int) -> None:
     document["policies"]["app"]["allow_origins"] = [{"regex": f"https://[a-z]{{{number}}}\\.example\\.com"}]
 
 
+def _servers(document: dict[str, Any], number: int) -> None:
+    document["upstreams"]["api"]["servers"] = [f"http://127.0.0.1:{number}", f"http://127.0.0.2:{number}"]
+
+
+def _servers_with_tls(document: dict[str, Any], number: int) -> None:
+    document["upstreams"]["api"]["servers"] = [f"https://127.0.0.1:{number}", f"https://127.0.0.2:{number}"]
+
+
 def _place(document: dict[str, Any], number: int) -> None:
     document["routes"][0]["host"] = f"{number}.example.com"
 
@@ -51,7 +59,7 @@ def _proxies(document: dict[str, Any], number: int) -> None:
     document["server"]["trusted_proxies"] = [f"10.0.0.{number}"]
 
 
-@pytest.mark.parametrize("change", [_policy, _regex, _place, _proxies])
+@pytest.mark.parametrize("change", [_policy, _regex, _servers, _servers_with_tls, _place, _proxies])
 async def test_reloads_add_nothing(tmp_path: Path, change: Change) -> None:
     issued = trustme.CA().issue_cert("localhost")
     issued.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "pair.pem"))
