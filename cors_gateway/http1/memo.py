@@ -7,6 +7,7 @@ of one kind have one `Room`, so that there being many of them costs nothing.
 
 from collections.abc import Callable, Hashable, Sized
 from typing import Any, Generic, Protocol, TypeVar
+from weakref import ref
 
 KIB, MIB = 1 << 10, 1 << 20
 OVERHEAD = 512
@@ -33,7 +34,8 @@ class Room:
         """At most so many entries, and about so many bytes."""
         self._entries = self.entries_left = entries
         self.size = self.left = size
-        self._inside: dict[int, Memo[Any, Any]] = {}
+        # Not held: a memory holds its room, and what holds itself outlives the snapshot whose memory it is.
+        self._inside: dict[int, ref[Memo[Any, Any]]] = {}
         # One byte for what was offered once, at a place that its hash chooses: a clash only means that a key is kept a
         # little early.
         places = 1 << (_MARKS_AN_ENTRY * _PLACES_A_MARK * entries - 1).bit_length()
@@ -44,20 +46,22 @@ class Room:
 
     def empty(self) -> None:
         """Forget everything that is inside."""
-        for memo in self._inside.values():
-            memo.clear()
+        for inside in self._inside.values():
+            memo = inside()
+            if memo is not None:
+                memo.clear()
         self._inside.clear()
         self.entries_left, self.left = self._entries, self.size
 
     def enter(self, memo: "Memo[Any, Any]") -> None:
         """A memory that has been empty gets its first entry."""
-        self._inside[id(memo)] = memo
+        self._inside[id(memo)] = ref(memo)
 
 
 class Memo(dict[K, V], Generic[K, V]):
     """A dict to be read as such and filled through `offer`."""
 
-    __slots__ = ("_cost", "_longest", "_room", "_salt")
+    __slots__ = ("__weakref__", "_cost", "_longest", "_room", "_salt")
 
     def __init__(self, room: Room, *, longest: int, cost: Callable[[K, V], int] | None = None) -> None:
         """Keys of at most `longest` bytes or members.

@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.proxy.stage import Stage, Starter, listening, request, until, upstream
+from tests.proxy.stage import ORIGIN, Stage, Starter, listening, request, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend
 from tests.wire.raw_client import RawClient
 
 LOGIN = "Authorization: NTLM aGVsbG8=\r\n"
+PREFLIGHT = f"Origin: {ORIGIN}\r\nAccess-Control-Request-Method: GET\r\n"
+REPEATS = 4
+"""After which everything is remembered that can be."""
 SLOW = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nol", b"d!"]
 
 
@@ -56,7 +59,21 @@ async def test_an_upstream_with_several_servers_is_gone(
         serving(upstream(backend, other, balance=balance)) as stage,
         await stage.connect() as client,
     ):
+        for _ in range(REPEATS):
+            await ask(client)
+        before = served(stage)
+        replace(stage, backend)
         await ask(client)
+
+        await gone(before)
+
+
+async def test_what_was_remembered_is_gone(serving: Starter, backend: RawBackend) -> None:
+    async with listening(backend), serving(upstream(backend)) as stage, await stage.connect() as client:
+        for line, status in (("GET /a", 200), ("OPTIONS /b", 204)):
+            for _ in range(REPEATS):
+                await client.send(request(line, PREFLIGHT))
+                assert (await client.read_response(line.partition(" ")[0])).status == status
         before = served(stage)
         replace(stage, backend)
         await ask(client)
