@@ -20,26 +20,28 @@ END = b"\r\n\r\n"
 REVIEW = 32
 """So many sections are read by a pattern before somebody asks again which lines change."""
 
-# A field value without white space around it (RFC 9110 5.5), so that the line goes on as it came.
-_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff][\x09\x20-\x7e\x80-\xff]*(?<![\x09\x20])")
+# A field value without white space around it (RFC 9110 5.5), so that the line goes on as it came. It is all that there is,
+# or none: whoever sends blanks has nobody look for its end among them.
+_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff][\x09\x20-\x7e\x80-\xff]*+(?<![\x09\x20])")
 _match_value = _VALUE.match
 
 
 class Field:
-    """One field line: its lower-case name, and the line as it goes on.
+    """One field line: its lower-case name, what it is to a gateway (`kind`), and the line as it goes on.
 
     It has no value to read: where it is carried, the value may be that of a former message. What has a meaning is a
     subclass that keeps what it says.
     """
 
-    __slots__ = ("carried_prefix", "line", "name")
+    __slots__ = ("carried_prefix", "kind", "line", "name")
 
-    def __init__(self, name: bytes, spelling: bytes, value: bytes, *, is_carried: bool) -> None:
+    def __init__(self, kind: int, name: bytes, spelling: bytes, value: bytes, *, is_carried: bool) -> None:
         """`spelling` is the name as received, `value` has no white space around it."""
+        self.kind = kind
         self.name = name
         self.line = b"%b: %b" % (spelling, value)
         self.carried_prefix = spelling + b": " if is_carried else b""
-        """What another line with this name begins with; empty if its value has a meaning."""
+        """What another line begins with that needs no reading; empty if each is read, because its value may mean something."""
 
 
 F = TypeVar("F", bound=Field)
@@ -52,8 +54,8 @@ class Pattern(Generic[F]):
     """
 
     __slots__ = (
-        *("_prefixes", "_read", "_runs", "_same", "_sample", "_tail"),
-        *("changing", "is_kept", "lines", "parts", "said", "start", "text", "unkept", "uses"),
+        *("_prefixes", "_runs", "_same", "_sample", "_tail"),
+        *("changing", "is_kept", "lines", "parts", "read", "said", "start", "text", "unkept", "uses"),
     )
 
     parts: list[bytes]
@@ -78,12 +80,12 @@ class Pattern(Generic[F]):
         self._same: frozenset[int] = frozenset()
         """The lines that said the same in the one before."""
         self._prefixes = [fields[at].carried_prefix for at in self.changing]
-        self._read = [place for place in enumerate(self.changing) if not self._prefixes[place[0]]]
+        self.read = [place for place in enumerate(self.changing) if not self._prefixes[place[0]]]
         """Of lines that mean something: which of the values they are, and where they stand."""
         self.said: Callable[[Sequence[bytes]], bytes | tuple[bytes, ...]] | None = None
         """Picks these lines from values, or the only one; None if there are none of them."""
-        if self._read:
-            self.said = itemgetter(*[place for place, _ in self._read])
+        if self.read:
+            self.said = itemgetter(*[place for place, _ in self.read])
         self._runs: list[tuple[bytes, bool]] = []
         """The bytes before each value, and whether that is carried."""
         self.is_kept: list[bool] | None = None
@@ -99,9 +101,10 @@ class Pattern(Generic[F]):
         elif not rest:
             run = b""
         self._tail = run + rest + END
+        read = [b"%d %b" % (fields[at].kind, fields[at].name) for _, at in self.read]
         # No line has a NUL, so that it is told where the values stand.
-        self.text = b"\0".join([*[run for run, _ in self._runs], self._tail])
-        """What stays the same. Sections with the same text and values are the same."""
+        self.text = b"\0".join([*[run for run, _ in self._runs], self._tail, *read])
+        """What stays the same, and what the lines are that do not: same text, same layout."""
 
     def values_in(self, lines: list[bytes]) -> tuple[bytes, ...]:
         """The values of a section with these lines."""
@@ -146,12 +149,12 @@ class Pattern(Generic[F]):
         Sets values to what goes on. As `read_as_variation` otherwise.
         """
         varied = fields
-        for place, at in self._read:
+        for place, at in self.read:
             line = values[place]
             field = known.get(line) or read(line)
             values[place] = field.line
             if field is not fields[at]:
-                if field.name != fields[at].name:
+                if field.name != fields[at].name or field.kind != fields[at].kind:
                     return None
                 if varied is fields:
                     varied = fields.copy()
@@ -241,7 +244,7 @@ def read_as_variation(
                 return None
         else:
             changed = known.get(line) or read(line)
-            if changed.name != field.name:
+            if changed.name != field.name or changed.kind != field.kind:
                 return None
             if varied is fields:
                 varied = fields.copy()

@@ -184,7 +184,7 @@ class RequestReader:
         self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(
             Room(entries=1024 + origins, size=8 * MIB + 6 * origins * KIB), longest=64, cost=_cost_of_head
         )
-        self._meanings: Memo[Said, tuple[list[RequestField], RequestHead]] = Memo(
+        self._meanings: Memo[Said, tuple[tuple[RequestField, ...], RequestHead]] = Memo(
             Room(entries=1024 + origins, size=4 * MIB + 2 * origins * KIB), longest=2, cost=_cost_of_meaning
         )
 
@@ -202,9 +202,8 @@ class RequestReader:
                 variation = read_as_variation(before, lines, self._lines, self._read_line)
                 if variation is not None:
                     fields, pattern, values = variation
-                    head = before.head
-                    if fields is not before.fields:
-                        head = self._head(fields, before.layout, len(block))
+                    is_other = fields is not before.fields
+                    head = self._head(fields, before.layout, len(block)) if is_other else before.head
                     if head.nominated == before.head.nominated:
                         return HeaderSection(fields, before.layout, head, pattern, values)
             if self._max_fields and len(lines) > self._max_fields:
@@ -237,38 +236,43 @@ class RequestReader:
         fields, head = before.fields, before.head
         if pattern.said is not None:
             said = pattern.text, pattern.said(values)
-            meaning = self._meanings.get(said) or self._meaning(before, values, said, size)
+            meaning = self._meanings.get(said)
             if meaning is None:
-                return None
-            fields, head = meaning
+                read = self._read_changing(before, values, said, size)
+                if read is None:
+                    return None
+                fields, head = read
+            else:
+                changing, head = meaning
+                fields = fields.copy()
+                for (_, position), field in zip(pattern.read, changing, strict=True):
+                    fields[position] = field
             if head.nominated != before.head.nominated:
                 return None
         if pattern.uses % REVIEW:
             return HeaderSection(fields, before.layout, head, pattern, values), end
         return HeaderSection(fields, before.layout, head, *pattern.reviewed(values, fields)), end
 
-    def _meaning(
+    def _read_changing(
         self, before: HeaderSection, values: list[bytes], said: Said, size: int
     ) -> tuple[list[RequestField], RequestHead] | None:
-        """What is said by a section with the pattern of the one before; None if it is faulty, or has other names.
+        """The fields of a section with the pattern of the one before, and what they say together.
 
-        Remembered once the head is, which is when it comes for the third time.
+        None if it is faulty, or has other names. Remembered once the head is, which is when it comes for the third time.
         """
-        pattern = before.pattern
+        pattern, layout = before.pattern, before.layout
         try:
             fields = pattern.fields_with(values, before.fields, self._lines, self._read_line)
-            if fields is None:
-                return None
-            if fields is before.fields:
-                return fields, before.head
-            head = self._heads.get(tuple(compress(fields, before.layout.is_read)))
+            if fields is None or fields is before.fields:
+                return None if fields is None else (fields, before.head)
+            head = self._heads.get(tuple(compress(fields, layout.is_read)))
             if head is None:
-                return fields, self._new_head(fields, before.layout, size)
+                return fields, self._new_head(fields, layout, size)
         except ProtocolFault:
             return None
         # What has to be put down otherwise than it came is read each time.
-        if pattern.said is not None and pattern.said(values) == said[1]:
-            self._meanings.offer(said, (fields, head))
+        if size <= MAX_REMEMBERED and pattern.said is not None and pattern.said(values) == said[1]:
+            self._meanings.offer(said, (tuple([fields[position] for _, position in pattern.read]), head))
         return fields, head
 
     def _read_line(self, line: bytes) -> RequestField:
@@ -313,11 +317,9 @@ class RequestReader:
         return head
 
 
-def _cost_of_meaning(said: Said, meaning: tuple[list[RequestField], RequestHead]) -> int:
-    """With the text, which others may have as well."""
-    text, lines = said
-    changing = lines if isinstance(lines, tuple) else (lines,)
-    return 2 * OVERHEAD + len(text) + 2 * sum(map(len, changing)) + 8 * len(meaning[0])
+def _cost_of_meaning(said: Said, meaning: tuple[tuple[RequestField, ...], RequestHead]) -> int:
+    """Of the text, which others may have as well, and the lines."""
+    return OVERHEAD * 2 + len(said[0]) + sum([OVERHEAD + 4 * len(field.line) for field in meaning[0]])
 
 
 def _cost_of_head(read: tuple[RequestField, ...], head: RequestHead) -> int:

@@ -100,8 +100,6 @@ _PROTECTED = frozenset(
 _PROTECTED_PREFIXES = (b"access-control-", _FORWARDING_PREFIX, b"sec-")
 # CGI and PHP make `_` of every character of a name that is neither letter nor digit.
 _FOLDED = bytes.maketrans(b"!#$%&'*+.^_`|~", b"-" * 14)
-_NEVER_CARRIED = b"\n"
-"""No line begins so: a section where this one is another is read in full."""
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 # Fields of which every value is kept, in order, for whoever decides: repeating one must not hide another. Of an
 # underscored one it is the name instead, of credentials the scheme.
@@ -127,11 +125,10 @@ _NOMINABLE = frozenset({b"upgrade"})
 class RequestField(Field):
     """One field line of a request. Without a meaning here: passed on (`is_kept`) or dropped."""
 
-    __slots__ = ("is_kept", "kind")
+    __slots__ = ("is_kept",)
 
     def __init__(self, kind: int, name: bytes, spelling: bytes, value: bytes) -> None:
-        super().__init__(name, spelling, value, is_carried=kind <= DROP)
-        self.kind = kind
+        super().__init__(kind, name, spelling, value, is_carried=kind <= DROP)
         self.is_kept = kind == KEEP or kind >= LOOKED_AT_AND_KEPT
 
 
@@ -248,11 +245,9 @@ def check_nominations(options: frozenset[bytes]) -> None:
 def _read_authorization(name: bytes, spelling: bytes, value: bytes) -> RequestField:
     """Credentials are carried as long as their scheme is the same, so that another kind is not overlooked."""
     if logs_in_connection(value):
-        field: RequestField = ReadField(CONNECTION_LOGIN, name, spelling, value)
-        field.carried_prefix = _NEVER_CARRIED
-    else:
-        field = RequestField(KEEP, name, spelling, value)
-        scheme = scheme_of(value)
-        is_carried = value[len(scheme) : len(scheme) + 1] == b" "
-        field.carried_prefix = b"%b: %b " % (spelling, scheme) if is_carried else _NEVER_CARRIED
+        return ReadField(CONNECTION_LOGIN, name, spelling, value)
+    field = RequestField(KEEP, name, spelling, value)
+    scheme = scheme_of(value)
+    is_carried = value[len(scheme) : len(scheme) + 1] == b" "
+    field.carried_prefix = b"%b: %b " % (spelling, scheme) if is_carried else b""
     return field

@@ -84,11 +84,10 @@ _NEVER_NOMINATED = (b"set-cookie", b"content-", b"cache-control", b"vary", b"acc
 class ResponseField(Field):
     """One field line of a response."""
 
-    __slots__ = ("is_cors", "is_end_to_end", "is_vary", "kind")
+    __slots__ = ("is_cors", "is_end_to_end", "is_vary")
 
     def __init__(self, kind: int, name: bytes, spelling: bytes, value: bytes) -> None:
-        super().__init__(name, spelling, value, is_carried=kind in _CARRIED)
-        self.kind = kind
+        super().__init__(kind, name, spelling, value, is_carried=kind in _CARRIED)
         self.is_end_to_end = kind in _END_TO_END
         self.is_cors = kind == _CORS
         self.is_vary = kind == _VARY

@@ -14,6 +14,7 @@ from cors_gateway.http1.beginning import after_empty_lines, check_beginning, fir
 from cors_gateway.http1.body import SizedBody
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.fields import END
 from cors_gateway.http1.request import NO_BODY, SIZED
 from cors_gateway.proxy.answering import AnsweringConnection
 from cors_gateway.proxy.answers import render
@@ -156,7 +157,8 @@ class ClientConnection(AnsweringConnection):
                 else:
                     if not line_end and (start := after_empty_lines(data)) > 0:
                         return data[start:]
-                    last = read_request(service.active, last, data, line_end) if line_end > 0 else None
+                    is_there = line_end > 0 and (not self._fresh or data.find(END, -self._fresh - 3) > 0)
+                    last = read_request(service.active, last, data, line_end) if is_there else None
                     if last is None:
                         self._await_head(data)
                         return b""

@@ -230,17 +230,19 @@ class UpstreamConnection(UpstreamTransport):
     # -- reading a response ----------------------------------------------------------------------------------------
 
     def _read_head(self, exchange: Delivery, data: bytes) -> None:
-        data, self._buffer = self._buffer + data, b""
+        before, self._buffer = self._buffer, b""
+        data = before + data
         rewriter, grant, date_line = self._rewriter, exchange.grant, self._clock.date_line
-        form = 0
-        response = found = None
-        if exchange.is_request_sent:
+        form, response, found = 0, None, None
+        # The short ways are for a head that is there, of a request that is.
+        is_short = exchange.is_request_sent and (not before or data.find(END, max(len(before) - 3, 0)) >= 0)
+        if is_short:
             form = exchange.downstream.response_form()
             response = rewriter.known(data, grant, form, date_line)
         if response is not None:
             end = len(rewriter.received)
         else:
-            if exchange.is_request_sent and rewriter.section is not None:
+            if is_short and rewriter.section is not None:
                 found = READER.read_variation(data, rewriter.section, self._pool.max_head)
             if found is None:
                 found = self._read_in_full(exchange, data)
@@ -291,11 +293,10 @@ class UpstreamConnection(UpstreamTransport):
         if end > self._pool.max_head:
             raise ProtocolFault(Cause.HEAD_TOO_LARGE, limit=self._pool.max_head)
         section = self._rewriter.read(data[:end])
-        end += 4
         if section.head.status < 200:
-            self._read_interim(exchange, section, data[end:])
+            self._read_interim(exchange, section, data[end + 4 :])
             return None
-        return section, end
+        return section, end + 4
 
     def _read_interim(self, exchange: Delivery, section: ResponseSection, rest: bytes) -> None:
         response = section.head

@@ -45,7 +45,8 @@ VALUES = (
 def blocks(names: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
     colon = st.sampled_from([": "] * 6 + [":", " : ", ""])
     line = st.tuples(st.sampled_from(names), colon, st.sampled_from(VALUES)).map("".join)
-    return st.lists(line, max_size=6)
+    odd = st.tuples(st.sampled_from(["\n", "\r", "\x00", " ", "\t", ":"]), line).map("".join)
+    return st.lists(st.one_of(line, line, line, odd), max_size=6)
 
 
 def sequences(names: tuple[str, ...]) -> st.SearchStrategy[list[list[str]]]:
@@ -56,13 +57,16 @@ def sequences(names: tuple[str, ...]) -> st.SearchStrategy[list[list[str]]]:
         for change in changes:
             made.append(
                 [
-                    f"{line.partition(':')[0]}: {change[at]}" if at in change else line
+                    change[at].replace("NAME", line.partition(":")[0]) if at in change else line
                     for at, line in enumerate(made[-1])
                 ]
             )
         return made
 
-    change = st.dictionaries(st.integers(0, 5), st.sampled_from(VALUES), max_size=3)
+    other = st.sampled_from(["NAME: ", "NAME: ", "NAME: ", "\nNAME: ", "\rNAME", "\x00NAME: ", " ", "\n"])
+    change = st.dictionaries(
+        st.integers(0, 5), st.tuples(other, st.sampled_from(VALUES)).map("".join), max_size=3
+    )
     return st.builds(vary, blocks(names), st.lists(change, min_size=1, max_size=6))
 
 
@@ -204,6 +208,55 @@ def test_what_takes_turns_says_what_it_says_alone(turns: list[str]) -> None:
         else:
             before = read_next(reader, block, before)
             assert request_said(before) == alone
+
+
+@pytest.mark.parametrize("login", ["x", "NTLM abc", "Negotiate abc", "Bearer abc"])
+@pytest.mark.parametrize(
+    "line", ["\nDELETE /admin HTTP/1.1", "\nfoo: bar", "\rfoo: bar", "\x00foo: bar", " folded", ""]
+)
+def test_credentials_make_no_way_for_other_bytes(login: str, line: str) -> None:
+    """In place of their line, on the same connection or on one that begins with what another one asked."""
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    head = f"Host: x\r\nAuthorization: {login}%d\r\nA: b"
+    before = reader.read((head % 1).encode())
+    for n in (2, 3):
+        block = f"Host: x\r\n{line}\r\nA: b".encode()
+        with pytest.raises(ProtocolFault):
+            read_next(reader, block, before)
+        before = read_next(reader, (head % n).encode(), before)
+
+
+LAYOUTS = (
+    "X-Forwarded-For: %d|A: 1",
+    "Origin: https://%d.example|A: 1",
+    "Via: 1.1 %d|A: 1",
+    "X_Odd: %d|A: 1",
+    "Content-Length: %d|A: 1",
+    "Authorization: x%d|A: 1",
+    "Authorization: NTLM %d|A: 1",
+    "Max-Forwards: %d|A: 1",
+)
+
+
+@pytest.mark.parametrize("first", LAYOUTS)
+@pytest.mark.parametrize("second", LAYOUTS)
+def test_what_one_layout_says_is_not_taken_for_another(first: str, second: str) -> None:
+    """Also where all that they have in common stands on the same lines, on any connection of a reader."""
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    known, other = [("Host: x|" + text).replace("|", "\r\n") for text in (first, second)]
+    before: HeaderSection | None = None
+    # Until it is remembered what the one says; then its lines come after sections of the other.
+    for text in [known % (n % 2) for n in range(10)] + [
+        other % 0,
+        other % 1,
+        known % 0,
+        other % 1,
+        other % 0,
+        known % 1,
+    ]:
+        before = read_next(reader, text.encode(), before)
+        alone = RequestReader(max_bytes=0, max_fields=0).read(text.encode())
+        assert request_said(before) == request_said(alone)
 
 
 def test_what_takes_turns_is_not_interpreted_again() -> None:

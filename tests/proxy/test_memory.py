@@ -1,11 +1,14 @@
 """What is remembered, one memory at a time: that it is used, and what makes it invalid."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
+from cors_gateway.http1.fields import Pattern
 from cors_gateway.http1.forwarded import HTTP2, HTTP11
 from cors_gateway.proxy.active import MAX_REMEMBERED_LINES
 from cors_gateway.proxy.downstream import MAX_REPEATED
@@ -170,6 +173,32 @@ def test_a_preflight_that_is_too_long_to_be_remembered_is_routed_each_time(
     with watched() as done:
         bench.send(data)
     assert done() == work
+
+
+def test_a_head_that_comes_byte_by_byte_is_compared_once(benches: Benches, twins: Snapshot) -> None:
+    """On both sides: whoever sends a byte at a time pays for it, and nobody else."""
+    bench = benches(twins)
+    answer = "204 No Content|ETag: {}"
+    for n in range(WARM):
+        bench.ask(written("GET /a/x", {"Cookie": str(n)}), answer.format(n))
+    request = written("GET /a/x", {"Cookie": "another"})
+    response = f"HTTP/1.1 {answer.format('another')}|Date: then||".replace("|", "\r\n").encode()
+    comparisons = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is Pattern.values_at.__code__:
+            comparisons.append(frame.f_locals["data"])
+
+    sys.setprofile(note)
+    try:
+        for at in range(len(request)):
+            bench.send(request[at : at + 1])
+        for at in range(len(response)):
+            bench.upstream.data_received(response[at : at + 1])
+    finally:
+        sys.setprofile(None)
+    assert comparisons == [request, response[:1], response]
+    assert b"\r\nETag: another\r\n" in bench.take().answer
 
 
 @pytest.mark.parametrize("fields", [{"Accept": "1"}, ASKED])
