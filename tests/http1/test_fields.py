@@ -370,10 +370,12 @@ def test_a_value_that_is_not_plain_has_no_pattern(value: str, rest: str) -> None
         ("Origin: a|Accept: b", "Origin: a|DNT: b"),
         ("Origin: a|Accept: b", "Origin: b|Accept: b"),
         ("Origin: b|Accept: a", "Cookie: c|Accept: a"),
+        ("Origin: a|Accept: a|Connection: close", "Origin: a|Accept: a|Connection: Accept"),
     ],
 )
 def test_other_lines_are_another_pattern(second: str, third: str) -> None:
-    assert by_pattern("Origin: a|Accept: a", second, third) is None
+    first = "Origin: a|Accept: a" + "|Connection: keep-alive" * ("Connection" in second)
+    assert by_pattern(first, second, third) is None
 
 
 @pytest.mark.parametrize("text", ["Cookie: %d", "Origin: %d", "Cookie: %d|Origin: %d|Accept: a"])
@@ -438,3 +440,20 @@ def test_the_limits_hold_for_variations() -> None:
     with pytest.raises(ProtocolFault) as caught:
         reader.read(b"Host: x\r\nCookie: a=" + b"1" * 40, first)
     assert caught.value.status == 431
+    second = reader.read(b"Host: x\r\nCookie: a=2", first)
+    for size, is_read in ((40, True), (41, False)):
+        data = b"\r\nHost: x\r\nCookie: " + b"1" * (size - 17) + b"\r\n\r\n"
+        assert (reader.read_variation(data, 0, second) is not None) is is_read
+
+
+def test_a_section_stays_what_it_is_when_others_are_read_by_it() -> None:
+    """Connections begin with the same one."""
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    blocks = [b"Host: x\r\nOrigin: https://%d.example\r\nCookie: 1" % n for n in range(2)]
+    section: HeaderSection | None = None
+    for n in range(8):  # until what they say is known
+        section = read_next(reader, blocks[n % 2], section)
+    assert section is not None
+    fields = section.fields.copy()
+    assert read_next(reader, blocks[0], section).fields != fields
+    assert section.fields == fields
