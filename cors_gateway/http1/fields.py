@@ -10,7 +10,7 @@ variation is read in full.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress
-from operator import eq, itemgetter, ne
+from operator import eq, ne
 from typing import Generic, TypeVar
 
 CRLF = b"\r\n"
@@ -55,7 +55,7 @@ class Pattern(Generic[F]):
 
     __slots__ = (
         *("_prefixes", "_runs", "_same", "_sample", "_tail"),
-        *("changing", "is_kept", "lines", "parts", "read", "said", "start", "text", "unkept", "uses"),
+        *("changing", "is_kept", "lines", "parts", "read", "start", "unkept", "uses"),
     )
 
     parts: list[bytes]
@@ -82,10 +82,6 @@ class Pattern(Generic[F]):
         self._prefixes = [fields[at].carried_prefix for at in self.changing]
         self.read = [place for place in enumerate(self.changing) if not self._prefixes[place[0]]]
         """Of lines that mean something: which of the values they are, and where they stand."""
-        self.said: Callable[[Sequence[bytes]], bytes | tuple[bytes, ...]] | None = None
-        """Picks these lines from values, or the only one; None if there are none of them."""
-        if self.read:
-            self.said = itemgetter(*[place for place, _ in self.read])
         self._runs: list[tuple[bytes, bool]] = []
         """The bytes before each value, and whether that is carried."""
         self.is_kept: list[bool] | None = None
@@ -101,10 +97,6 @@ class Pattern(Generic[F]):
         elif not rest:
             run = b""
         self._tail = run + rest + END
-        read = [b"%d %b" % (fields[at].kind, fields[at].name) for _, at in self.read]
-        # No line has a NUL, so that it is told where the values stand.
-        self.text = b"\0".join([*[run for run, _ in self._runs], self._tail, *read])
-        """What stays the same, and what the lines are that do not: same text, same layout."""
 
     def values_in(self, lines: list[bytes]) -> tuple[bytes, ...]:
         """The values of a section with these lines."""

@@ -153,14 +153,10 @@ class HeaderSection(Section[RequestField]):
         return self.lines[positions[0]][len(name) + 2 :] if positions else None
 
 
-Said = tuple[bytes, bytes | tuple[bytes, ...]]
-"""What stays the same in a section, and its lines that mean something and change, or the only one."""
-
-
 class RequestReader:
     """Reads header sections under the limits of one listener; remembers lines across requests, and what they say."""
 
-    __slots__ = ("_heads", "_lines", "_max_bytes", "_max_fields", "_meanings", "_names")
+    __slots__ = ("_heads", "_lines", "_max_bytes", "_max_fields", "_names")
 
     def __init__(
         self,
@@ -183,9 +179,6 @@ class RequestReader:
         )
         self._heads: Memo[tuple[RequestField, ...], RequestHead] = Memo(
             Room(entries=1024 + origins, size=8 * MIB + 6 * origins * KIB), longest=64, cost=_cost_of_head
-        )
-        self._meanings: Memo[Said, tuple[tuple[RequestField, ...], RequestHead]] = Memo(
-            Room(entries=1024 + origins, size=4 * MIB + 2 * origins * KIB), longest=2, cost=_cost_of_meaning
         )
 
     def read(self, block: bytes, before: HeaderSection | None = None) -> HeaderSection:
@@ -234,46 +227,23 @@ class RequestReader:
         if 0 < self._max_bytes < size:
             return None
         fields, head = before.fields, before.head
-        if pattern.said is not None:
-            said = pattern.text, pattern.said(values)
-            meaning = self._meanings.get(said)
-            if meaning is None:
-                read = self._read_changing(before, values, said, size)
-                if read is None:
+        if pattern.read:
+            try:
+                varied = pattern.fields_with(values, fields, self._lines, self._read_line)
+                if varied is None:
                     return None
-                fields, head = read
-            else:
-                changing, head = meaning
-                fields = fields.copy()
-                for (_, position), field in zip(pattern.read, changing, strict=True):
-                    fields[position] = field
+                if varied is not fields:
+                    fields = varied
+                    meant = tuple(compress(fields, before.layout.is_read))
+                    # As `_head`, without the call.
+                    head = self._heads.get(meant) or self._new_head(fields, before.layout, size)
+            except ProtocolFault:
+                return None
             if head.nominated != before.head.nominated:
                 return None
         if pattern.uses % REVIEW:
             return HeaderSection(fields, before.layout, head, pattern, values), end
         return HeaderSection(fields, before.layout, head, *pattern.reviewed(values, fields)), end
-
-    def _read_changing(
-        self, before: HeaderSection, values: list[bytes], said: Said, size: int
-    ) -> tuple[list[RequestField], RequestHead] | None:
-        """The fields of a section with the pattern of the one before, and what they say together.
-
-        None if it is faulty, or has other names. Remembered once the head is, which is when it comes for the third time.
-        """
-        pattern, layout = before.pattern, before.layout
-        try:
-            fields = pattern.fields_with(values, before.fields, self._lines, self._read_line)
-            if fields is None or fields is before.fields:
-                return None if fields is None else (fields, before.head)
-            head = self._heads.get(tuple(compress(fields, layout.is_read)))
-            if head is None:
-                return fields, self._new_head(fields, layout, size)
-        except ProtocolFault:
-            return None
-        # What has to be put down otherwise than it came is read each time.
-        if size <= MAX_REMEMBERED and pattern.said is not None and pattern.said(values) == said[1]:
-            self._meanings.offer(said, (tuple([fields[position] for _, position in pattern.read]), head))
-        return fields, head
 
     def _read_line(self, line: bytes) -> RequestField:
         field = read_field(line, self._names)
@@ -315,11 +285,6 @@ class RequestReader:
             if size <= MAX_REMEMBERED:
                 self._heads.offer(read, head)
         return head
-
-
-def _cost_of_meaning(said: Said, meaning: tuple[tuple[RequestField, ...], RequestHead]) -> int:
-    """Of the text, which others may have as well, and the lines."""
-    return OVERHEAD * 2 + len(said[0]) + sum([OVERHEAD + 4 * len(field.line) for field in meaning[0]])
 
 
 def _cost_of_head(read: tuple[RequestField, ...], head: RequestHead) -> int:

@@ -243,7 +243,7 @@ class ResponseReader:
         if end > max_bytes + len(END):
             return None
         fields, head = before.fields, before.head
-        if pattern.said is not None:
+        if pattern.read:
             try:
                 varied = pattern.fields_with(values, fields, self._lines, self._read_line)
                 if varied is None:
