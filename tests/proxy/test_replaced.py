@@ -4,9 +4,7 @@ The garbage collector is off here. It looks at what has lived for a while only w
 waits for it adds up over reloads. Of a TLS context it sees a few bytes.
 """
 
-import gc
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,19 +13,13 @@ from tests.proxy.stage import ORIGIN, Stage, Starter, listening, request, until,
 from tests.wire.raw_backend import Answer, RawBackend
 from tests.wire.raw_client import RawClient
 
+pytestmark = pytest.mark.usefixtures("without_collector")
+
 LOGIN = "Authorization: NTLM aGVsbG8=\r\n"
 PREFLIGHT = f"Origin: {ORIGIN}\r\nAccess-Control-Request-Method: GET\r\n"
 REPEATS = 4
 """After which everything is remembered that can be."""
 SLOW = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nol", b"d!"]
-
-
-@pytest.fixture(autouse=True)
-def _without_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def served(stage: Stage) -> list[weakref.ref[Any]]:

@@ -5,7 +5,7 @@ import gc
 import json
 import pickle
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,14 @@ from cors_gateway.server.worker import Worker
 from cors_gateway.server.worker_handle import carried
 from cors_gateway.snapshot import Snapshot
 
+pytestmark = pytest.mark.usefixtures("without_collector")
+
 WARM = 2
 RELOADS = 3
 LOOKS = 500
 """At what there is, 10 ms apart, until the last is gone: a thread may still hold what it did last."""
 
 Change = Callable[[dict[str, Any], int], None]
-
-
-@pytest.fixture(autouse=True)
-def _without_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def _policy(document: dict[str, Any], number: int) -> None:
