@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.wire.raw_backend import bound_socket
+from tests.wire.stream_backend import serving_streams
+
 _ROOT = Path(__file__).parents[2]
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _RATE = 100
@@ -23,35 +26,36 @@ async def _ask(answer: Callable[[int], tuple[bytes, bool]]) -> dict[str, float]:
         nonlocal asked
         closes = False
         while not closes:
-            try:
-                await reader.readuntil(b"\r\n\r\n")
-            except asyncio.IncompleteReadError:
-                break
+            await reader.readuntil(b"\r\n\r\n")
             data, closes = answer(asked)
             asked += 1
             writer.write(data)
             if asked >= _ENOUGH:
                 enough.set()
         writer.close()
+        await writer.wait_closed()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "tests.benchmarks.clients", "paced", str(port), str(_RATE), "0"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd=_ROOT,
-        )
-        try:
-            async with asyncio.timeout(60):
-                await enough.wait()
-                output, _ = await process.communicate(b"\n")
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+    with bound_socket() as sock:
+        async with serving_streams(sock, serve):
+            return await _run_client(sock.getsockname()[1], enough)
+
+
+async def _run_client(port: int, enough: asyncio.Event) -> dict[str, float]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.benchmarks.clients", "paced", str(port), str(_RATE), "0"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=_ROOT,
+    )
+    try:
+        async with asyncio.timeout(60):
+            await enough.wait()
+            output, _ = await process.communicate(b"\n")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode == 0
     return dict(json.loads(output.splitlines()[-1]))
 

@@ -13,6 +13,8 @@ from cors_gateway.cli import main
 from tests.cli.admin_listener import unused_address
 from tests.probe import servers
 from tests.probe.servers import APP, PATH, running
+from tests.wire.raw_backend import bound_socket
+from tests.wire.stream_backend import serving_streams
 
 QUICK = ("--pause", "0")
 LISTED = ("--origin", APP)
@@ -184,13 +186,12 @@ async def test_a_file_without_certificates_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_says_nothing_is_not_waited_for_without_end() -> None:
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
-        writer.close()
 
-    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
-        host, port = server.sockets[0].getsockname()
-        result = await run("doctor", "--timeout", "0.2", f"http://{host}:{port}/")
+    with bound_socket() as sock:
+        async with serving_streams(sock, say_nothing):
+            result = await run("doctor", "--timeout", "0.2", "http://{}:{}/".format(*sock.getsockname()))
 
     assert result.exit_code == 1
     assert "nothing came within 0.2 s; see --timeout" in result.stderr
@@ -200,12 +201,12 @@ async def test_what_is_not_http_is_told() -> None:
     async def mumble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
         writer.write(b"220 mail.example.com ESMTP\r\n\r\n")
-        await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
-    async with await asyncio.start_server(mumble, "127.0.0.1", 0) as server:
-        host, port = server.sockets[0].getsockname()
-        result = await run("doctor", f"http://{host}:{port}/")
+    with bound_socket() as sock:
+        async with serving_streams(sock, mumble):
+            result = await run("doctor", "http://{}:{}/".format(*sock.getsockname()))
 
     assert result.exit_code == 1
     assert "what came is not HTTP" in result.stderr

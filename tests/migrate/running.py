@@ -19,6 +19,7 @@ from cors_gateway.proxy.gateway import Gateway
 from tests.migrate.backend import replaced
 from tests.migrate.case import Case
 from tests.wire.gateway_process import free_port
+from tests.wire.listeners import stop_accepting
 
 _LIMIT = 30.0
 _MODULES = Path("/usr/lib/nginx/modules")
@@ -47,7 +48,7 @@ async def running_translation(
     try:
         yield server.sockets[0].getsockname()
     finally:
-        server.close()
+        await stop_accepting(server)
         gateway.close()
         async with asyncio.timeout(_LIMIT):
             while gateway.clock.watched:  # noqa: ASYNC110 - nobody tells when all connections are lost

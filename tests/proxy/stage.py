@@ -20,6 +20,7 @@ from cors_gateway.observe.record import RequestRecord
 from cors_gateway.proxy.gateway import Gateway
 from cors_gateway.proxy.pool import UpstreamPool
 from cors_gateway.snapshot import Http2, Snapshot
+from tests.wire.listeners import stop_accepting
 from tests.wire.raw_backend import Answer, RawBackend, Script
 from tests.wire.raw_client import RawClient
 from tests.wire.strict_http import Request, Response
@@ -180,7 +181,7 @@ async def start(
     try:
         yield Stage(gateway, server.sockets[0].getsockname(), directory)
     finally:
-        server.close()
+        await stop_accepting(server)
         gateway.close()
         async with asyncio.timeout(LIMIT):
             while gateway.clock.watched:  # noqa: ASYNC110 - nobody tells when all connections are lost

@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from tests.proxy.stage import LIMIT, Starter, listening, request, upstream
+from tests.wire.listeners import stop_accepting
 from tests.wire.raw_backend import RawBackend, accept_websocket
 from tests.wire.strict_http import Response
 
@@ -187,7 +188,7 @@ async def test_a_backend_that_speaks_no_tls_is_502(
     url = "https://{}:{}".format(*backend.address)
     async with serving(upstream(url, tls={"ca": authority.file})) as stage:
         assert_refused(await stage.ask("POST /"), backend)
-    server.close()
+    await stop_accepting(server)
 
 
 async def test_a_backend_that_never_shakes_hands_is_504(

@@ -12,6 +12,7 @@ import pytest
 
 from cors_gateway.server.health import HealthChecks
 from tests.proxy.stage import LIMIT, ORIGIN, Starter, counts, listening, request, together, until, upstream
+from tests.wire.listeners import stop_accepting
 from tests.wire.raw_backend import Answer, RawBackend, echo, reply
 from tests.wire.strict_http import Request
 
@@ -245,7 +246,7 @@ async def test_a_backend_that_accepts_and_resets_leaves_nobody_waiting(
     async with serving(upstream(backend)) as stage:
         for _ in range(10):
             assert set(await stage.ask_many(20, "POST /")) == {502}
-    server.close()
+    await stop_accepting(server)
 
 
 # -- Unix sockets

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.server.live import ORIGIN, Live, configuration, gateway
+from tests.wire.raw_backend import bound_socket
+from tests.wire.stream_backend import serving_streams
 
 CONNECTIONS = 20
 REQUEST = f"GET /x HTTP/1.1\r\nHost: gw.test\r\nOrigin: {ORIGIN}\r\n\r\n".encode()
@@ -57,25 +59,20 @@ async def reload_under_load(
 
 async def answer_everything(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A backend that says ok."""
-    try:
-        while await reader.readuntil(b"\r\n\r\n"):
-            writer.write(ANSWER)
-    except (asyncio.IncompleteReadError, ConnectionError):
-        writer.close()
+    while await reader.readuntil(b"\r\n\r\n"):
+        writer.write(ANSWER)
 
 
 async def measure(directory: Path, *, reloads: int, rate: int, workers: int) -> Result:
     """Start a backend and a gateway, and reload it under load."""
-    backend = await asyncio.start_server(answer_everything, "127.0.0.1", 0)
-    port = backend.sockets[0].getsockname()[1]
-    try:
-        with gateway(directory, _text(port, "x-first", workers)) as live:
-            address = await asyncio.to_thread(live.address)
-            await asyncio.to_thread(live.wait_for, "ready")
-            result = await reload_under_load(live, address, port, reloads=reloads, rate=rate)
-            assert await asyncio.to_thread(live.stop) == 0
-    finally:
-        backend.close()
+    with bound_socket() as sock:
+        port = sock.getsockname()[1]
+        async with serving_streams(sock, answer_everything):
+            with gateway(directory, _text(port, "x-first", workers)) as live:
+                address = await asyncio.to_thread(live.address)
+                await asyncio.to_thread(live.wait_for, "ready")
+                result = await reload_under_load(live, address, port, reloads=reloads, rate=rate)
+                assert await asyncio.to_thread(live.stop) == 0
     return result
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from tests.soak.content import Resource, digest, one_byte_chunks, parse_resource
 from tests.soak.tally import Tally
 from tests.wire import ntlm
+from tests.wire.listeners import stop_accepting
 from tests.wire.raw_backend import WEBSOCKET_GUID, bound_socket
 from tests.wire.strict_http import MalformedError, Request, content_length, parse_request_head
 
@@ -57,8 +58,8 @@ class Backend:
     async def stop(self, *, resets: bool = False) -> None:
         """Refuse connections from now on, and end those that are there."""
         if self._server is not None:
-            self._server.close()
-            self._server = None
+            server, self._server = self._server, None
+            await stop_accepting(server)
             self._sock.shutdown(socket.SHUT_RDWR)
         for writer in self._serving.values():
             if resets:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Self, cast
 
 from tests.wire.gateway_process import free_port
+from tests.wire.listeners import stop_accepting
 from tests.wire.strict_http import (
     IncompleteError,
     MalformedError,
@@ -237,8 +238,8 @@ class RawBackend:
     async def stop(self) -> None:
         """Abort every connection and stop listening; connections are refused from now on."""
         if self._server is not None:
-            self._server.close()
-            self._server = None
+            server, self._server = self._server, None
+            await stop_accepting(server)
             self.sock.shutdown(socket.SHUT_RDWR)  # closing the duplicate would leave the original listening
         for connection in self.connections:
             connection.transport.abort()

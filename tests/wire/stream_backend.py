@@ -5,6 +5,8 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from tests.wire.listeners import stop_accepting
+
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -31,7 +33,8 @@ async def serving_streams(sock: socket.socket, serve: Serve, *, limit: int = 1 <
     try:
         yield
     finally:
-        server.close()
+        await stop_accepting(server)
+        sock.shutdown(socket.SHUT_RDWR)  # closing the duplicate would leave the original listening
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks)
