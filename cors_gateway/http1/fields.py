@@ -8,10 +8,10 @@ variation is read in full.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import compress
-from operator import eq, ne
-from typing import Generic, TypeVar
+from operator import eq, itemgetter, ne
+from typing import Any, Generic, TypeVar
 
 CRLF = b"\r\n"
 END = b"\r\n\r\n"
@@ -19,6 +19,17 @@ END = b"\r\n\r\n"
 
 REVIEW = 32
 """So many sections are read by a pattern before somebody asks again which lines change."""
+
+MAX_VARIANTS = 16
+"""Sections that are remembered of one pattern. Nearly every connection has its own."""
+MAX_LINES = 32
+"""Lines of a section that is remembered so."""
+MAX_READ = 4
+"""Those of its lines that change and mean something."""
+MAX_SAID = 256
+"""Their bytes."""
+PATIENCE = 4
+"""Reviews that may find other sections than those remembered, before nobody looks for them any more."""
 
 # A field value without white space around it (RFC 9110 5.5), so that the line goes on as it came. It is all that there is,
 # or none: whoever sends blanks has nobody look for its end among them.
@@ -47,6 +58,14 @@ class Field:
 F = TypeVar("F", bound=Field)
 
 
+def picking(is_picked: Sequence[bool]) -> Callable[[list[F]], tuple[F, ...]]:
+    """What takes those members out of any list of the same length."""
+    places = [*compress(range(len(is_picked)), is_picked)]
+    if len(places) > 1:
+        return itemgetter(*places)  # it would give a single one by itself
+    return lambda fields: tuple([fields[at] for at in places])
+
+
 class Pattern(Generic[F]):
     """What sections have in common that vary, and where they change: the *values* of each are all that is its own.
 
@@ -55,9 +74,18 @@ class Pattern(Generic[F]):
 
     __slots__ = (
         *("_prefixes", "_runs", "_same", "_sample", "_tail"),
-        *("changing", "is_kept", "lines", "parts", "read", "start", "unkept", "uses"),
+        *("changing", "is_kept", "lines", "missed", "parts", "patience", "read", "said", "start", "unkept"),
+        *("uses", "variants"),
     )
 
+    said: Callable[[list[bytes]], Hashable]
+    """Takes those that are read out of all values; set if any are. By them and the pattern it is known what is said."""
+    variants: dict[Hashable, tuple[list[F], Any]]
+    """What is remembered of sections with this pattern, by what is `said`: their fields, and what these come to."""
+    patience: int
+    """How often other sections may still be the rule; 0 if nobody looks for these."""
+    missed: int
+    """Sections since the last review that were not among them."""
     parts: list[bytes]
     """What there is of the lines that `is_kept` tells to keep, with a place for each value between them."""
     unkept: list[int]
@@ -80,16 +108,21 @@ class Pattern(Generic[F]):
         self._same: frozenset[int] = frozenset()
         """The lines that said the same in the one before."""
         self._prefixes = [fields[at].carried_prefix for at in self.changing]
-        self.read = [place for place in enumerate(self.changing) if not self._prefixes[place[0]]]
+        self.read = {place: at for place, at in enumerate(self.changing) if not self._prefixes[place]}
         """Of lines that mean something: which of the values they are, and where they stand."""
-        self._runs: list[tuple[bytes, bool]] = []
-        """The bytes before each value, and whether that is carried."""
+        if self.read:
+            self.said = itemgetter(*self.read)
+            self.variants = {}
+            self.patience = PATIENCE if len(self.read) <= MAX_READ and len(lines) <= MAX_LINES else 0
+            self.missed = 0
+        self._runs: list[tuple[bytes, int, bool]] = []
+        """The bytes before each value, how many they are, and whether that is carried."""
         self.is_kept: list[bool] | None = None
         """Which lines were to be kept when somebody asked last."""
         run, done = start, 0
         for at, prefix in zip(self.changing, self._prefixes, strict=True):
             run += b"".join([line + CRLF for line in lines[done:at]]) + prefix
-            self._runs.append((run, bool(prefix)))
+            self._runs.append((run, len(run), bool(prefix)))
             run, done = CRLF, at + 1
         rest = CRLF.join(lines[done:])
         if not lines:
@@ -114,10 +147,10 @@ class Pattern(Generic[F]):
     def values_at(self, data: bytes, at: int) -> tuple[list[bytes], int] | None:
         """The values of the section that begins at `at`, and where it ends; None if it has not this pattern."""
         values = []
-        for run, is_carried in self._runs:
+        for run, size, is_carried in self._runs:
             if not data.startswith(run, at):
                 return None
-            at += len(run)
+            at += size
             if is_carried:
                 value = _match_value(data, at)
                 if value is None:
@@ -141,7 +174,7 @@ class Pattern(Generic[F]):
         Sets values to what goes on. As `read_as_variation` otherwise.
         """
         varied = fields
-        for place, at in self.read:
+        for place, at in self.read.items():
             line = values[place]
             field = known.get(line) or read(line)
             values[place] = field.line
@@ -153,11 +186,25 @@ class Pattern(Generic[F]):
                 varied[at] = field
         return varied
 
+    def remember(self, said: Hashable, values: list[bytes], variant: tuple[list[F], Any]) -> None:
+        """Remember what a section comes to that has these values, unless it is large or goes on with other ones.
+
+        `said` was taken of those received, before `fields_with` set them.
+        """
+        if len(self.variants) == MAX_VARIANTS or sum([len(values[place]) for place in self.read]) > MAX_SAID:
+            return
+        if self.said(values) == said:
+            self.variants[said] = variant
+
     def reviewed(self, values: Sequence[bytes], fields: list[F]) -> "tuple[Pattern[F], Sequence[bytes]]":
         """The pattern for sections like this one, and the values by it: without lines that do not change any more.
 
         These said the same in the last three reviews.
         """
+        if self.read:
+            if self.missed > REVIEW // 2 and self.patience:
+                self.patience -= 1
+            self.missed = 0
         same = frozenset(compress(self.changing, map(eq, values, self._sample)))
         stays = same & self._same
         self._sample, self._same = values, same

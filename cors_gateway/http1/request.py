@@ -4,15 +4,14 @@ Pure: bytes in, `HeaderSection` out, `ProtocolFault` for everything that two par
 is put together from lines that were understood, never copied through as a whole.
 """
 
-from collections.abc import Container, Sequence
-from itertools import compress
+from collections.abc import Container, Hashable, Sequence
 from typing import Any
 
 from cors_gateway.http1 import request_fields as kind
 from cors_gateway.http1.body import ChunkedDecoder, SizedBody
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.fields import CRLF, END, REVIEW, Pattern, Section, read_as_variation
+from cors_gateway.http1.fields import CRLF, END, REVIEW, Pattern, Section, picking, read_as_variation
 from cors_gateway.http1.grammar import check_options, is_token
 from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
 from cors_gateway.http1.request_fields import FieldNames, ReadField, RequestField, folded, read_field
@@ -86,12 +85,13 @@ class RequestHead:
 class Layout:
     """Which names stand on which lines; shared by sections that differ in values only."""
 
-    __slots__ = ("_positions", "is_kept", "is_read", "is_traced")
+    __slots__ = ("_positions", "is_kept", "is_traced", "meaningful")
 
     def __init__(self, fields: list[RequestField]) -> None:
         self.is_kept = [field.is_kept for field in fields]
         """For each line whether it goes on to the backend."""
-        self.is_read = [field.kind > kind.DROP for field in fields]
+        self.meaningful = picking([field.kind > kind.DROP for field in fields])
+        """Takes the fields of those lines that mean something."""
         self.is_traced = any(field.name == b"traceparent" for field in fields)
         """Whether the request belongs to a trace (W3C Trace Context)."""
         self._positions: dict[bytes, list[int]] | None = None
@@ -228,22 +228,40 @@ class RequestReader:
             return None
         fields, head = before.fields, before.head
         if pattern.read:
-            try:
-                varied = pattern.fields_with(values, fields, self._lines, self._read_line)
-                if varied is None:
-                    return None
-                if varied is not fields:
-                    fields = varied
-                    meant = tuple(compress(fields, before.layout.is_read))
-                    # As `_head`, without the call.
-                    head = self._heads.get(meant) or self._new_head(fields, before.layout, size)
-            except ProtocolFault:
+            said = pattern.said(values) if pattern.patience else None
+            variant = pattern.variants.get(said) or self._variant(before, values, said, size)
+            if variant is None:
                 return None
-            if head.nominated != before.head.nominated:
-                return None
+            fields, head = variant
         if pattern.uses % REVIEW:
             return HeaderSection(fields, before.layout, head, pattern, values), end
         return HeaderSection(fields, before.layout, head, *pattern.reviewed(values, fields)), end
+
+    def _variant(
+        self, before: HeaderSection, values: list[bytes], said: Hashable, size: int
+    ) -> tuple[list[RequestField], RequestHead] | None:
+        """The fields of a section with these values, and what they say; None if it is none like the one before.
+
+        It is remembered by what is `said`, if that is, where it was remembered for all before.
+        """
+        pattern, layout = before.pattern, before.layout
+        pattern.missed += 1
+        try:
+            fields = pattern.fields_with(values, before.fields, self._lines, self._read_line)
+            if fields is None:
+                return None
+            if fields is before.fields:
+                return fields, before.head
+            known = self._heads.get(layout.meaningful(fields))
+            head = known or self._new_head(fields, layout, size)
+        except ProtocolFault:
+            return None
+        if head.nominated != before.head.nominated:
+            return None
+        variant = fields, head
+        if known is not None and said is not None and not head.nominated:
+            pattern.remember(said, values, variant)
+        return variant
 
     def _read_line(self, line: bytes) -> RequestField:
         field = read_field(line, self._names)
@@ -262,9 +280,7 @@ class RequestReader:
 
     def _head(self, fields: list[RequestField], layout: Layout, size: int) -> RequestHead:
         """What the fields say that mean something."""
-        return self._heads.get(tuple(compress(fields, layout.is_read))) or self._new_head(
-            fields, layout, size
-        )
+        return self._heads.get(layout.meaningful(fields)) or self._new_head(fields, layout, size)
 
     def _new_head(self, fields: list[RequestField], layout: Layout, size: int) -> RequestHead:
         """What the fields that mean something say together; remembered like the lines they were read from.
@@ -277,7 +293,7 @@ class RequestReader:
             if field.line in known:
                 fields[at] = known[field.line]
         # So they are `ReadField`; to cast would be a call.
-        read: Any = tuple(compress(fields, layout.is_read))
+        read: Any = layout.meaningful(fields)
         head = self._heads.get(read)
         if head is None:
             head = RequestHead()

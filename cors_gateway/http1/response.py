@@ -7,12 +7,11 @@ set apart, for whoever writes the client's head to drop, merge or keep. Everythi
 
 import re
 from collections.abc import Sequence
-from itertools import compress
 from typing import cast
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.fields import CRLF, END, REVIEW, Field, Pattern, Section, read_as_variation
+from cors_gateway.http1.fields import CRLF, END, REVIEW, Field, Pattern, Section, picking, read_as_variation
 from cors_gateway.http1.grammar import (
     check_options,
     connection_options,
@@ -141,12 +140,13 @@ class ResponseHead:
 class ResponseLayout:
     """Which names stand on which lines; shared by sections that differ in values only."""
 
-    __slots__ = ("has_date", "is_end_to_end", "is_read")
+    __slots__ = ("has_date", "is_end_to_end", "meaningful")
 
     def __init__(self, fields: list[ResponseField]) -> None:
         self.is_end_to_end = [field.is_end_to_end for field in fields]
         """For each line whether it is for the client, too."""
-        self.is_read = [not field.carried_prefix for field in fields]
+        self.meaningful = picking([not field.carried_prefix for field in fields])
+        """Takes the fields of those lines that mean something."""
         self.has_date = any(field.kind == _DATE for field in fields)
 
 
@@ -262,7 +262,7 @@ class ResponseReader:
         self, received: bytes, fields: list[ResponseField], layout: ResponseLayout, size: int
     ) -> ResponseHead:
         """What the status line and the fields that mean something say together."""
-        read = tuple(compress(fields, layout.is_read))
+        read = layout.meaningful(fields)
         status_line = self._status_lines.get(received)
         if status_line is None:
             status_line = read_status_line(received)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cors_gateway.http1.fault import ProtocolFault
-from cors_gateway.http1.fields import REVIEW
+from cors_gateway.http1.fields import MAX_LINES, MAX_READ, MAX_SAID, MAX_VARIANTS, PATIENCE, REVIEW
 from cors_gateway.http1.request import HeaderSection, RequestHead, RequestReader
 from cors_gateway.http1.response import ResponseHead, ResponseReader, ResponseSection
 
@@ -127,7 +127,7 @@ def response_said(section: ResponseSection) -> tuple[object, ...]:
 def test_a_varied_request_says_what_it_says_alone(sections: list[list[str]]) -> None:
     reader = RequestReader(max_bytes=0, max_fields=0)
     before: HeaderSection | None = None
-    for lines in sections:
+    for lines in sections * 4:  # read, remembered for all, remembered for the pattern, known
         block = "\r\n".join(lines).encode("latin-1")
         try:
             alone: object = request_said(RequestReader(max_bytes=0, max_fields=0).read(block))
@@ -267,6 +267,99 @@ def test_what_takes_turns_is_not_interpreted_again() -> None:
         section = read_next(reader, blocks[n % 2], section)
         heads.append(section.head)
     assert heads[-4:-2] == heads[-2:]
+
+
+def is_known(blocks: list[bytes]) -> bool:
+    """Whether sections that take turns are known, in the end, by the bytes of the lines that change and mean something."""
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    section: HeaderSection | None = None
+    passes: list[list[HeaderSection]] = []
+    for _ in range(6):
+        passes.append([])
+        for block in blocks:
+            section = read_next(reader, block, section)
+            assert request_said(section) == request_said(RequestReader(max_bytes=0, max_fields=0).read(block))
+            passes[-1].append(section)
+    return [
+        section.fields is before.fields for section, before in zip(passes[-1], passes[-2], strict=True)
+    ] == [True] * len(blocks)
+
+
+def origins(count: int, *, size: int = 40, lines: int = 2) -> list[bytes]:
+    """Sections with an Origin line of that size, which is all that differs."""
+    origin = b"https://%b.example".replace(b"%b", b"%%0%dd" % (size - len("Origin: https://.example")))
+    return [
+        b"\r\n".join([b"Host: x", b"Origin: " + origin % n, *[b"A: 1"] * (lines - 2)]) for n in range(count)
+    ]
+
+
+def vias(count: int) -> list[bytes]:
+    """Two sections with so many lines that mean something, all of which differ."""
+    return [
+        b"Host: x" + b"".join([b"\r\nVia: 1.1 %b%d" % (name, n) for n in range(count)])
+        for name in (b"a", b"b")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        (origins(2), True),
+        (origins(MAX_VARIANTS), True),
+        (origins(MAX_VARIANTS + 1), False),
+        (origins(2, lines=MAX_LINES), True),
+        (origins(2, lines=MAX_LINES + 1), False),
+        (origins(2, size=MAX_SAID), True),
+        (origins(2, size=MAX_SAID + 1), False),
+        (vias(MAX_READ), True),
+        (vias(MAX_READ + 1), False),
+        ([block.replace(b": h", b":h") for block in origins(2)], False),
+        ([b"Host: x\r\nConnection: close", b"Host: x\r\nConnection: keep-alive"], True),
+        ([b"Host: x\r\nConnection: a, b", b"Host: x\r\nConnection: b, a"], False),
+    ],
+    ids=[
+        *("two", "as many as may be", "one more", "lines", "one line more", "bytes", "one more byte"),
+        *("read", "one more read", "rewritten", "options", "names"),
+    ],
+)
+def test_what_was_said_before_is_known_by_its_bytes(blocks: list[bytes], expected: bool) -> None:
+    assert is_known(blocks) is expected
+
+
+def patience(blocks: list[bytes], count: int) -> int:
+    """What is left of it when so many of these sections came, taking turns."""
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    section: HeaderSection | None = None
+    for n in range(count):
+        section = read_next(reader, blocks[n % len(blocks)], section)
+    assert section is not None
+    return section.pattern.patience
+
+
+@pytest.mark.parametrize(
+    ("count", "is_left"), [(2, True), (MAX_VARIANTS, True), (MAX_VARIANTS + 4, True), (200, False)]
+)
+def test_nobody_looks_for_what_hardly_ever_comes_again(count: int, is_left: bool) -> None:
+    blocks = [block + b"\r\nCookie: %d" % n for n, block in enumerate(origins(count))]
+    assert (patience(blocks, 40 * REVIEW) > 0) is is_left
+
+
+def test_nobody_gives_up_before_it_could_be_known() -> None:
+    """The pattern is that of the second section."""
+    assert [patience(origins(200), n * REVIEW + 1) for n in range(1, PATIENCE + 2)] == [
+        *range(PATIENCE, 0, -1),
+        0,
+    ]
+
+
+def test_what_came_once_is_not_held_by_the_connection() -> None:
+    """It may be a secret, and it may be that every one differs."""
+    reader = RequestReader(max_bytes=0, max_fields=0)
+    section: HeaderSection | None = None
+    for n in range(2 * REVIEW):
+        section = read_next(reader, b"Host: x\r\nAuthorization: NTLM %d" % n, section)
+    assert section is not None
+    assert section.pattern.variants == {}
 
 
 @pytest.mark.parametrize(
