@@ -13,8 +13,9 @@ from cors_gateway.observe.record import RequestRecord
 from cors_gateway.observe.trouble import Trouble, refused, report
 from cors_gateway.policy.reason import Kind
 from cors_gateway.proxy.active import Active
-from cors_gateway.proxy.dispatch import Answer, Repeat
+from cors_gateway.proxy.dispatch import Answer
 from cors_gateway.proxy.exchange import Exchange
+from cors_gateway.proxy.preflight_memory import Repeat
 from cors_gateway.proxy.refusal import RefusedRequest
 
 
@@ -61,14 +62,14 @@ class Accounting:
         if answer.tally.is_refusal:
             self._note_refusal(stats, answer.tally, answer.section.head, line.method, line.target)
 
-    def repeated(self, repeat: Repeat, request: bytes, answer: bytes, peer: Peer) -> None:
+    def repeated(self, repeat: Repeat, request: bytes, answer: bytes, peer: Peer, active: Active) -> None:
         """A preflight was answered as before; `request` begins with its line."""
         tally = repeat.tally
         tally.count += 1
-        stats = repeat.route.stats
-        stats.requests[b"OPTIONS"][repeat.preflight.answer.status // 100] += 1
+        repeat.requests[repeat.status_class] += 1
         if tally.is_refusal:
-            self._note_refusal(stats, tally, repeat.preflight.asked, b"OPTIONS", request.split(b" ", 2)[1])
+            target = request.split(b" ", 2)[1]
+            self._note_refusal(repeat.route.stats, tally, repeat.asked, b"OPTIONS", target)
 
     def refused(self, refusal: RefusedRequest, bytes_out: int, peer: Peer, active: Active) -> None:
         """A request could not be understood."""
@@ -166,10 +167,9 @@ class LoggedAccounting(Accounting):
             )
         )
 
-    def repeated(self, repeat: Repeat, request: bytes, answer: bytes, peer: Peer) -> None:
-        Accounting.repeated(self, repeat, request, answer, peer)
-        tally, active, preflight = repeat.tally, repeat.active, repeat.preflight
-        head = preflight.asked
+    def repeated(self, repeat: Repeat, request: bytes, answer: bytes, peer: Peer, active: Active) -> None:
+        Accounting.repeated(self, repeat, request, answer, peer, active)
+        tally, head = repeat.tally, repeat.asked
         self._log.record(
             RequestRecord(
                 repeat.route.stats,
@@ -181,7 +181,7 @@ class LoggedAccounting(Accounting):
                 head.origin[0],
                 peer.protocol,
                 active.generation,
-                preflight.answer.status,
+                repeat.answer.status,
                 len(answer),
                 time.monotonic(),
                 asked=head if tally.is_refusal else None,

@@ -24,7 +24,7 @@ from cors_gateway.routing import HostRoutes, RouteTable
 from cors_gateway.snapshot import Route, Snapshot, UnderscoreHeaders, Upstream
 
 if TYPE_CHECKING:
-    from cors_gateway.proxy.preflight_memory import PreflightAnswer
+    from cors_gateway.proxy.preflight_memory import Repeat
 
 MAX_REMEMBERED_HOSTS = 256
 MAX_HOST = 255
@@ -176,7 +176,7 @@ class Active:
         """Seconds without a request after which a connection forgets its last one."""
         self.trusted = snapshot.server.trusted_proxies
         self.trusts_unix = snapshot.server.trusts_unix
-        self.preflights: Memo[tuple[RequestHead, Decider], PreflightAnswer] = Memo(
+        self.preflights: Memo[tuple[RequestHead, Decider], Repeat] = Memo(
             Room(entries=MAX_REMEMBERED_PREFLIGHTS + origins, size=8 * MIB + 2 * origins * KIB),
             longest=2,
             cost=_cost_of_preflight,
@@ -226,8 +226,8 @@ def _cost_of_peer(key: tuple[str, bool, str, bool], peer: Peer) -> int:
     return 2 * OVERHEAD + MAX_REMEMBERED_HOST
 
 
-def _cost_of_preflight(key: tuple[RequestHead, Decider], preflight: "PreflightAnswer") -> int:
-    asked, answer = preflight.asked, preflight.answer
+def _cost_of_preflight(key: tuple[RequestHead, Decider], repeat: "Repeat") -> int:
+    asked, answer = repeat.asked, repeat.answer
     of_client = sum(map(len, (*asked.origin, *asked.method_asked, *asked.headers_asked, asked.host or b"")))
     return 3 * OVERHEAD + of_client + 2 * (len(answer.lines) + len(answer.content))
 

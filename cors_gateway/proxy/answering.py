@@ -32,9 +32,9 @@ from cors_gateway.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from cors_gateway.http1.body import ChunkedDecoder, SizedBody
-    from cors_gateway.proxy.dispatch import Repeat
     from cors_gateway.proxy.exchange import Exchange
     from cors_gateway.proxy.last_request import LastRequest
+    from cors_gateway.proxy.preflight_memory import Repeat
 
 
 class AnsweringConnection(ClientTransport):
@@ -42,6 +42,7 @@ class AnsweringConnection(ClientTransport):
 
     __slots__ = (
         *("_body", "_exchange", "_is_at_rest", "_keepers", "_last", "_peer", "_repeat", "_repeated"),
+        "_repeated_under",
     )
 
     _peer: Peer
@@ -55,6 +56,8 @@ class AnsweringConnection(ClientTransport):
         self._repeat: Repeat | None = None
         self._repeated = b""
         """All bytes of the last request that `_repeat` was the answer to."""
+        self._repeated_under: Active | None = None
+        """What was in service then."""
         self._is_at_rest = False
         """It asked nothing for a while, and nothing is remembered of it."""
 
@@ -243,7 +246,7 @@ class AnsweringConnection(ClientTransport):
     def _forget(self) -> None:
         """Drop what a client that goes on would profit from: it costs more than the rest of the connection."""
         self._is_at_rest = True
-        self._last = self._repeat = None
+        self._last = self._repeat = self._repeated_under = None
         self._repeated = b""
         self._active = self._service.active
 

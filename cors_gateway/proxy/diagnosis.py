@@ -9,9 +9,10 @@ from collections.abc import Collection
 from cors_gateway.http1.forwarded import Peer
 from cors_gateway.http1.request_line import parse_request_line
 from cors_gateway.policy.reason import Kind, Reason
-from cors_gateway.proxy.dispatch import Answer, Dispatch, Repeat
+from cors_gateway.proxy.dispatch import Answer, Dispatch
 from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.last_request import LastRequest
+from cors_gateway.proxy.preflight_memory import Repeat
 
 _DIAGNOSED = frozenset({Reason.METHOD_NOT_ALLOWED, Reason.HEADER_NOT_ALLOWED})
 """A console can name what is missing only of an origin that is listed."""

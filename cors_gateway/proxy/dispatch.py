@@ -18,11 +18,11 @@ from cors_gateway.http1.request_line import RequestLine, parse_request_line, pat
 from cors_gateway.observe.metrics import Metrics, RouteStats, Tally
 from cors_gateway.observe.trouble import Trouble, refused
 from cors_gateway.policy.reason import Kind, Reason
-from cors_gateway.proxy.active import NOT_FORWARDED, Active, ActiveRoute, RoutedLine
+from cors_gateway.proxy.active import NOT_FORWARDED, ActiveRoute, RoutedLine
 from cors_gateway.proxy.answers import OPTIONS_OF_GATEWAY, OwnAnswer, problem, under
 from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.last_request import Bound, LastRequest, bind_in_full, hops_left
-from cors_gateway.proxy.preflight_memory import PreflightAnswer, remembered
+from cors_gateway.proxy.preflight_memory import Repeat, remembered
 from cors_gateway.snapshot import Redirect, Refusal
 
 MAX_FORWARDED_ID = 128
@@ -61,20 +61,6 @@ class Answer:
         """Why it is not served, if that is no decision."""
         self.wants_body = wants_body
         """False: the body is larger than accepted, and not to be waited for."""
-
-
-@final
-class Repeat:
-    """A preflight whose answer is remembered: the same bytes need not be dispatched again under this snapshot."""
-
-    __slots__ = ("active", "preflight", "route", "tally")
-
-    def __init__(self, active: Active, route: ActiveRoute, preflight: PreflightAnswer) -> None:
-        self.active = active
-        self.route = route
-        self.preflight = preflight
-        self.tally = route.tallies[_PREFLIGHT, preflight.reason]
-        """Not counted yet."""
 
 
 Dispatch = Callable[[LastRequest, bytes, Peer], Forward | Answer | Repeat]
@@ -146,8 +132,7 @@ class Dispatcher:
             return self._forward_in_full(last, RoutedLine(line, route), route, peer, tally)
         own = route.answer_preflight(decision)
         if is_plain and not head.closes and head.framing == NO_BODY and len(head.origin) == 1:
-            preflight = remembered(head, decision.reason, own)
-            last.active.preflights.offer((head, route.policy), preflight)
+            last.active.preflights.offer((head, route.policy), remembered(head, decision.reason, own, route))
         tally.count += 1
         return Answer(own, line=line, section=last.section, stats=route.stats, tally=tally)
 
@@ -251,10 +236,10 @@ def _answered_before(last: LastRequest, route: ActiveRoute) -> Repeat | None:
 
     One that belongs to a trace is not answered from memory, because its log line names the trace.
     """
-    preflight = last.active.preflights.get((last.head, route.policy))
-    if preflight is None or last.section.layout.is_traced:
+    repeat = last.active.preflights.get((last.head, route.policy))
+    if repeat is None or last.section.layout.is_traced:
         return None
-    return Repeat(last.active, route, preflight)
+    return repeat if repeat.route is route else repeat.on(route)
 
 
 def _answer_of_route(

@@ -29,11 +29,12 @@ from cors_gateway.proxy.client_transport import (
     WAIT,
 )
 from cors_gateway.proxy.clock import NEVER
-from cors_gateway.proxy.dispatch import Answer, Repeat
+from cors_gateway.proxy.dispatch import Answer
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.flow import AHEAD
 from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK, LastRequest, read_request
+from cors_gateway.proxy.preflight_memory import Repeat
 from cors_gateway.proxy.response_head import CLOSES, IS_HEAD_REQUEST, IS_HTTP11
 from cors_gateway.proxy.service import Service
 from cors_gateway.proxy.splice import NOWHERE, End
@@ -69,7 +70,16 @@ class ClientConnection(AnsweringConnection):
         if phase == WAIT or self._kept is not None:
             self._keep_as_well(data)
         elif phase == HEAD:
-            self._take_complete_requests(data)
+            repeat = self._repeat
+            if (
+                repeat is not None
+                and data == self._repeated
+                and self._repeated_under is self._service.active
+                and not self._flow.is_writing_paused
+            ):
+                self._answer_as_before(repeat, data, b"")
+            else:
+                self._take_complete_requests(data)
         elif phase == PARTIAL:
             self._continue_head(data)
         elif phase == BODY:
@@ -142,61 +152,61 @@ class ClientConnection(AnsweringConnection):
     def _take_request(self, data: bytes) -> bytes:
         """Handle the request at the start of `data`; gives what follows it. An incomplete head is kept."""
         service = self._service
-        repeat = self._repeat
-        if repeat is not None and data == self._repeated and repeat.active is service.active:
-            rest = b""
-        else:
-            line_end = data.find(b"\r\n")
-            last = self._last
-            try:
-                if last is not None and line_end > 0 and data.startswith(last.block, line_end):
-                    rest = data[line_end + len(last.block) :]
-                    if last.active is not service.active:
-                        last = cast("LastRequest", read_request(service.active, None, last.block))
-                        self._last = last
-                else:
-                    if not line_end and (start := after_empty_lines(data)) > 0:
-                        return data[start:]
-                    is_there = line_end > 0 and (not self._fresh or data.find(END, -self._fresh - 3) > 0)
-                    last = read_request(service.active, last, data, line_end) if is_there else None
-                    if last is None:
-                        self._await_head(data)
-                        return b""
-                    rest = data[line_end + len(last.block) :]
-                    self._last = last if len(last.block) <= MAX_REMEMBERED_BLOCK else None
-                    if self._is_at_rest:
-                        service.began(self._last, self._peer)
-                began = time.monotonic()
-                outcome = service.dispatch(last, data[:line_end], self._peer)
-            except ProtocolFault as fault:
-                self._beginning = data
-                self._last_answer(first_of(fault, data, service.active.limits.request_head))
-                return b""
-            if type(outcome) is not Repeat:
-                line = outcome.line
-                self.response.form = (
-                    (IS_HTTP11 if line.is_http11 else CLOSES)
-                    | (IS_HEAD_REQUEST if line.method == b"HEAD" else 0)
-                    | (CLOSES if outcome.section.head.closes or service.is_draining else 0)
-                )
-                if type(outcome) is Forward:
-                    self._active = last.active
-                    return self._start(outcome, began, rest)
-                return self._answer(outcome, rest)
-            repeat = outcome
+        line_end = data.find(b"\r\n")
+        last = self._last
+        try:
+            if last is not None and line_end > 0 and data.startswith(last.block, line_end):
+                rest = data[line_end + len(last.block) :]
+                if last.active is not service.active:
+                    last = cast("LastRequest", read_request(service.active, None, last.block))
+                    self._last = last
+            else:
+                if not line_end and (start := after_empty_lines(data)) > 0:
+                    return data[start:]
+                is_there = line_end > 0 and (not self._fresh or data.find(END, -self._fresh - 3) > 0)
+                last = read_request(service.active, last, data, line_end) if is_there else None
+                if last is None:
+                    self._await_head(data)
+                    return b""
+                rest = data[line_end + len(last.block) :]
+                self._last = last if len(last.block) <= MAX_REMEMBERED_BLOCK else None
+                if self._is_at_rest:
+                    service.began(self._last, self._peer)
+            began = time.monotonic()
+            outcome = service.dispatch(last, data[:line_end], self._peer)
+        except ProtocolFault as fault:
+            self._beginning = data
+            self._last_answer(first_of(fault, data, service.active.limits.request_head))
+            return b""
+        if type(outcome) is Repeat:
             if not rest and len(data) <= MAX_REPEATED:
-                self._repeat = repeat
+                self._repeat = outcome
                 self._repeated = data
-        preflight, date_line = repeat.preflight, self.clock.date_line
+                self._repeated_under = service.active
+            return self._answer_as_before(outcome, data, rest)
+        line = outcome.line
+        self.response.form = (
+            (IS_HTTP11 if line.is_http11 else CLOSES)
+            | (IS_HEAD_REQUEST if line.method == b"HEAD" else 0)
+            | (CLOSES if outcome.section.head.closes or service.is_draining else 0)
+        )
+        if type(outcome) is Forward:
+            self._active = last.active
+            return self._start(outcome, began, rest)
+        return self._answer(outcome, rest)
+
+    def _answer_as_before(self, repeat: Repeat, data: bytes, rest: bytes) -> bytes:
+        """Answer a preflight from memory."""
+        service, date_line = self._service, self.clock.date_line
         if service.is_draining:
-            answer = render(preflight.answer, date_line=date_line, closes=True)
+            answer = render(repeat.answer, date_line=date_line, closes=True)
         else:
-            answer = preflight.before_date + date_line + preflight.after_date
+            answer = repeat.before_date + date_line + repeat.after_date
         self._transport.write(answer)
         self._is_at_rest = False
         if not self._flow.is_writing_paused:  # else it is the client's time to read that runs
             self.deadline = self.clock.now + service.active.rest_after
-        service.accounting.repeated(repeat, data, answer, self._peer)
+        service.accounting.repeated(repeat, data, answer, self._peer, service.active)
         if service.is_draining:
             self._linger()
             return b""

@@ -22,24 +22,26 @@ from cors_gateway.http2.response import Field, response_fields
 from cors_gateway.observe.trouble import Trouble
 from cors_gateway.proxy.active import Active
 from cors_gateway.proxy.clock import NEVER
-from cors_gateway.proxy.dispatch import Repeat
 from cors_gateway.proxy.http2_answering import AnsweringStream
 from cors_gateway.proxy.http2_stream import Stream
 from cors_gateway.proxy.http2_transport import TAKE, Http2Transport
 from cors_gateway.proxy.http2_websocket import WebSocketStream
 from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK, LastRequest, read_request
+from cors_gateway.proxy.preflight_memory import Repeat
 from cors_gateway.proxy.service import Service
 
 
 class Again:
     """The last preflight of a connection that was answered from memory, and that answer as of this second."""
 
-    __slots__ = ("answer", "date_line", "fields", "line", "repeat", "sent")
+    __slots__ = ("active", "answer", "date_line", "fields", "line", "repeat", "sent")
 
-    def __init__(self, fields: Fields, line: bytes, repeat: Repeat) -> None:
+    def __init__(self, fields: Fields, line: bytes, repeat: Repeat, active: Active) -> None:
         self.fields = fields
         self.line = line
         self.repeat = repeat
+        self.active = active
+        """Under which it was answered."""
         self.date_line = b""
         self.sent = b""
         """As HTTP/1.1 would have it."""
@@ -135,7 +137,7 @@ class Http2Connection(Http2Transport):
             again is not None
             and is_ended
             and fields == again.fields
-            and again.repeat.active is service.active
+            and again.active is service.active
             and not service.is_draining
         ):
             self._answer_again(stream, again)
@@ -167,23 +169,17 @@ class Http2Connection(Http2Transport):
                 fault = first_of(fault, written, service.active.limits.request_head)
             own.refuse(fault, written or sketch(fields))
             return
-        if (
-            type(outcome) is Repeat
-            and is_ended
-            and self._last is not None
-            and not outcome.preflight.answer.content
-        ):
-            self._again = Again(fields, line, outcome)
+        if type(outcome) is Repeat and is_ended and self._last is not None and not outcome.answer.content:
+            self._again = Again(fields, line, outcome, last.active)
         own.take(outcome, line)
 
     def _answer_again(self, stream: int, again: Again) -> None:
         """The last preflight came once more: a head is all that there is to send, and no window holds it up."""
         service = self._service
         clock = service.clock
-        preflight = again.repeat.preflight
         if again.date_line is not clock.date_line:
             again.date_line = clock.date_line
-            again.sent = preflight.before_date + clock.date_line + preflight.after_date
+            again.sent = again.repeat.before_date + clock.date_line + again.repeat.after_date
             again.answer = response_fields(again.sent)
         self.engine.respond(stream, again.answer, is_ended=True)
         self._brief.add(stream)
@@ -196,7 +192,7 @@ class Http2Connection(Http2Transport):
                 self._is_at_rest = False
                 self._idle_until = until
                 self._settle_deadline()
-        service.accounting.repeated(again.repeat, again.line, again.sent, self.peer)
+        service.accounting.repeated(again.repeat, again.line, again.sent, self.peer, again.active)
 
     def data_received_on(self, stream: int, data: bytes, *, is_ended: bool) -> None:
         own = self._streams.get(stream)

@@ -19,10 +19,11 @@ from cors_gateway.observe.trouble import Trouble
 from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.client_transport import MIN_BODY_RATE, SLOW_WAITS
 from cors_gateway.proxy.clock import NEVER
-from cors_gateway.proxy.dispatch import Answer, Repeat
+from cors_gateway.proxy.dispatch import Answer
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.http2_answering import AnsweringStream, Carrier
+from cors_gateway.proxy.preflight_memory import Repeat
 from cors_gateway.proxy.response_head import IS_HEAD_REQUEST
 from cors_gateway.proxy.roles import Keeper
 from cors_gateway.proxy.service import Service
@@ -68,10 +69,9 @@ class Stream(AnsweringStream):
             return
         peer, active = self._connection.peer, service.active
         if type(outcome) is Repeat:
-            preflight = outcome.preflight
-            written = preflight.before_date + service.clock.date_line + preflight.after_date
+            written = outcome.before_date + service.clock.date_line + outcome.after_date
             self.write(written)
-            service.accounting.repeated(outcome, line, written, peer)
+            service.accounting.repeated(outcome, line, written, peer, active)
         elif type(outcome) is Answer:
             if outcome.line.method == b"HEAD":
                 self.form |= IS_HEAD_REQUEST

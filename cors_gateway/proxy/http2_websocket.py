@@ -15,11 +15,12 @@ from cors_gateway.http1.response import ResponseSection
 from cors_gateway.http2.cause import CANCEL, NO_ERROR
 from cors_gateway.http2.response import response_fields
 from cors_gateway.policy.grant import Grant
-from cors_gateway.proxy.dispatch import Answer, Repeat
+from cors_gateway.proxy.dispatch import Answer
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.http2_answering import Carrier
 from cors_gateway.proxy.http2_stream import Stream
+from cors_gateway.proxy.preflight_memory import Repeat
 from cors_gateway.proxy.response_head import interim_head
 from cors_gateway.proxy.service import Service
 from cors_gateway.proxy.tunnel import Tunnel, TunnelEnd

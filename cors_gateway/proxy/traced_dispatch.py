@@ -4,9 +4,10 @@ import re
 
 from cors_gateway.http1.forwarded import Peer
 from cors_gateway.observe.tracing import Received, Tracing
-from cors_gateway.proxy.dispatch import Answer, Dispatch, Repeat
+from cors_gateway.proxy.dispatch import Answer, Dispatch
 from cors_gateway.proxy.forward import Forward
 from cors_gateway.proxy.last_request import LastRequest
+from cors_gateway.proxy.preflight_memory import Repeat
 
 _TRACE_LINES = re.compile(rb"(?i)(?<=\r\n)(?:traceparent|tracestate):[^\r]*\r\n")
 

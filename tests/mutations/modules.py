@@ -62,8 +62,11 @@ SUBJECTS = (
     ),
     _subject("observe/metrics", "observe/test_prometheus"),
     _subject(
-        *("proxy/downstream", "proxy/test_head_pieces", "proxy/test_locations", _CAUSES),
-        scopes=("ClientConnection._take_request",),
+        *("proxy/downstream", "proxy/test_preflight_again", "proxy/test_head_pieces", "proxy/test_locations"),
+        _CAUSES,
+        scopes=tuple(
+            f"ClientConnection.{name}" for name in ("data_received", "_take_request", "_answer_as_before")
+        ),
     ),
 )
 """The most remembering first."""

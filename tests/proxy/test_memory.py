@@ -389,6 +389,33 @@ def test_connections_do_not_mix_up_the_routes_of_their_preflights(benches: Bench
     assert route_of(bench.ask(asks["a"], connection=2)) == "a"
 
 
+@pytest.mark.parametrize("path", ["/a/x", "/a/x%20y", "/a/;x", "/a/x?y", "/a/.x"])
+def test_a_path_that_has_to_be_looked_at_closely_leads_to_its_own_route_too(
+    benches: Benches, tmp_path_factory: pytest.TempPathFactory, path: str
+) -> None:
+    """Under the policy of a route for all the others, whose preflights are remembered."""
+    root = {"name": "root", "path": "/", "cors": "app"}
+    served = snapshot(tmp_path_factory.mktemp("root"), {"app": APP}, [root, *TWINS])
+    bench, expected = benches(served), benches(served)
+    warm(bench, written("OPTIONS /", ASKED))
+    asked = written(f"OPTIONS {path}", ASKED)
+    for connection in (0, 1):
+        seen = bench.ask(asked, connection=connection)
+        assert seen[:3] == expected.ask(asked)[:3]
+        assert route_of(seen) == "a"
+
+
+@pytest.mark.parametrize("trusted", [(), ("127.0.0.0/8",)])
+def test_the_log_names_the_client_of_what_is_answered_from_memory(
+    benches: Benches, tmp_path_factory: pytest.TempPathFactory, trusted: tuple[str, ...]
+) -> None:
+    served = snapshot(tmp_path_factory.mktemp("trusted"), {"app": APP}, TWINS, trusted_proxies=trusted)
+    bench = benches(served)
+    seen = warm(bench, written("OPTIONS /a/x", {**ASKED, "X-Forwarded-For": "192.0.2.7"}))
+
+    assert [row["client"] for row in seen.rows] == ["192.0.2.7" if trusted else "127.0.0.1"]
+
+
 @pytest.mark.parametrize("origin", [LISTED, OTHER])
 def test_the_same_fields_on_another_route_are_that_routes(
     benches: Benches, tmp_path_factory: pytest.TempPathFactory, origin: str
