@@ -91,9 +91,13 @@ class AnsweringConnection(ClientTransport):
         if keeper not in self._keepers:
             self._keepers = (*self._keepers, keeper)
 
-    def trust(self, active: Active) -> None:
-        """Another snapshot is in service, which may say otherwise who is a trusted proxy."""
-        self._peer = self._peer_at(self._peer.address, active)
+    def renew(self, active: Active, *, trusts_others: bool) -> None:
+        """As `service.Connected` says."""
+        self._forget_requests()
+        if self._exchange is None:
+            self._active = active
+        if trusts_others:
+            self._peer = self._peer_at(self._peer.address, active)
 
     def _peer_at(self, address: str, active: Active) -> Peer:
         """Who is at the other end, as far as this snapshot believes it."""
@@ -113,7 +117,7 @@ class AnsweringConnection(ClientTransport):
             self._exchange.resume_upstream()
         if self._phase == HEAD:
             self.deadline = self.clock.now + self._service.active.timeouts.keep_alive
-            self._is_at_rest = True
+            self._forget()
             self._read_on()
             if self._is_at_eof and self._kept is None:
                 self._end_after_eof()
@@ -169,6 +173,7 @@ class AnsweringConnection(ClientTransport):
         self._kept = None
         self._flow.resume_reading()
         self._phase = CLOSED
+        self._forget_requests()
         service = self._service
         self._leave()
         tunnel = Tunnel(
@@ -246,9 +251,12 @@ class AnsweringConnection(ClientTransport):
     def _forget(self) -> None:
         """Drop what a client that goes on would profit from: it costs more than the rest of the connection."""
         self._is_at_rest = True
+        self._forget_requests()
+        self._active = self._service.active
+
+    def _forget_requests(self) -> None:
         self._last = self._repeat = self._repeated_under = None
         self._repeated = b""
-        self._active = self._service.active
 
     def _break_off(self, fault: ProtocolFault) -> None:
         """End a request that stopped half way."""

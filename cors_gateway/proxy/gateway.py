@@ -122,9 +122,9 @@ class Gateway:
         retired = self.active
         self.service.serve(active)
         self._put_in_service(active, retired.generation + 1)
-        if active.trusted != retired.trusted:
-            for connection in self.service.connections:
-                connection.trust(active)
+        trusts_others = active.trusted != retired.trusted
+        for connection in self.service.connections:
+            connection.renew(active, trusts_others=trusts_others)
         for name, pool in retired.pools.items():
             if active.pools.get(name) is not pool:
                 pool.close()

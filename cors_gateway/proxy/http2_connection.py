@@ -308,10 +308,11 @@ class Http2Connection(Http2Transport):
         """As `service.Connected` says."""
         return sum(stream.is_tunnel for stream in self._streams.values())
 
-    def trust(self, active: Active) -> None:
-        """Another snapshot is in service, which may say otherwise who is a trusted proxy."""
-        self.peer = self._peer_at(self.peer.address, active)
-        self._last = None
+    def renew(self, active: Active, *, trusts_others: bool) -> None:
+        """As `service.Connected` says."""
+        self._last = self._again = None
+        if trusts_others:
+            self.peer = self._peer_at(self.peer.address, active)
 
     def _rest(self) -> None:
         """Nothing was asked for a while: forget what only helps a client that goes on."""

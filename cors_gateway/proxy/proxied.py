@@ -154,8 +154,8 @@ class HeaderWait:
     def stood_still(self, seconds: float) -> None:
         self.deadline += seconds
 
-    def trust(self, active: Active) -> None:
-        """Who is trusted was asked when the connection came."""
+    def renew(self, active: Active, *, trusts_others: bool) -> None:
+        """Nothing was learnt yet, and who is trusted was asked when the connection came."""
 
     def drain(self) -> None:
         self.abort()

@@ -38,8 +38,8 @@ class Connected(HasDeadline, Protocol):
     def abort(self) -> None:
         """Close at once; what is not sent yet is lost."""
 
-    def trust(self, active: Active) -> None:
-        """Other proxies are trusted from now on."""
+    def renew(self, active: Active, *, trusts_others: bool) -> None:
+        """This is in service from now on: forget what was learnt before, and, if it says so, whom to trust."""
 
 
 class Service:

@@ -104,8 +104,8 @@ class Tunnel:
         self._client_end.heard_at += seconds
         self._upstream_end.heard_at += seconds
 
-    def trust(self, active: object) -> None:
-        """Nothing more is said to the backend about its client."""
+    def renew(self, active: object, *, trusts_others: bool) -> None:
+        """Nothing is learnt from a tunnel, and nothing more said to the backend about its client."""
 
     def drain(self) -> None:
         """It has its time until the process ends."""

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from cors_gateway.proxy.active import REST_AFTER
-from cors_gateway.proxy.client_transport import MAX_AHEAD, MIN_BODY_RATE, ONE_FLIGHT, SLOW_WAITS
+from cors_gateway.proxy.client_transport import (
+    MAX_AHEAD,
+    MAX_DISCARDED,
+    MIN_BODY_RATE,
+    ONE_FLIGHT,
+    SLOW_WAITS,
+)
 from cors_gateway.proxy.flow import AHEAD, UPLOAD_WINDOW, PiecewiseReader
 from cors_gateway.server.listeners import RECEIVE_BUFFER, Listeners
 from cors_gateway.snapshot import TcpListener
@@ -103,6 +109,21 @@ async def test_a_client_that_does_not_read_answers_has_the_time_for_that(bench: 
     assert near.ended == "aborted"
 
 
+# -- after the last answer
+
+
+async def test_little_is_read_of_what_is_sent_after_the_last_answer(bench: Bench) -> None:
+    """It is dropped, so that the answer gets through."""
+    bench.send(b"no request at all\r\n\r\n")
+    answer = bench.near().written
+    assert (answer[:13], bench.near().has_sent_eof) == (b"HTTP/1.1 400 ", True)
+    bench.send(b"x" * MAX_DISCARDED)
+    assert bench.near().reads
+    bench.send(b"x")
+
+    assert (bench.near().reads, bench.near().written) == (False, answer)
+
+
 # -- rest
 
 
@@ -122,6 +143,34 @@ async def test_a_connection_at_rest_remembers_nothing_and_stays(bench: Bench) ->
     wait(bench, KEEP_ALIVE + 1)
 
     assert bench.near().ended == "aborted"
+
+
+async def test_a_connection_whose_answer_was_slow_to_go_rests_at_once(bench: Bench) -> None:
+    for _ in range(4):
+        bench.send(PREFLIGHT)
+    near, client = bench.near(), bench.client()
+    near.pauses = client
+    bench.send(PREFLIGHT)
+    near.pauses = None
+    client.resume_writing()
+
+    assert (client._last, client._repeat, client._repeated) == (None, None, b"")
+
+
+async def test_a_tunnel_remembers_no_requests(bench: Bench) -> None:
+    for _ in range(4):
+        bench.send(PREFLIGHT)
+    client = bench.client()
+    key = "dGhlIHNhbXBsZSBub25jZQ=="  # this and what is accepted for it: RFC 6455 1.3
+    asked = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": key, "Origin": LISTED}
+    bench.send(written("GET /app/", {**asked, "Sec-WebSocket-Version": "13"}))
+    bench.reply(
+        "101 Switching Protocols|Upgrade: websocket|Connection: Upgrade"
+        "|Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    )
+
+    assert b"HTTP/1.1 101 " in bench.near().written
+    assert (client._last, client._repeat, client._repeated) == (None, None, b"")
 
 
 async def test_answers_from_memory_keep_a_connection_as_any_others_do(bench: Bench) -> None:

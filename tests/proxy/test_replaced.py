@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from cors_gateway.snapshot import Http2
+from tests.http2.client import Http2Client
 from tests.proxy.stage import ORIGIN, Stage, Starter, listening, request, until, upstream
 from tests.wire.raw_backend import Answer, RawBackend
 from tests.wire.raw_client import RawClient
@@ -71,6 +73,37 @@ async def test_what_was_remembered_is_gone(serving: Starter, backend: RawBackend
         await ask(client)
 
         await gone(before)
+
+
+async def test_a_client_that_asks_nothing_holds_nothing_from_then_on(
+    serving: Starter, backend: RawBackend
+) -> None:
+    """It may go on with something else, or rest for as long as it is kept."""
+    async with listening(backend), serving(upstream(backend)) as stage, await stage.connect() as client:
+        for line in ("GET /a", "OPTIONS /b"):
+            for _ in range(REPEATS):
+                await client.send(request(line, PREFLIGHT))
+                await client.read_response(line.partition(" ")[0])
+        before = weakref.ref(stage.gateway.active)
+        replace(stage, backend)
+
+        assert before() is None
+
+
+async def test_nor_does_one_on_streams(serving: Starter, backend: RawBackend) -> None:
+    fields = [("origin", ORIGIN), ("access-control-request-method", "GET")]
+    async with (
+        listening(backend),
+        serving(upstream(backend), http2=Http2.CLEARTEXT) as stage,
+        await Http2Client.connect(stage.address) as client,
+    ):
+        for method in ("GET", "OPTIONS"):
+            for _ in range(REPEATS):
+                assert (await client.ask(method, "/b", fields)).status in {200, 204}
+        before = weakref.ref(stage.gateway.active)
+        replace(stage, backend)
+
+        assert before() is None
 
 
 @pytest.mark.parametrize("fields", ["", LOGIN], ids=["anonymous", "logged in"])
