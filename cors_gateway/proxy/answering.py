@@ -40,10 +40,7 @@ if TYPE_CHECKING:
 class AnsweringConnection(ClientTransport):
     """A client connection, as what answers its requests sees it."""
 
-    __slots__ = (
-        *("_body", "_exchange", "_is_at_rest", "_keepers", "_last", "_peer", "_repeat", "_repeated"),
-        "_repeated_under",
-    )
+    __slots__ = ("_body", "_exchange", "_is_at_rest", "_keepers", "_last", "_peer", "_repeat", "_repeated")
 
     _peer: Peer
 
@@ -56,8 +53,6 @@ class AnsweringConnection(ClientTransport):
         self._repeat: Repeat | None = None
         self._repeated = b""
         """All bytes of the last request that `_repeat` was the answer to."""
-        self._repeated_under: Active | None = None
-        """What was in service then."""
         self._is_at_rest = False
         """It asked nothing for a while, and nothing is remembered of it."""
 
@@ -255,7 +250,7 @@ class AnsweringConnection(ClientTransport):
         self._active = self._service.active
 
     def _forget_requests(self) -> None:
-        self._last = self._repeat = self._repeated_under = None
+        self._last = self._repeat = None
         self._repeated = b""
 
     def _break_off(self, fault: ProtocolFault) -> None:

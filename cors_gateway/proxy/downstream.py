@@ -8,7 +8,6 @@ looked at in one turn of the loop.
 
 import asyncio
 import time
-from typing import cast
 
 from cors_gateway.http1.beginning import after_empty_lines, check_beginning, first_of
 from cors_gateway.http1.body import SizedBody
@@ -33,7 +32,7 @@ from cors_gateway.proxy.dispatch import Answer
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.flow import AHEAD
 from cors_gateway.proxy.forward import Forward
-from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK, LastRequest, read_request
+from cors_gateway.proxy.last_request import MAX_REMEMBERED_BLOCK, read_request
 from cors_gateway.proxy.preflight_memory import Repeat
 from cors_gateway.proxy.response_head import CLOSES, IS_HEAD_REQUEST, IS_HTTP11
 from cors_gateway.proxy.service import Service
@@ -71,12 +70,7 @@ class ClientConnection(AnsweringConnection):
             self._keep_as_well(data)
         elif phase == HEAD:
             repeat = self._repeat
-            if (
-                repeat is not None
-                and data == self._repeated
-                and self._repeated_under is self._service.active
-                and not self._flow.is_writing_paused
-            ):
+            if repeat is not None and data == self._repeated and not self._flow.is_writing_paused:
                 self._answer_as_before(repeat, data, b"")
             else:
                 self._take_complete_requests(data)
@@ -157,9 +151,6 @@ class ClientConnection(AnsweringConnection):
         try:
             if last is not None and line_end > 0 and data.startswith(last.block, line_end):
                 rest = data[line_end + len(last.block) :]
-                if last.active is not service.active:
-                    last = cast("LastRequest", read_request(service.active, None, last.block))
-                    self._last = last
             else:
                 if not line_end and (start := after_empty_lines(data)) > 0:
                     return data[start:]
@@ -182,7 +173,6 @@ class ClientConnection(AnsweringConnection):
             if not rest and len(data) <= MAX_REPEATED:
                 self._repeat = outcome
                 self._repeated = data
-                self._repeated_under = service.active
             return self._answer_as_before(outcome, data, rest)
         line = outcome.line
         self.response.form = (

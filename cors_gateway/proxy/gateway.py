@@ -10,7 +10,6 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Collection, Iterator
-from copy import copy
 from functools import partial
 
 from cors_gateway.observe.figures import GatewayFigures, ServerFigures
@@ -91,8 +90,8 @@ class Gateway:
     def diagnose(self, origins: Collection[bytes]) -> None:
         """From now on tell these origins what is missing when a preflight of theirs is refused, and no others."""
         self.service.dispatch = with_diagnosis(self._dispatch, origins) if origins else self._dispatch
-        # Connections forget what they remember as soon as another object is in service: nothing is repeated undispatched.
-        self.service.serve(copy(self.active))
+        # Connections forget what they remember: nothing is repeated undispatched.
+        self.service.serve(self.active)
 
     def connection_factory(self, *, tls: bool, http2: Http2 = Http2.OFF) -> Callable[[], asyncio.Protocol]:
         """Makes the protocol of an accepted connection; goes on being right after a swap."""
@@ -122,9 +121,6 @@ class Gateway:
         retired = self.active
         self.service.serve(active)
         self._put_in_service(active, retired.generation + 1)
-        trusts_others = active.trusted != retired.trusted
-        for connection in self.service.connections:
-            connection.renew(active, trusts_others=trusts_others)
         for name, pool in retired.pools.items():
             if active.pools.get(name) is not pool:
                 pool.close()

@@ -34,14 +34,12 @@ from cors_gateway.proxy.service import Service
 class Again:
     """The last preflight of a connection that was answered from memory, and that answer as of this second."""
 
-    __slots__ = ("active", "answer", "date_line", "fields", "line", "repeat", "sent")
+    __slots__ = ("answer", "date_line", "fields", "line", "repeat", "sent")
 
-    def __init__(self, fields: Fields, line: bytes, repeat: Repeat, active: Active) -> None:
+    def __init__(self, fields: Fields, line: bytes, repeat: Repeat) -> None:
         self.fields = fields
         self.line = line
         self.repeat = repeat
-        self.active = active
-        """Under which it was answered."""
         self.date_line = b""
         self.sent = b""
         """As HTTP/1.1 would have it."""
@@ -133,13 +131,7 @@ class Http2Connection(Http2Transport):
         service = self._service
         service.count_http2_request()
         again = self._again
-        if (
-            again is not None
-            and is_ended
-            and fields == again.fields
-            and again.active is service.active
-            and not service.is_draining
-        ):
+        if again is not None and is_ended and fields == again.fields and not service.is_draining:
             self._answer_again(stream, again)
             return
         own = Stream(stream, self, service, is_request_ended=is_ended)
@@ -160,7 +152,7 @@ class Http2Connection(Http2Transport):
                 self.engine.end(NO_ERROR)
                 raise ProtocolFault(Cause.TOO_MANY_CONNECTIONS)
             last = self._last
-            if last is None or block != last.block or last.active is not service.active:
+            if last is None or block != last.block:
                 last = cast("LastRequest", read_request(service.active, last, block))  # it is complete
                 self._last = last if len(block) <= MAX_REMEMBERED_BLOCK else None
             outcome = service.dispatch(last, line, self.peer)
@@ -170,7 +162,7 @@ class Http2Connection(Http2Transport):
             own.refuse(fault, written or sketch(fields))
             return
         if type(outcome) is Repeat and is_ended and self._last is not None and not outcome.answer.content:
-            self._again = Again(fields, line, outcome, last.active)
+            self._again = Again(fields, line, outcome)
         own.take(outcome, line)
 
     def _answer_again(self, stream: int, again: Again) -> None:
@@ -192,7 +184,7 @@ class Http2Connection(Http2Transport):
                 self._is_at_rest = False
                 self._idle_until = until
                 self._settle_deadline()
-        service.accounting.repeated(again.repeat, again.line, again.sent, self.peer, again.active)
+        service.accounting.repeated(again.repeat, again.line, again.sent, self.peer, service.active)
 
     def data_received_on(self, stream: int, data: bytes, *, is_ended: bool) -> None:
         own = self._streams.get(stream)

@@ -125,12 +125,12 @@ class LastRequest:
 
 
 def read_request(active: Active, last: LastRequest | None, data: bytes, at: int = 0) -> LastRequest | None:
-    """Read a header section that is not, byte for byte, that of the last request, or not under the same snapshot.
+    """Read a header section that is not, byte for byte, that of the last request.
 
     It begins at `at` with the CRLF of the request line. If it says the same as the last one, what was decided and bound
     still holds. None: it is not complete. Raises ProtocolFault.
     """
-    before = None if last is None or last.active is not active else last.section
+    before = None if last is None else last.section
     variation = None if before is None else active.reader.read_variation(data, at, before)
     if variation is not None:
         section, end = variation

@@ -71,8 +71,11 @@ class Service:
 
     def serve(self, active: Active) -> None:
         """Serve this from now on; what was served before is held only by who still uses it."""
+        trusts_others = active.trusted != self.active.trusted
         self.active = active
         self._newcomer = None
+        for connection in self.connections:
+            connection.renew(active, trusts_others=trusts_others)
 
     def log_to(self, log: AccessLogSink | None) -> None:
         """Have requests logged there from now on, or nowhere."""
@@ -89,8 +92,7 @@ class Service:
         Who makes a new connection for each request repeats it; many come from one address, through a balancer.
         """
         newcomer = self._newcomer
-        if newcomer is None or newcomer.active is not self.active:
-            self._newcomer = None
+        if newcomer is None:
             return None
         copy = newcomer.copy(keeps_bound=peer is self._newcomer_peer)
         if copy.bound is None:
