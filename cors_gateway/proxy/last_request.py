@@ -130,8 +130,7 @@ def read_request(active: Active, last: LastRequest | None, data: bytes, at: int 
     It begins at `at` with the CRLF of the request line. If it says the same as the last one, what was decided and bound
     still holds. None: it is not complete. Raises ProtocolFault.
     """
-    before = None if last is None else last.section
-    variation = None if before is None else active.reader.read_variation(data, at, before)
+    variation = None if last is None else active.reader.read_variation(data, at, last.section)
     if variation is not None:
         section, end = variation
         block = data[at:end]
@@ -140,13 +139,13 @@ def read_request(active: Active, last: LastRequest | None, data: bytes, at: int 
         if end < 0:
             return None
         block = data[at : end + 4]
-        section = active.reader.read(block[2:-4], before)
-    if last is None or before is None:
+        section = active.reader.read(block[2:-4], None if last is None else last.section)
+    if last is None:
         return LastRequest(active, block, section)
+    before, head = last.section, section.head
     last.block = block
     last.section = section
     last.fields = b""
-    head = section.head
     if head is not before.head or section.layout is not before.layout:
         if head.host != before.head.host:
             last.host = active.host(head.host or b"")

@@ -280,16 +280,17 @@ def is_known(blocks: list[bytes]) -> bool:
             section = read_next(reader, block, section)
             assert request_said(section) == request_said(RequestReader(max_bytes=0, max_fields=0).read(block))
             passes[-1].append(section)
-    return [
+    return all(
         section.fields is before.fields for section, before in zip(passes[-1], passes[-2], strict=True)
-    ] == [True] * len(blocks)
+    )
 
 
 def origins(count: int, *, size: int = 40, lines: int = 2) -> list[bytes]:
     """Sections with an Origin line of that size, which is all that differs."""
-    origin = b"https://%b.example".replace(b"%b", b"%%0%dd" % (size - len("Origin: https://.example")))
+    digits = size - len("Origin: https://.example")
     return [
-        b"\r\n".join([b"Host: x", b"Origin: " + origin % n, *[b"A: 1"] * (lines - 2)]) for n in range(count)
+        b"\r\n".join([b"Host: x", b"Origin: https://%0*d.example" % (digits, n), *[b"A: 1"] * (lines - 2)])
+        for n in range(count)
     ]
 
 
