@@ -7,11 +7,12 @@ compared as a whole (`Pattern`). The strict grammar in `grammar.py` stays the au
 variation is read in full.
 """
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import compress
 from operator import eq, itemgetter, ne
 from typing import Any, Generic, TypeVar
+
+from cors_gateway.http1.grammar import AS_VALUE, is_value
 
 CRLF = b"\r\n"
 END = b"\r\n\r\n"
@@ -30,11 +31,6 @@ MAX_SAID = 256
 """Their bytes."""
 PATIENCE = 4
 """Reviews that may find other sections than those remembered, before nobody looks for them any more."""
-
-# A field value without white space around it (RFC 9110 5.5), so that the line goes on as it came. It is all that there is,
-# or none: whoever sends blanks has nobody look for its end among them.
-_VALUE = re.compile(rb"[\x21-\x7e\x80-\xff][\x09\x20-\x7e\x80-\xff]*+(?<![\x09\x20])")
-_match_value = _VALUE.match
 
 
 class Field:
@@ -74,8 +70,8 @@ class Pattern(Generic[F]):
 
     __slots__ = (
         *("_prefixes", "_runs", "_same", "_sample", "_tail"),
-        *("changing", "is_kept", "lines", "missed", "parts", "patience", "read", "said", "start", "unkept"),
-        *("uses", "variants"),
+        *("changing", "form", "is_kept", "lines", "missed", "patience", "read", "said", "start", "uses"),
+        "variants",
     )
 
     said: Callable[[list[bytes]], Hashable]
@@ -86,10 +82,8 @@ class Pattern(Generic[F]):
     """How often other sections may still be the rule; 0 if nobody looks for these."""
     missed: int
     """Sections since the last review that were not among them."""
-    parts: list[bytes]
-    """What there is of the lines that `is_kept` tells to keep, with a place for each value between them."""
-    unkept: list[int]
-    """Places that stay empty."""
+    form: bytes
+    """The lines that `is_kept` tells to keep, to be formatted with all values."""
 
     def __init__(
         self, start: bytes, lines: list[bytes], fields: Sequence[F], changing: Iterable[int] = ()
@@ -151,16 +145,13 @@ class Pattern(Generic[F]):
             if not data.startswith(run, at):
                 return None
             at += size
-            if is_carried:
-                value = _match_value(data, at)
-                if value is None:
-                    return None
-                values.append(value[0])
-                at = value.end()
-            else:
-                end = data.find(CRLF, at)  # of -1, what comes next is not found either
-                values.append(data[at:end])
-                at = end
+            end = data.find(b"\r", at)  # of -1, what comes next is not found either
+            value = data[at:end]
+            # As `is_value`, without a call. Whatever is changed is another object; where nothing is, CPython gives the same.
+            if is_carried and (not value or value.strip().translate(AS_VALUE) is not value):
+                return None
+            values.append(value)
+            at = end
         if not data.startswith(self._tail, at):
             return None
         self.uses += 1
@@ -215,23 +206,23 @@ class Pattern(Generic[F]):
         return pattern, pattern.values_in(lines)
 
     def prepare(self, is_kept: list[bool]) -> None:
-        """Set `parts` and `unkept` for keeping these lines."""
-        self.is_kept, self.parts, self.unkept = is_kept, [], []
-        part, done = b"", 0
+        """Set `form` for keeping these lines."""
+        self.is_kept = is_kept
+        parts, done = [], 0
         for at, prefix in zip(self.changing, self._prefixes, strict=True):
-            part += self._kept_between(done, at, is_kept)
-            if is_kept[at]:
-                self.parts += (part + prefix, b"")
-                part = CRLF
-            else:
-                self.unkept.append(len(self.parts) + 1)
-                self.parts += (part, b"")
-                part = b""
+            parts.append(self._kept_between(done, at, is_kept))
+            parts.append(_escaped(prefix) + b"%b\r\n" if is_kept[at] else b"%.0b")
             done = at + 1
-        self.parts.append(part + self._kept_between(done, len(self.lines), is_kept))
+        self.form = b"".join([*parts, self._kept_between(done, len(self.lines), is_kept)])
 
     def _kept_between(self, start: int, end: int, is_kept: list[bool]) -> bytes:
-        return b"".join([line + CRLF for line in compress(self.lines[start:end], is_kept[start:end])])
+        lines = compress(self.lines[start:end], is_kept[start:end])
+        return _escaped(b"".join([line + CRLF for line in lines]))
+
+
+def _escaped(text: bytes) -> bytes:
+    """As a part of what is to be formatted."""
+    return text.replace(b"%", b"%%")
 
 
 class Section(Generic[F]):
@@ -253,11 +244,7 @@ class Section(Generic[F]):
         pattern = self.pattern
         if is_kept is not pattern.is_kept:
             pattern.prepare(is_kept)
-        parts = pattern.parts.copy()
-        parts[1::2] = self.values
-        for place in pattern.unkept:
-            parts[place] = b""
-        return b"".join(parts)
+        return pattern.form % tuple(self.values)
 
 
 def read_as_variation(
@@ -279,7 +266,7 @@ def read_as_variation(
         line = lines[at]
         prefix = field.carried_prefix
         if prefix:
-            if not (line.startswith(prefix) and _VALUE.fullmatch(line, len(prefix))):
+            if not (line.startswith(prefix) and is_value(line[len(prefix) :])):
                 return None
         else:
             changed = known.get(line) or read(line)

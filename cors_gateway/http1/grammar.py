@@ -20,6 +20,8 @@ TOKEN = b"[%b]+" % re.escape(_TOKEN_BYTES)
 """A token as a regular expression (RFC 9110 5.6.2), for what has one as a part."""
 # RFC 9110 5.5: VCHAR, obs-text, SP and HTAB; everything else (CTL, DEL, NUL, CR, LF) refuses the message.
 _VALUE_BYTES = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+AS_VALUE = bytes(byte if byte in _VALUE_BYTES else byte ^ 0x40 for byte in range(256))
+"""A table for `translate` that changes every byte but those that may stand in a field value."""
 _DIGITS = re.compile(rb"[0-9]{1,19}\Z")
 _HOST = re.compile(
     rb"""(?: \[ (?P<v6> [0-9A-Fa-f:.]{2,45} ) \]
@@ -36,7 +38,15 @@ def is_token(value: bytes) -> bool:
 
 def has_only_value_bytes(value: bytes) -> bool:
     """Whether every byte may stand in a field value (RFC 9110 5.5)."""
-    return not value.translate(None, _VALUE_BYTES)
+    return value.translate(AS_VALUE) == value
+
+
+def is_value(value: bytes) -> bool:
+    """Whether this is a field value, or its end, that goes on as it is (RFC 9110 5.5): no white space around it.
+
+    Not if it is empty: what is before it in its line could be white space.
+    """
+    return bool(value) and value.strip().translate(AS_VALUE) == value
 
 
 def split_field_line(line: bytes) -> tuple[bytes, bytes]:
@@ -47,7 +57,7 @@ def split_field_line(line: bytes) -> tuple[bytes, bytes]:
     name, colon, value = line.partition(b":")
     if not colon or not name or name.translate(None, _TOKEN_BYTES):
         raise ProtocolFault(_cause_in_name(line, name, colon))
-    if value.translate(None, _VALUE_BYTES):
+    if not has_only_value_bytes(value):
         raise ProtocolFault(_cause_in_bytes(value), field=name.lower()[:MAX_FIELD_TOLD])
     return name, value.strip(b" \t")
 

@@ -19,6 +19,8 @@ from cors_gateway.http1.request_fields import FieldNames, ReadField, RequestFiel
 MAX_REMEMBERED = 4096
 """Bytes of a section whose meaning is remembered."""
 
+_AROUND = len(CRLF + END)
+
 # Options that are no field names.
 _CONNECTION_ALONE = frozenset({b"close", b"keep-alive"})
 
@@ -223,7 +225,7 @@ class RequestReader:
         if found is None:
             return None
         values, end = found
-        size = end - at - len(CRLF + END)
+        size = end - at - _AROUND
         if 0 < self._max_bytes < size:
             return None
         fields, head = before.fields, before.head

@@ -10,6 +10,7 @@ from cors_gateway.http1.grammar import (
     has_only_value_bytes,
     is_token,
     is_valid_host,
+    is_value,
     list_elements,
     parse_content_length,
     split_field_line,
@@ -155,3 +156,15 @@ def test_nothing_but_a_fault_comes_out_of_any_bytes(data: bytes) -> None:
 @given(st.binary(min_size=1, max_size=40))
 def test_a_token_is_also_a_value(data: bytes) -> None:
     assert has_only_value_bytes(data) or not is_token(data)
+
+
+@given(st.binary(max_size=4))
+def test_a_value_goes_on_as_it_is_if_nothing_is_wrong_or_blank_around_it(data: bytes) -> None:
+    assert is_value(data) == (data != b"" and has_only_value_bytes(data) and data == data.strip(b" \t"))
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_which_bytes_may_stand_in_a_value(byte: int) -> None:
+    may_stand = byte == 0x09 or 0x20 <= byte <= 0x7E or byte >= 0x80
+    assert has_only_value_bytes(b"a%cb" % byte) == is_value(b"a%cb" % byte) == may_stand
+    assert is_value(bytes([byte])) == (may_stand and byte not in b" \t")
