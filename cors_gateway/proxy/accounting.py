@@ -36,21 +36,20 @@ class Accounting:
 
     def finished(self, exchange: Exchange, bytes_out: int, peer: Peer, active: Active) -> float:
         """An exchange is over. Gives how long it took, in seconds."""
-        forward = exchange.forward
+        line, terms = exchange.forward.line, exchange.forward.terms
         stats = exchange.stats
-        line = forward.line
         seconds = time.monotonic() - exchange.started
         stats.count(line.method, exchange.status, seconds)
         trouble = exchange.trouble
         if trouble is not None:
             _tell(exchange, trouble)
         if exchange.upstream_seconds and not (trouble is not None and trouble.failure):
-            upstream = forward.lender.stats
+            upstream = terms.lender.stats
             answered = upstream.ok if exchange.status < 500 else upstream.outcome(SERVER_ERROR)
             answered.observe(exchange.upstream_seconds)
             self._overhead.observe(exchange.sent_at - exchange.started)
-        if forward.tally.is_refusal:
-            self._note_refusal(stats, forward.tally, exchange.head, line.method, line.target)
+        if terms.tally.is_refusal:
+            self._note_refusal(stats, terms.tally, exchange.head, line.method, line.target)
         return seconds
 
     def answered(self, answer: Answer, bytes_out: int, peer: Peer, active: Active) -> None:
@@ -112,7 +111,7 @@ class LoggedAccounting(Accounting):
         # By name, as `super()` is a call more for every request.
         seconds = Accounting.finished(self, exchange, bytes_out, peer, active)
         forward, started = exchange.forward, exchange.started
-        line, section, tally = forward.line, forward.section, forward.tally
+        line, section, tally = forward.line, forward.section, forward.terms.tally
         head = section.head
         self._log.record(
             # In order, as `RequestRecord` says.
@@ -216,7 +215,7 @@ def _tell(exchange: Exchange, trouble: Trouble) -> None:
     What was known before it went is counted although something worse came after it.
     """
     now = time.monotonic()
-    before = exchange.forward.trouble
+    before = exchange.forward.terms.trouble
     if before is not None and before is not trouble:
         report(exchange.stats, before, now)
     report(

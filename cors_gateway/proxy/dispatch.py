@@ -10,6 +10,7 @@ from typing import final
 
 from cors_gateway.http1.cause import Cause
 from cors_gateway.http1.fault import ProtocolFault
+from cors_gateway.http1.fields import END
 from cors_gateway.http1.forwarded import HTTP2, HTTP11, Peer, passed_here_before, via_line
 from cors_gateway.http1.grammar import is_token, without_default_port
 from cors_gateway.http1.location import redirect_location
@@ -186,29 +187,21 @@ class Dispatcher:
     def _forward(
         self, last: LastRequest, routed: RoutedLine, bound: Bound, fields: bytes, peer: Peer
     ) -> Forward | Answer:
-        decision, head, tally = bound.decision, last.head, bound.tally
-        tally.count += 1
-        if decision.rejected:
+        head = last.head
+        bound.tally.count += 1
+        if bound.decision.rejected:
             return _refuse_origin(last, routed.line, bound)
-        route = bound.route
-        if head.framing != NO_BODY and 0 < route.max_body < head.content_length:
+        if head.framing != NO_BODY and 0 < bound.max_body < head.content_length:
             return _refuse_body(last, routed.line, bound)
         request_id = _received_id(last.section) if peer.is_trusted else None
         if request_id is None:
             request_id = self._next_request_id()
         return Forward(
-            # In order, because names would cost as much as all the rest of the call.
             routed.line,
             last.section,
-            route.stats,
-            tally,
-            decision.grant,
-            bound.lender,
-            b"%b%b\r\nX-Request-Id: %b\r\n\r\n" % (routed.request_line, fields, request_id),
+            bound,
+            b"".join((routed.request_line, fields, request_id, END)),
             request_id,
-            bound.websocket_key,
-            route.max_body,
-            bound.trouble,
         )
 
     def _no_route(self, last: LastRequest, line: RequestLine, kind: Kind) -> Answer:
@@ -264,7 +257,7 @@ def _refuse_origin(last: LastRequest, line: RequestLine, bound: Bound) -> Answer
 
 def _refuse_body(last: LastRequest, line: RequestLine, bound: Bound) -> Answer:
     """A request body beyond `limits.request_body`, known from its Content-Length."""
-    fault = ProtocolFault(Cause.BODY_TOO_LARGE, limit=bound.route.max_body)
+    fault = ProtocolFault(Cause.BODY_TOO_LARGE, limit=bound.max_body)
     return _of_route(last, line, bound, fault.status, fault.reason, fault.detail, fault)
 
 
@@ -287,10 +280,10 @@ def _own(
 ) -> Answer:
     """An answer of the gateway's own on a route, with what the policy grants."""
     return Answer(
-        under(bound.decision.grant, answer),
+        under(bound.grant, answer),
         line=line,
         section=last.section,
-        stats=bound.route.stats,
+        stats=bound.stats,
         tally=bound.tally,
         trouble=refused(fault) if fault is not None else bound.trouble,
         wants_body=fault is None,

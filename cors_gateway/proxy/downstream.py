@@ -207,7 +207,7 @@ class ClientConnection(AnsweringConnection):
         if exchange.is_request_sent:
             self._phase = WAIT
             self.deadline = NEVER
-            forward.lender.start(exchange)
+            forward.terms.lender.start(exchange)
             return rest
         head = exchange.head
         if head.framing == SIZED and len(rest) >= head.content_length:
@@ -216,7 +216,7 @@ class ClientConnection(AnsweringConnection):
             exchange.end_of_request()
             self._phase = WAIT
             self.deadline = NEVER
-            forward.lender.start(exchange)
+            forward.terms.lender.start(exchange)
             return rest[head.content_length :]
         self._phase = BODY
         self._body = head.body()
@@ -224,7 +224,7 @@ class ClientConnection(AnsweringConnection):
         # What is here goes out together with the head, in one write.
         self._read_body(rest)
         if not exchange.is_over:
-            forward.lender.start(exchange)
+            forward.terms.lender.start(exchange)
             if self._phase == BODY:
                 if head.framing == SIZED and head.content_length <= AHEAD:
                     self._flow.read_in_pieces(self)
@@ -289,7 +289,7 @@ class ClientConnection(AnsweringConnection):
         exchange, body = self._exchange, self._body
         if exchange is None or body is None:
             return
-        limit = exchange.forward.max_body
+        limit = exchange.forward.terms.max_body
         piece: bytes | memoryview
         try:
             if type(data) is Kept:

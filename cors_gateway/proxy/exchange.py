@@ -43,7 +43,7 @@ class Exchange:
             "head",
         ),
         *("is_head_request", "is_over", "is_request_sent", "response", "sent_at", "started", "stats"),
-        *("status", "trouble", "upstream", "upstream_seconds", "websocket_key"),
+        *("status", "trouble", "upstream", "upstream_seconds"),
     )
 
     def __init__(self, forward: Forward, downstream: Downstream, started: float) -> None:
@@ -52,11 +52,11 @@ class Exchange:
         self.downstream = downstream
         self.response: ResponseSink = downstream.response
         self.started = started
-        self.stats = forward.stats
-        self.grant = forward.grant
+        terms = forward.terms
+        self.stats = terms.stats
+        self.grant = terms.grant
         self.head = head = forward.section.head
         self.is_head_request = forward.line.method == b"HEAD"
-        self.websocket_key = forward.websocket_key
         self.is_request_sent = head.framing == NO_BODY
         self.is_over = False
         self.status = 0
@@ -66,18 +66,22 @@ class Exchange:
         self.upstream = ""
         self.upstream_seconds = 0.0
         """From sending the request until the response head came; 0 if none did."""
-        self.trouble = forward.trouble
+        self.trouble = terms.trouble
         """What befell the request that is not a decision: a failure of the upstream, or what is told of it."""
         self.sent_at = 0.0
         """When a connection took the request up (monotonic seconds); 0 before that."""
-        self._pending: list[bytes | memoryview] = []
+        self._pending: tuple[bytes | memoryview, ...] = ()
         self._carrier: Carrier | None = None
-        self._retries = forward.lender.retries
+        self._retries = 0
 
     @property
     def is_last(self) -> bool:
         """Whether the client said that no request follows on its connection, which it may then half-close."""
         return self.head.closes or not self.forward.line.is_http11
+
+    @property
+    def websocket_key(self) -> bytes | None:
+        return self.forward.terms.websocket_key
 
     @property
     def client_address(self) -> str:
@@ -91,8 +95,8 @@ class Exchange:
         self.sent_at = time.monotonic()
         self.upstream = connection.server_name
         if self._pending:
-            connection.write(b"".join([self.forward.request, *self._pending]))
-            self._pending.clear()
+            connection.write(b"".join((self.forward.request, *self._pending)))
+            self._pending = ()
         else:
             connection.write(self.forward.request)
         if not self.is_request_sent:
@@ -125,7 +129,7 @@ class Exchange:
         if self._carrier is not None:
             self._carrier.write(data)
         else:
-            self._pending.append(data)
+            self._pending += (data,)
 
     @property
     def is_connected(self) -> bool:
@@ -152,9 +156,7 @@ class Exchange:
     def redirects_to(self, location: bytes, rules: ResponseRules) -> None:
         """The response that begins next sends the client to `location`; scripts are told instead."""
         forward = self.forward
-        answer = readable(
-            location, rules, forward.section, forward.request, forward.grant, forward.request_id
-        )
+        answer = readable(location, rules, forward.section, forward.request, self.grant, forward.request_id)
         if answer is not None:
             self.response = InsteadSink(self.response, answer, self._replaced)
 
@@ -178,15 +180,16 @@ class Exchange:
     ) -> None:
         """The upstream connection broke or its answer was invalid. `roles.Delivery` says what may be retried."""
         self._carrier = None
+        lender = self.forward.terms.lender
         if self.status:
             self._count_failure(failure, error)
             self.is_over = True
             self.downstream.truncate()
-        elif may_retry and self._retries > 0 and self._can_be_sent_again:
-            self._retries -= 1
+        elif may_retry and self._retries < lender.retries and self._can_be_sent_again:
+            self._retries += 1
             if not self.is_request_sent:
                 self.downstream.pause_body()
-            self.forward.lender.start_anew(self)
+            lender.start_anew(self)
         else:
             self.failed(failure, error)
 
@@ -209,7 +212,7 @@ class Exchange:
     def _count_failure(self, failure: UpstreamFailure, error: BaseException | None) -> None:
         self.trouble = trouble_of(failure, error)
         seconds = time.monotonic() - (self.sent_at or self.started)
-        self.forward.lender.stats.outcome(failure).observe(seconds)
+        self.forward.terms.lender.stats.outcome(failure).observe(seconds)
 
     def break_off(self, fault: ProtocolFault) -> None:
         """The request cannot be completed: the backend sees it cut, the client an answer if that is still possible."""
@@ -240,7 +243,7 @@ class Exchange:
             carrier, self._carrier = self._carrier, None
             carrier.abort()
         else:
-            self.forward.lender.abandon(self)
+            self.forward.terms.lender.abandon(self)
 
     # -- who waits for whom ----------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A request on its way to a backend: what was decided about it, and the bytes that are sent. A value, never changed.
+"""A request on its way to a backend: what was decided about it, and the bytes that are sent. Values, never changed.
 
 Made by `dispatch.py`; carried by an `Exchange`, and read by whoever counts and logs it when it is over.
 """
@@ -14,46 +14,57 @@ from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.roles import Lender
 
 
+class Terms:
+    """What holds on a route for all requests whose fields say the same."""
+
+    __slots__ = ("grant", "lender", "max_body", "stats", "tally", "trouble", "websocket_key")
+
+    lender: Lender
+    """Who lends connections to the backend. Set unless the route answers by itself."""
+
+    def __init__(
+        self,
+        grant: Grant,
+        *,
+        stats: RouteStats,
+        tally: Tally,
+        max_body: int,
+        websocket_key: bytes | None,
+        trouble: Trouble | None,
+    ) -> None:
+        self.grant = grant
+        """What the response gets from the policy."""
+        self.stats = stats
+        """The counters of the route."""
+        self.tally = tally
+        """Counts what CORS came to."""
+        self.max_body = max_body
+        """Bytes of a request body that the route accepts; 0 is no limit."""
+        self.websocket_key = websocket_key
+        """Of a WebSocket handshake, else None."""
+        self.trouble = trouble
+        """What is to be told of such a request although it goes on."""
+
+
 @final
 class Forward:
-    """A request that the policy lets pass, with who lends connections to its backend."""
+    """A request that the policy lets pass, and is counted already."""
 
-    __slots__ = (
-        *("grant", "lender", "line", "max_body", "request", "request_id", "section", "stats", "tally"),
-        *("trace", "trouble", "websocket_key"),
-    )
+    __slots__ = ("line", "request", "request_id", "section", "terms", "trace")
 
     def __init__(
         self,
         line: RequestLine,
         section: HeaderSection,
-        stats: RouteStats,
-        tally: Tally,
-        grant: Grant,
-        lender: Lender,
+        terms: Terms,
         request: bytes,
         request_id: bytes,
-        websocket_key: bytes | None,
-        max_body: int,
-        trouble: Trouble | None,
         trace: Trace | None = None,
     ) -> None:
         self.line = line
         self.section = section
-        self.stats = stats
-        """The counters of the route."""
-        self.tally = tally
-        """What CORS came to; counted already."""
-        self.grant = grant
-        """What the response gets from the policy."""
-        self.lender = lender
+        self.terms = terms
         self.request = request
         """The head as the backend gets it."""
         self.request_id = request_id
-        self.websocket_key = websocket_key
-        """Of a WebSocket handshake, else None."""
-        self.max_body = max_body
-        """Bytes of a request body that the route accepts; 0 is no limit."""
-        self.trouble = trouble
-        """What is to be told of the request although it goes on."""
         self.trace = trace

@@ -65,7 +65,7 @@ class Stream(AnsweringStream):
                     exchange.end_of_request()
                 else:
                     self._is_held = True  # until the backend is connected
-            outcome.lender.start(exchange)
+            outcome.terms.lender.start(exchange)
             return
         peer, active = self._connection.peer, service.active
         if type(outcome) is Repeat:
@@ -95,7 +95,7 @@ class Stream(AnsweringStream):
             self._discard(len(data))
             return
         head, size = exchange.head, exchange.bytes_in + len(data)
-        limit = exchange.forward.max_body
+        limit = exchange.forward.terms.max_body
         if 0 < limit < size:
             self._discard(len(data))
             self._break_off(ProtocolFault(Cause.BODY_TOO_LARGE, limit=limit))

@@ -72,7 +72,7 @@ class WebSocketStream(Stream):
     def take(self, outcome: Forward | Answer | Repeat, line: bytes) -> None:
         if type(outcome) is Forward:
             exchange = self._exchange = Handshake(outcome, self)
-            outcome.lender.start(exchange)
+            outcome.terms.lender.start(exchange)
         else:
             super().take(outcome, line)
 

@@ -18,8 +18,8 @@ from cors_gateway.http1.websocket import is_websocket
 from cors_gateway.observe.trouble import ORIGIN_REMOVED, Notice, Trouble, report
 from cors_gateway.policy.grant import ActualDecision
 from cors_gateway.proxy.active import Active, ActiveRoute
+from cors_gateway.proxy.forward import Terms
 from cors_gateway.proxy.response_head import framing_line
-from cors_gateway.proxy.roles import Lender
 
 MAX_NAMES_TOLD = 10
 """Names of dropped fields that a log line has."""
@@ -28,25 +28,10 @@ MAX_REMEMBERED_BLOCK = 8192
 """Bytes of a header section that is remembered."""
 
 
-class Bound:
+class Bound(Terms):
     """What header fields come to on one route: the decision, and what the backend gets besides the lines received."""
 
-    __slots__ = (
-        *(
-            "_added",
-            "_host_line",
-            "_is_kept",
-            "decision",
-            "lender",
-            "route",
-            "tally",
-            "trouble",
-            "websocket_key",
-        ),
-    )
-
-    lender: Lender
-    """Set unless the route answers by itself."""
+    __slots__ = ("_added", "_host_line", "_is_kept", "decision", "route")
 
     def __init__(
         self,
@@ -58,17 +43,22 @@ class Bound:
         trouble: Trouble | None = None,
     ) -> None:
         """`added` are complete lines; `trouble` is what is to be told of such a request."""
+        super().__init__(
+            decision.grant,
+            stats=route.stats,
+            tally=route.tallies[decision.kind, decision.reason],
+            max_body=route.max_body,
+            websocket_key=websocket_key,
+            trouble=trouble,
+        )
         self.route = route
         self.decision = decision
-        self.tally = route.tallies[decision.kind, decision.reason]
-        self.websocket_key = websocket_key
-        self.trouble = trouble
         head = section.head
         if route.answer is None:
             self.lender = route.pool.own if head.connection_logins else route.pool
         host = head.host or b"" if route.host_field is None else route.host_field
         self._host_line = b"Host: " + host + b"\r\n"
-        self._added = b"".join([*added, route.added_lines, framing_line(head)]).removesuffix(b"\r\n")
+        self._added = b"".join([*added, route.added_lines, framing_line(head), b"X-Request-Id: "])
         self._is_kept = section.layout.is_kept
         if head.underscored:
             self._is_kept = section.kept_with(route.underscored, self._is_kept)
@@ -76,11 +66,11 @@ class Bound:
             self._is_kept = section.kept_without(route.dropped, self._is_kept)
 
     def fields(self, section: HeaderSection) -> bytes:
-        """The header section for the backend, but for X-Request-Id, without its last CRLF.
+        """The header section for the backend up to the value of X-Request-Id, which is its last.
 
         `section` says what the one said that this was made for, on the same lines.
         """
-        return b"%b%b%b" % (self._host_line, section.kept(self._is_kept), self._added)
+        return self._host_line + section.kept(self._is_kept) + self._added
 
 
 class LastRequest:

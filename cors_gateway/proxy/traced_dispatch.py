@@ -29,7 +29,7 @@ def _traced(forward: Forward, tracing: Tracing, peer: Peer) -> Forward:
     request = _TRACE_LINES.sub(b"", forward.request) if parent or state else forward.request
     trace = tracing.begin(
         Received(
-            route=forward.stats.name,
+            route=forward.terms.stats.name,
             method=forward.line.method,
             target=forward.line.target,
             scheme="https" if peer.is_tls else "http",
@@ -38,17 +38,5 @@ def _traced(forward: Forward, tracing: Tracing, peer: Peer) -> Forward:
             tracestate=state,
         )
     )
-    return Forward(
-        forward.line,
-        section,
-        stats=forward.stats,
-        tally=forward.tally,
-        grant=forward.grant,
-        lender=forward.lender,
-        request=request.removesuffix(b"\r\n") + trace.lines + b"\r\n",
-        request_id=forward.request_id,
-        websocket_key=forward.websocket_key,
-        max_body=forward.max_body,
-        trouble=forward.trouble,
-        trace=trace,
-    )
+    request = request.removesuffix(b"\r\n") + trace.lines + b"\r\n"
+    return Forward(forward.line, section, forward.terms, request, forward.request_id, trace)

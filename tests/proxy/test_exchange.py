@@ -16,7 +16,7 @@ from cors_gateway.policy.grant import Grant
 from cors_gateway.proxy.exchange import Exchange
 from cors_gateway.proxy.failure import UpstreamFailure
 from cors_gateway.proxy.flow import Flow
-from cors_gateway.proxy.forward import Forward
+from cors_gateway.proxy.forward import Forward, Terms
 from cors_gateway.proxy.response_head import CLOSES, IS_HTTP11
 from cors_gateway.proxy.response_writer import ResponseWriter
 from tests.proxy.fakes import FakeTransport
@@ -110,18 +110,21 @@ class Situation:
 
 
 def an_exchange(client: Client, pool: Pool, method: bytes, framing: bytes) -> Exchange:
+    terms = Terms(
+        GRANT,
+        stats=RouteStats("r"),
+        tally=Tally("actual", "allowed", "granted"),
+        max_body=0,
+        websocket_key=None,
+        trouble=None,
+    )
+    terms.lender = pool  # type: ignore[assignment]
     forward = Forward(
         parse_request_line(b"%b / HTTP/1.1" % method),
         RequestReader(max_bytes=1000, max_fields=10).read(b"Host: a" + framing),
-        stats=RouteStats("r"),
-        tally=Tally("actual", "allowed", "granted"),
-        grant=GRANT,
-        lender=pool,  # type: ignore[arg-type]
+        terms,
         request=b"THE REQUEST\r\n\r\n",
         request_id=b"id",
-        websocket_key=None,
-        trouble=None,
-        max_body=0,
     )
     return Exchange(forward, client, started=0.0)  # type: ignore[arg-type]
 
