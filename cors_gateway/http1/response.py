@@ -233,7 +233,8 @@ class ResponseReader:
     ) -> tuple[ResponseSection, int] | None:
         """The head that `data` begins with, and where it ends with its empty line.
 
-        Only if it has the pattern of the head before, and no fault; else find its end, and `read` it.
+        Only if it has the pattern of the head before, and no fault; else find its end, and `read` it. Where only
+        carried values differ it is `before` itself, which has them from now on: nobody else holds it by then.
         """
         pattern = before.pattern
         found = pattern.values_at(data, 0)
@@ -254,9 +255,12 @@ class ResponseReader:
                 return None
             if head.nominated != before.head.nominated:
                 return None
-        if pattern.uses % REVIEW:
+        if not pattern.uses % REVIEW:
+            return ResponseSection(fields, before.layout, head, *pattern.reviewed(values, fields)), end
+        if fields is not before.fields:
             return ResponseSection(fields, before.layout, head, pattern, values), end
-        return ResponseSection(fields, before.layout, head, *pattern.reviewed(values, fields)), end
+        before.values = values
+        return before, end
 
     def _head(
         self, received: bytes, fields: list[ResponseField], layout: ResponseLayout, size: int

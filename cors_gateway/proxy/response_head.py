@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
 from typing import Protocol
 
+from cors_gateway.http1.fields import CRLF
 from cors_gateway.http1.request import CHUNKED, NO_BODY, RequestHead
 from cors_gateway.http1.response import CHUNKED as CHUNKED_BODY
 from cors_gateway.http1.response import ResponseHead, ResponseReader, ResponseSection
@@ -116,8 +117,27 @@ class ResponseRewriter:
         asker: Asker,
     ) -> bool:
         """Set `rewritten` to what a head becomes that came as `received`. Gives whether `section` says something else than the last, or to another grant."""
-        head = section.head
-        layout = section.layout
+        head, before = section.head, self.section
+        is_same = (
+            before is not None
+            and head is before.head
+            and section.layout is before.layout
+            and grant is self._grant
+            and form == self._form
+            and (self._date_line is None or self._date_line is date_line)
+        )
+        is_new = not is_same and self._prepare(section, grant, form, date_line, asker)
+        self.received = received
+        self.section = section
+        lines = self._select(section, self._is_passed_on)
+        self.rewritten = b"".join((head.start_line, CRLF, lines, self._ending))
+        return is_new
+
+    def _prepare(
+        self, section: ResponseSection, grant: Grant, form: int, date_line: bytes, asker: Asker
+    ) -> bool:
+        """Set what is kept for heads like this one, where it is not that for the last. Gives what `rewrite` does."""
+        head, layout = section.head, section.layout
         before, last = self.section, self._grant
         is_other_head = before is None or head is not before.head
         is_other_layout = before is None or is_other_head or layout is not before.layout
@@ -133,17 +153,10 @@ class ResponseRewriter:
         if is_other_layout or is_other_time or form != self._form:
             self._date_line = None if layout.has_date else date_line
             self._framing = _framing(head, self._date_line, form)
-            self._ending = b""
-        is_new = is_other_head or grant is not last
-        if is_new or not self._ending:
-            self._ending = self._vary_line + self._grant_lines(section, grant) + self._framing
+        self._ending = self._vary_line + self._grant_lines(section, grant) + self._framing
         self._grant = grant
         self._form = form
-        self.received = received
-        self.section = section
-        lines = self._select(section, self._is_passed_on)
-        self.rewritten = b"%b\r\n%b%b" % (head.start_line, lines, self._ending)
-        return is_new
+        return is_other_head or grant is not last
 
     def _apply_rules(self, section: ResponseSection, grant: Grant, asker: Asker) -> None:
         """Find out what the route, or else the upstream, wants changed in heads like this one."""

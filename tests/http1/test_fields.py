@@ -554,3 +554,19 @@ def test_a_section_stays_what_it_is_when_others_are_read_by_it() -> None:
     fields = section.fields.copy()
     assert read_next(reader, blocks[0], section).fields != fields
     assert section.fields == fields
+
+
+def test_a_response_that_varies_in_carried_lines_alone_is_the_one_before() -> None:
+    reader = ResponseReader()
+    head = b"HTTP/1.1 200 OK\r\nETag: %d\r\nContent-Length: %d"
+    before = None
+    for tag in range(4):  # until both lengths are remembered
+        for length in (3, 4):
+            before = read_next_response(reader, head % (tag, length), before)
+    assert before is not None
+    same = read_next_response(reader, head % (5, 4), before)
+    assert same is before
+    assert same.lines == [b"ETag: 5", b"Content-Length: 4"]
+    other = read_next_response(reader, head % (6, 3), same)
+    assert (same.lines, same.head.length) == ([b"ETag: 5", b"Content-Length: 4"], 4)
+    assert (other.lines, other.head.length) == ([b"ETag: 6", b"Content-Length: 3"], 3)
