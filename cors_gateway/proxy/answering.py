@@ -139,8 +139,7 @@ class AnsweringConnection(ClientTransport):
 
     def response_done(self) -> None:
         """The response is complete: the next request, or the end."""
-        exchange = self._exchange
-        self._finish()
+        exchange = self._finish()
         if self.response.form & CLOSES or self._phase == BODY or (self._is_at_eof and self._kept is None):
             is_read = exchange is not None and exchange.is_last and exchange.head.framing == NO_BODY
             self._end_or_linger(is_read=is_read)
@@ -188,12 +187,13 @@ class AnsweringConnection(ClientTransport):
         self.response.bytes_out += tunnel.bytes_out
         self._finish()
 
-    def _finish(self) -> None:
-        """The exchange is over: have it counted."""
+    def _finish(self) -> "Exchange | None":
+        """The exchange, if there is one, is over: have it counted."""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             accounting = self._service.accounting
             accounting.finished(exchange, self.response.bytes_out, self._peer, self._active)
+        return exchange
 
     # -- endings ---------------------------------------------------------------------------------------------------
 

@@ -73,7 +73,9 @@ class ClientConnection(AnsweringConnection):
             if repeat is not None and data == self._repeated and not self._flow.is_writing_paused:
                 self._answer_as_before(repeat, data, b"")
             else:
-                self._take_complete_requests(data)
+                rest = data if self._flow.is_writing_paused else self._take_request(data)
+                if rest:
+                    self._take_complete_requests(rest, taken=1)
         elif phase == PARTIAL:
             self._continue_head(data)
         elif phase == BODY:
@@ -125,23 +127,22 @@ class ClientConnection(AnsweringConnection):
         elif self._phase == HEAD:
             self._take_complete_requests(kept.take_slice())
 
-    def _take_complete_requests(self, data: bytes) -> None:
-        """Handle the requests in `data` until one has to wait for its backend, for more bytes or for its turn."""
-        taken = 0
+    def _take_complete_requests(self, data: bytes, taken: int = 0) -> None:
+        """Handle the requests in `data` until one has to wait for its backend, for more bytes or for its turn.
+
+        `taken` is how many there were before these in the same turn.
+        """
         while data:
-            if (
-                taken == MAX_REQUESTS or self._flow.is_writing_paused
-            ):  # or a client that sends and does not read
+            if self._phase != HEAD:
+                if self._phase == WAIT:
+                    self._keep_for_later(data)
+                return
+            is_enough = taken == MAX_REQUESTS or (taken and len(data) > SLICE)
+            if is_enough or self._flow.is_writing_paused:  # or a client that sends and does not read
                 self._keep_for_later(data)
                 return
             data = self._take_request(data)
-            if self._phase != HEAD:
-                if data and self._phase == WAIT:
-                    self._keep_for_later(data)
-                return
             taken += 1
-            if data and len(data) > SLICE:
-                taken = MAX_REQUESTS
 
     def _take_request(self, data: bytes) -> bytes:
         """Handle the request at the start of `data`; gives what follows it. An incomplete head is kept."""
@@ -175,11 +176,12 @@ class ClientConnection(AnsweringConnection):
                 self._repeated = data
             return self._answer_as_before(outcome, data, rest)
         line = outcome.line
-        self.response.form = (
-            (IS_HTTP11 if line.is_http11 else CLOSES)
-            | (IS_HEAD_REQUEST if line.method == b"HEAD" else 0)
-            | (CLOSES if outcome.section.head.closes or service.is_draining else 0)
-        )
+        form = IS_HTTP11 if line.is_http11 else CLOSES
+        if line.method == b"HEAD":
+            form |= IS_HEAD_REQUEST
+        if last.head.closes or service.is_draining:
+            form |= CLOSES
+        self.response.form = form
         if type(outcome) is Forward:
             self._active = last.active
             return self._start(outcome, began, rest)
