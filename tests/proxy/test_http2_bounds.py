@@ -264,6 +264,7 @@ async def test_a_body_that_comes_too_slowly_is_waited_for_no_longer_than_configu
             while not (answer := client.answers[stream]).is_complete:
                 client.raw(frame(0, 0, stream, data))
                 await asyncio.sleep(0.06)
+        assert (await client.ask()).status == 200
 
     assert (answer.status, answer.reset) == (408, 0)
 
