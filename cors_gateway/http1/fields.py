@@ -69,7 +69,7 @@ class Pattern(Generic[F]):
     """
 
     __slots__ = (
-        *("_prefixes", "_runs", "_same", "_sample", "_tail"),
+        *("_prefixes", "_runs", "_same", "_sample", "_tail", "_tail_size"),
         *("changing", "form", "is_kept", "lines", "missed", "patience", "read", "said", "start", "uses"),
         "variants",
     )
@@ -124,6 +124,7 @@ class Pattern(Generic[F]):
         elif not rest:
             run = b""
         self._tail = run + rest + END
+        self._tail_size = len(self._tail)
 
     def values_in(self, lines: list[bytes]) -> tuple[bytes, ...]:
         """The values of a section with these lines."""
@@ -155,7 +156,7 @@ class Pattern(Generic[F]):
         if not data.startswith(self._tail, at):
             return None
         self.uses += 1
-        return values, at + len(self._tail)
+        return values, at + self._tail_size
 
     def fields_with(
         self, values: list[bytes], fields: list[F], known: Mapping[bytes, F], read: Callable[[bytes], F]

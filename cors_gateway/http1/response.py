@@ -23,6 +23,7 @@ from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
 from cors_gateway.http1.status_line import StatusLine, read_status_line
 
 MAX_FIELDS = 200
+_END_SIZE = len(END)
 MAX_REMEMBERED = 4096
 """Bytes of a head whose meaning is remembered."""
 
@@ -241,7 +242,7 @@ class ResponseReader:
         if found is None:
             return None
         values, end = found
-        if end > max_bytes + len(END):
+        if end - _END_SIZE > max_bytes:
             return None
         fields, head = before.fields, before.head
         if pattern.read:

@@ -153,7 +153,7 @@ class Http2Connection(Http2Transport):
                 raise ProtocolFault(Cause.TOO_MANY_CONNECTIONS)
             last = self._last
             if last is None or block != last.block:
-                last = cast("LastRequest", read_request(service.active, last, block))  # it is complete
+                last = cast("LastRequest", read_request(service.active, last, block, 0))  # it is complete
                 self._last = last if len(block) <= MAX_REMEMBERED_BLOCK else None
             outcome = service.dispatch(last, line, self.peer)
         except ProtocolFault as fault:

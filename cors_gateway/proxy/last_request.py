@@ -114,7 +114,7 @@ class LastRequest:
         return copy
 
 
-def read_request(active: Active, last: LastRequest | None, data: bytes, at: int = 0) -> LastRequest | None:
+def read_request(active: Active, last: LastRequest | None, data: bytes, at: int) -> LastRequest | None:
     """Read a header section that is not, byte for byte, that of the last request.
 
     It begins at `at` with the CRLF of the request line. If it says the same as the last one, what was decided and bound
