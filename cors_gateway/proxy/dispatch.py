@@ -196,13 +196,8 @@ class Dispatcher:
         request_id = _received_id(last.section) if peer.is_trusted else None
         if request_id is None:
             request_id = self._next_request_id()
-        return Forward(
-            routed.line,
-            last.section,
-            bound,
-            b"".join((routed.request_line, fields, request_id, END)),
-            request_id,
-        )
+        request = routed.request_line + fields + request_id + END
+        return Forward(routed.line, last.section, bound, request, request_id)
 
     def _no_route(self, last: LastRequest, line: RequestLine, kind: Kind) -> Answer:
         stats = self._metrics.unrouted
