@@ -15,35 +15,24 @@ from cors_gateway.proxy.roles import Lender
 
 
 class Terms:
-    """What holds on a route for all requests whose fields say the same."""
+    """What holds on a route for all requests whose fields say the same. Filled by whoever finds it out."""
 
     __slots__ = ("grant", "lender", "max_body", "stats", "tally", "trouble", "websocket_key")
 
+    grant: Grant
+    """What the response gets from the policy."""
     lender: Lender
     """Who lends connections to the backend. Set unless the route answers by itself."""
-
-    def __init__(
-        self,
-        grant: Grant,
-        *,
-        stats: RouteStats,
-        tally: Tally,
-        max_body: int,
-        websocket_key: bytes | None,
-        trouble: Trouble | None,
-    ) -> None:
-        self.grant = grant
-        """What the response gets from the policy."""
-        self.stats = stats
-        """The counters of the route."""
-        self.tally = tally
-        """Counts what CORS came to."""
-        self.max_body = max_body
-        """Bytes of a request body that the route accepts; 0 is no limit."""
-        self.websocket_key = websocket_key
-        """Of a WebSocket handshake, else None."""
-        self.trouble = trouble
-        """What is to be told of such a request although it goes on."""
+    max_body: int
+    """Bytes of a request body that the route accepts; 0 is no limit."""
+    stats: RouteStats
+    """The counters of the route."""
+    tally: Tally
+    """Counts what CORS came to."""
+    trouble: Trouble | None
+    """What is to be told of such a request although it goes on."""
+    websocket_key: bytes | None
+    """Of a WebSocket handshake, else None."""
 
 
 @final

@@ -43,16 +43,14 @@ class Bound(Terms):
         trouble: Trouble | None = None,
     ) -> None:
         """`added` are complete lines; `trouble` is what is to be told of such a request."""
-        super().__init__(
-            decision.grant,
-            stats=route.stats,
-            tally=route.tallies[decision.kind, decision.reason],
-            max_body=route.max_body,
-            websocket_key=websocket_key,
-            trouble=trouble,
-        )
         self.route = route
         self.decision = decision
+        self.grant = decision.grant
+        self.stats = route.stats
+        self.tally = route.tallies[decision.kind, decision.reason]
+        self.max_body = route.max_body
+        self.websocket_key = websocket_key
+        self.trouble = trouble
         head = section.head
         if route.answer is None:
             self.lender = route.pool.own if head.connection_logins else route.pool

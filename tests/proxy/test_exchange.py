@@ -110,14 +110,9 @@ class Situation:
 
 
 def an_exchange(client: Client, pool: Pool, method: bytes, framing: bytes) -> Exchange:
-    terms = Terms(
-        GRANT,
-        stats=RouteStats("r"),
-        tally=Tally("actual", "allowed", "granted"),
-        max_body=0,
-        websocket_key=None,
-        trouble=None,
-    )
+    terms = Terms()
+    terms.grant, terms.stats, terms.tally = GRANT, RouteStats("r"), Tally("actual", "allowed", "granted")
+    terms.max_body, terms.websocket_key, terms.trouble = 0, None, None
     terms.lender = pool  # type: ignore[assignment]
     forward = Forward(
         parse_request_line(b"%b / HTTP/1.1" % method),
