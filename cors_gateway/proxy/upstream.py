@@ -230,15 +230,12 @@ class UpstreamConnection(UpstreamTransport):
     # -- reading a response ----------------------------------------------------------------------------------------
 
     def _read_head(self, exchange: Delivery, data: bytes) -> None:
+        before, self._buffer = self._buffer, b""
+        data = before + data
         rewriter, grant, date_line = self._rewriter, exchange.grant, self._clock.date_line
         form, response, found = 0, None, None
         # The short ways are for a head that is there, of a request that is.
-        is_short = exchange.is_request_sent
-        before = self._buffer
-        if before:
-            self._buffer = b""
-            data = before + data
-            is_short = is_short and data.find(END, max(len(before) - 3, 0)) >= 0
+        is_short = exchange.is_request_sent and (not before or data.find(END, max(len(before) - 3, 0)) >= 0)
         if is_short:
             form = exchange.downstream.response_form()
             response = rewriter.known(data, grant, form, date_line)
