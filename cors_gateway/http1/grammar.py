@@ -114,7 +114,7 @@ def _cause_in_name(line: bytes, name: bytes, colon: bytes) -> Cause:
     """What is wrong with the name of a line, or with a line that has none."""
     if line[:1] in {b" ", b"\t"}:  # RFC 9112 5.2
         return Cause.FOLDED_LINE
-    if name.translate(None, _VALUE_BYTES):
+    if not has_only_value_bytes(name):
         return _cause_in_bytes(name)
     if not colon:
         return Cause.NO_COLON

@@ -23,12 +23,13 @@ from cors_gateway.http1.memo import KIB, MIB, OVERHEAD, Memo, Room
 from cors_gateway.http1.status_line import StatusLine, read_status_line
 
 MAX_FIELDS = 200
-_END_SIZE = len(END)
 MAX_REMEMBERED = 4096
 """Bytes of a head whose meaning is remembered."""
 
 UNTIL_CLOSE = -1
 CHUNKED = -2
+
+_END_SIZE = len(END)
 
 _KEEP = 0
 _DROP = 1

@@ -70,10 +70,12 @@ class ClientConnection(AnsweringConnection):
             self._keep_as_well(data)
         elif phase == HEAD:
             repeat = self._repeat
-            if repeat is not None and data == self._repeated and not self._flow.is_writing_paused:
+            if self._flow.is_writing_paused:
+                self._keep_for_later(data)
+            elif repeat is not None and data == self._repeated:
                 self._answer_as_before(repeat, data, b"")
             else:
-                rest = data if self._flow.is_writing_paused else self._take_request(data)
+                rest = self._take_request(data)
                 if rest:
                     self._take_complete_requests(rest, taken=1)
         elif phase == PARTIAL:
